@@ -1,0 +1,209 @@
+//! The command line, as clap reads it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use goodstead_model::Impact;
+
+/// Agent, plugin protocol and report schema: three numbers that change on their own.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 1, report schema 1)");
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "goodstead",
+    version = VERSION,
+    about = "Checks how well prepared for success a deployment is, and explains every point",
+    after_help = "Exit codes of `check`: 0 fine, 1 findings at or above --fail-on, 2 usage, broken input, output that \
+                  cannot be written, nothing judged, or coverage under --min-coverage.",
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    /// Where agent.toml and your own checks lie [root: /etc/goodstead, others: ~/.config/goodstead]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) config_dir: Option<PathBuf>,
+    /// Where reports and the enrolment are kept [root: /var/lib/goodstead, others: ~/.local/state/goodstead]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Inspect this host, score it, and explain every point
+    Check(Check),
+    /// Say all there is to say about a check
+    Explain {
+        /// The check, for example postgresql.fsync-off
+        id: String,
+    },
+    /// The checks: list, lint, test
+    #[command(subcommand)]
+    Checks(Checks),
+    /// The plugins: list, inspect
+    #[command(subcommand)]
+    Plugins(Plugins),
+    /// Kept reports: show, preview what would be sent, send
+    #[command(subcommand)]
+    Report(Report),
+    /// Join a support desk with the one-time token that it gave you, or leave it
+    Enroll(Enroll),
+    /// Write completions for your shell to standard output
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// What to inspect: a plugin (`linux`) or one target of it (`postgresql:main`); everything by default
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// Inspect a folder that holds a root file system instead of the live host
+    #[arg(long, value_name = "DIR", conflicts_with = "facts")]
+    pub(crate) root: Option<PathBuf>,
+    /// How to print the report
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Write the report to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Judge only this check (repeatable)
+    #[arg(long, value_name = "ID")]
+    pub(crate) only: Vec<String>,
+    /// Exit with 1 on a finding of at least this impact
+    #[arg(long, value_enum, default_value_t = FailOn::High, value_name = "LEVEL")]
+    pub(crate) fail_on: FailOn,
+    /// Exit with 2 when less than this per cent of the applicable weight could be judged
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) min_coverage: Option<u8>,
+    /// Save the observed facts to a file
+    #[arg(long, value_name = "FILE", conflicts_with = "facts")]
+    pub(crate) save_facts: Option<PathBuf>,
+    /// Judge facts that were saved earlier, here or elsewhere, instead of inspecting
+    #[arg(long, value_name = "FILE")]
+    pub(crate) facts: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For a person at a terminal
+    Text,
+    /// For a program: the whole report, stable
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    Critical,
+    High,
+    Medium,
+    Low,
+    Never,
+}
+
+impl FailOn {
+    /// The least impact that counts as failure.
+    pub(crate) fn threshold(self) -> Option<Impact> {
+        match self {
+            FailOn::Critical => Some(Impact::Critical),
+            FailOn::High => Some(Impact::High),
+            FailOn::Medium => Some(Impact::Medium),
+            FailOn::Low => Some(Impact::Low),
+            FailOn::Never => None,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Checks {
+    /// List the installed checks
+    List {
+        /// How to print the list
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Find mistakes in check packs without running them
+    Lint {
+        /// Folders of packs; the installed ones by default
+        packs: Vec<PathBuf>,
+    },
+    /// Run the cases of check packs
+    Test {
+        /// Folders of packs; the installed ones by default
+        packs: Vec<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Plugins {
+    /// List the installed plugins
+    List {
+        /// How to print the list
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Show what a plugin may read, reach and run, and which facts it emits; runs none of its code
+    Inspect {
+        /// An installed plugin's name, or a folder that holds a plugin.toml
+        plugin: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Report {
+    /// Print a kept report
+    Show {
+        /// The beginning of its id; the newest by default
+        id: Option<String>,
+        /// How to print the report
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Print the very bytes that `report send` would send, and send nothing
+    Preview {
+        /// The beginning of its id; the newest by default
+        id: Option<String>,
+    },
+    /// Send a report to the desk, and whatever is still spooled; the only command that sends
+    Send {
+        /// The beginning of its id; the newest by default
+        id: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Enroll {
+    /// The desk's address, for example https://desk.example.com
+    #[arg(required_unless_present = "remove", value_name = "URL")]
+    pub(crate) desk: Option<String>,
+    /// The one-time token; asked for on standard input when neither this nor --token-file is given
+    #[arg(long, conflicts_with = "token_file")]
+    pub(crate) token: Option<String>,
+    /// A file that holds the one-time token
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Trust the certificate authority in this file besides the system's (default: [desk] ca_file of agent.toml)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Leave the desk: tell it, and forget the credential
+    #[arg(long, conflicts_with_all = ["desk", "token", "token_file"])]
+    pub(crate) remove: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_tells_its_numbers() {
+        Cli::command().debug_assert();
+        let numbers =
+            format!("(protocol {}, report schema {})", goodstead_protocol::PROTOCOL, goodstead_model::SCHEMA);
+        assert!(VERSION.ends_with(&numbers), "{VERSION}");
+    }
+}

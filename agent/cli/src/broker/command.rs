@@ -1,0 +1,73 @@
+//! Running a declared command: exactly its words, an empty environment, bounded output and time.
+
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use goodstead_protocol::fact::{Cause, CauseKind};
+use goodstead_protocol::manifest;
+
+use crate::runner::end_group;
+use crate::users::User;
+
+/// How long a command may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How much of its output is handed over.
+const MAX_OUTPUT: u64 = 4 << 20;
+
+/// Runs the command as `actor`; its exit code (`None` after a signal) and its standard output.
+///
+/// # Errors
+/// It is not installed, may not be run, took too long, or wrote too much.
+pub(super) fn run(declared: &manifest::Command, actor: &User) -> Result<(Option<i32>, Vec<u8>), Cause> {
+    let mut command = Command::new(&declared.program);
+    command.args(&declared.arguments).env_clear().current_dir("/").process_group(0);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    if rustix::process::geteuid().as_raw() != actor.uid {
+        command.uid(actor.uid).gid(actor.gid);
+    }
+    let program = &declared.program;
+    let mut child = command.spawn().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Cause::new(CauseKind::Absent, format!("{program} is not installed")),
+        _ => Cause::new(
+            CauseKind::NotPermitted,
+            format!("{program} cannot be run as `{}`: {error}", actor.name),
+        ),
+    })?;
+    let group = child.id();
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let read = match child.stdout.take() {
+            Some(output) => output.take(MAX_OUTPUT + 1).read_to_end(&mut bytes),
+            None => Ok(0),
+        };
+        if bytes.len() as u64 > MAX_OUTPUT {
+            end_group(group);
+        }
+        let code = child.wait().ok().and_then(|status| status.code());
+        let _ = sender.send(read.map(|_| (code, bytes)));
+    });
+    match receiver.recv_timeout(DEADLINE) {
+        Ok(Ok((_, bytes))) if bytes.len() as u64 > MAX_OUTPUT => Err(Cause::new(
+            CauseKind::TooLarge,
+            format!("{program} wrote more than {} MiB", MAX_OUTPUT >> 20),
+        )),
+        Ok(Ok(outcome)) => Ok(outcome),
+        Ok(Err(error)) => {
+            Err(Cause::new(CauseKind::NotAvailable, format!("{program} cannot be read: {error}")))
+        }
+        Err(_) => {
+            // The thread has not reaped it yet, so the number still stands for this group.
+            end_group(group);
+            Err(Cause::new(
+                CauseKind::TimedOut,
+                format!("{program} took longer than {} s", DEADLINE.as_secs()),
+            ))
+        }
+    }
+}

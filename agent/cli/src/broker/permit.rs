@@ -1,0 +1,76 @@
+//! A manifest's permissions, compiled for asking.
+
+use std::collections::BTreeMap;
+
+use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
+use goodstead_protocol::fact::{Cause, CauseKind};
+use goodstead_protocol::manifest::{Command, Permissions};
+
+/// What a plugin may have done.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    read: GlobSet,
+    statfs: GlobSet,
+    connect: GlobSet,
+    run: BTreeMap<String, Command>,
+    own_proc: String,
+}
+
+impl Permit {
+    pub(crate) fn new(permissions: &Permissions) -> Self {
+        Permit {
+            read: glob_set(&permissions.read),
+            statfs: glob_set(&permissions.statfs),
+            connect: glob_set(&permissions.connect),
+            run: permissions.run.clone(),
+            own_proc: format!("/proc/{}/", std::process::id()),
+        }
+    }
+
+    /// Whether `path` matches what the manifest asks to read.
+    pub(crate) fn may_read(&self, path: &str) -> bool {
+        self.read.is_match(path)
+            // `/proc/self` is a link to this process's folder.
+            || path.strip_prefix(&self.own_proc).is_some_and(|rest| self.read.is_match(format!("/proc/self/{rest}")))
+    }
+
+    /// Refuses a path that the manifest does not ask to read.
+    pub(crate) fn read(&self, path: &str) -> Result<(), Cause> {
+        if self.may_read(path) {
+            return Ok(());
+        }
+        Err(Cause::new(CauseKind::NotDeclared, format!("plugin.toml does not ask to read {path}")))
+    }
+
+    /// Whether the space under `path` may be asked for.
+    pub(crate) fn may_statfs(&self, path: &str) -> bool {
+        self.statfs.is_match(path)
+    }
+
+    /// Whether discovery may propose the socket `path`.
+    pub(crate) fn may_connect(&self, path: &str) -> bool {
+        self.connect.is_match(path) && !path.split('/').any(|part| part == ".." || part == ".")
+    }
+
+    /// The declared command of this name.
+    pub(crate) fn command(&self, name: &str) -> Result<&Command, Cause> {
+        let missing = || Cause::new(CauseKind::NotDeclared, format!("plugin.toml names no command `{name}`"));
+        self.run.get(name).ok_or_else(missing)
+    }
+}
+
+/// A path glob: `*` stays within a name, `**` crosses folders.
+pub(crate) fn glob(text: &str) -> Option<Glob> {
+    GlobBuilder::new(text).literal_separator(true).build().ok()
+}
+
+/// A set of path globs. What is no glob matches nothing.
+pub(crate) fn glob_set(globs: &[String]) -> GlobSet {
+    let mut set = GlobSetBuilder::new();
+    for text in globs {
+        if let Some(glob) = glob(text) {
+            set.add(glob);
+        }
+    }
+    set.build().unwrap_or_default()
+}

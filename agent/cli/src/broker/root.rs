@@ -1,0 +1,239 @@
+//! The root beneath which every path is resolved: `/` on a live host, a folder under `--root`.
+//!
+//! A path never leads out: the kernel resolves it in the root (`openat2`), absolute links start there, magic links are
+//! refused. A file is first opened as a mere place (`O_PATH`), which has no effect on FIFOs and devices; only when its
+//! kind and its resolved path are right is that very file opened for reading.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use goodstead_protocol::fact::{Cause, CauseKind};
+use goodstead_protocol::message::{Entry, FileKind, Stat};
+use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+
+use super::permit::Permit;
+use crate::users;
+
+/// The most names of one folder that are handed over.
+const MAX_NAMES: usize = 100_000;
+
+/// Small reads are fastest on `/proc/sys`, where a larger buffer costs the kernel an allocation a file.
+const FIRST_READ: usize = 4096;
+
+/// Where paths are resolved.
+#[derive(Debug)]
+pub(crate) struct Root {
+    folder: OwnedFd,
+    path: PathBuf,
+    live: bool,
+}
+
+/// A place in the root: opened, but not for reading.
+#[derive(Debug)]
+pub(crate) struct Located {
+    pub(crate) descriptor: OwnedFd,
+    /// Its path in the root after all links.
+    pub(crate) resolved: String,
+}
+
+impl Root {
+    /// The live host.
+    pub(crate) fn live() -> std::io::Result<Root> {
+        Root::open(Path::new("/"), true)
+    }
+
+    /// A folder that holds a root file system.
+    pub(crate) fn folder(path: &Path) -> std::io::Result<Root> {
+        Root::open(path, false)
+    }
+
+    fn open(path: &Path, live: bool) -> std::io::Result<Root> {
+        let path = path.canonicalize()?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = rustix::fs::openat(CWD, &path, flags, Mode::empty())?;
+        Ok(Root { folder, path, live })
+    }
+
+    /// Whether this is the running host.
+    pub(crate) fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Finds `path`, following links inside the root.
+    pub(crate) fn locate(&self, path: &str) -> Result<Located, Cause> {
+        let beneath = path.trim_start_matches('/');
+        let beneath = if beneath.is_empty() { "." } else { beneath };
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let mut tries = 0;
+        let descriptor = loop {
+            match rustix::fs::openat2(&self.folder, beneath, flags, Mode::empty(), resolve) {
+                // The kernel asks to try again when something was renamed meanwhile.
+                Err(Errno::AGAIN) if tries < 8 => tries += 1,
+                outcome => break outcome.map_err(|errno| self.explain(errno, path))?,
+            }
+        };
+        let resolved = self.resolved(&descriptor).ok_or_else(|| {
+            Cause::new(CauseKind::NotAvailable, format!("where {path} leads cannot be told"))
+        })?;
+        Ok(Located { descriptor, resolved })
+    }
+
+    /// Finds `path` and refuses it unless both it and the place that it leads to may be read.
+    pub(crate) fn locate_permitted(&self, path: &str, permit: &Permit) -> Result<Located, Cause> {
+        permit.read(path)?;
+        let located = self.locate(path)?;
+        if !permit.may_read(&located.resolved) {
+            let detail =
+                format!("{path} leads to {}, which plugin.toml does not ask to read", located.resolved);
+            return Err(Cause::new(CauseKind::NotDeclared, detail));
+        }
+        Ok(located)
+    }
+
+    /// The bytes of a regular file of `limit` bytes at most.
+    pub(crate) fn read(&self, path: &str, permit: &Permit, limit: usize) -> Result<Vec<u8>, Cause> {
+        let located = self.locate_permitted(path, permit)?;
+        self.read_located(located.descriptor.as_fd(), path, limit)
+    }
+
+    /// The bytes of a regular file that is known as a place.
+    pub(crate) fn read_located(
+        &self,
+        place: BorrowedFd<'_>,
+        path: &str,
+        limit: usize,
+    ) -> Result<Vec<u8>, Cause> {
+        let stat = rustix::fs::fstat(place).map_err(|errno| self.explain(errno, path))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(Cause::new(CauseKind::NotPermitted, format!("{path} is no regular file")));
+        }
+        let magic = format!("/proc/self/fd/{}", place.as_raw_fd());
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let file = rustix::fs::openat(CWD, magic, flags, Mode::empty())
+            .map_err(|errno| self.explain(errno, path))?;
+        self.read_open(file, path, limit)
+    }
+
+    /// The bytes of an open regular file.
+    pub(crate) fn read_open(&self, file: OwnedFd, path: &str, limit: usize) -> Result<Vec<u8>, Cause> {
+        let mut file = File::from(file);
+        let mut bytes = vec![0; FIRST_READ];
+        let mut filled = 0;
+        loop {
+            match file.read(bytes.get_mut(filled..).unwrap_or_default()) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let errno = error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error);
+                    return Err(self.explain(errno, path));
+                }
+            }
+            if filled > limit {
+                return Err(Cause::new(
+                    CauseKind::TooLarge,
+                    format!("{path} is larger than {} MiB", limit >> 20),
+                ));
+            }
+            if filled == bytes.len() {
+                bytes.resize(filled * 4, 0);
+            }
+        }
+        bytes.truncate(filled);
+        Ok(bytes)
+    }
+
+    /// The names in a folder, sorted.
+    pub(crate) fn list(&self, path: &str, permit: &Permit) -> Result<Vec<Entry>, Cause> {
+        let located = self.locate_permitted(path, permit)?;
+        let mut entries = Vec::new();
+        for (name, kind) in self.names(&located, path)? {
+            entries.push(Entry { name: String::from_utf8_lossy(&name).into_owned(), kind });
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    /// The names in a folder as bytes, with their kinds.
+    pub(crate) fn names(&self, folder: &Located, path: &str) -> Result<Vec<(Vec<u8>, FileKind)>, Cause> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let open = rustix::fs::openat(&folder.descriptor, ".", flags, Mode::empty());
+        let open = open.map_err(|errno| self.explain(errno, path))?;
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&open).map_err(|errno| self.explain(errno, path))? {
+            let entry = entry.map_err(|errno| self.explain(errno, path))?;
+            let name = entry.file_name().to_bytes();
+            if name == b"." || name == b".." {
+                continue;
+            }
+            if names.len() == MAX_NAMES {
+                return Err(Cause::new(
+                    CauseKind::TooLarge,
+                    format!("{path} holds more than {MAX_NAMES} names"),
+                ));
+            }
+            names.push((name.to_vec(), kind(entry.file_type())));
+        }
+        Ok(names)
+    }
+
+    /// What is known of a file without opening it.
+    pub(crate) fn stat(&self, path: &str, permit: &Permit) -> Result<Stat, Cause> {
+        let located = self.locate_permitted(path, permit)?;
+        let stat = rustix::fs::fstat(&located.descriptor).map_err(|errno| self.explain(errno, path))?;
+        Ok(Stat {
+            kind: kind(FileType::from_raw_mode(stat.st_mode)),
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            mode: stat.st_mode & 0o7777,
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+            modified: stat.st_mtime,
+        })
+    }
+
+    fn resolved(&self, descriptor: &OwnedFd) -> Option<String> {
+        let magic = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
+        let path = PathBuf::from(std::ffi::OsString::from(std::fs::read_link(magic).ok()?));
+        let beneath = path.strip_prefix(&self.path).ok()?.to_str()?;
+        Some(format!("/{beneath}"))
+    }
+
+    /// The kernel's refusal in words, with the way to change it.
+    pub(crate) fn explain(&self, errno: Errno, path: &str) -> Cause {
+        match errno {
+            Errno::NOENT | Errno::NOTDIR => Cause::new(CauseKind::Absent, format!("{path} does not exist")),
+            Errno::ACCESS | Errno::PERM => self.not_permitted(path),
+            Errno::LOOP => {
+                Cause::new(CauseKind::NotPermitted, format!("{path} is a link that is not followed"))
+            }
+            Errno::NOSYS => {
+                Cause::new(CauseKind::NotAvailable, "this kernel lacks openat2 (Linux 5.6 has it)")
+            }
+            other => Cause::new(CauseKind::NotAvailable, format!("{path} cannot be read: {other}")),
+        }
+    }
+
+    fn not_permitted(&self, path: &str) -> Cause {
+        let user = users::current().name;
+        let cause = Cause::new(CauseKind::NotPermitted, format!("{path} may not be read by `{user}`"));
+        let kernel = ["/proc/", "/sys/"].iter().any(|prefix| path.starts_with(prefix));
+        if self.live && !kernel {
+            cause.remedy(format!("sudo goodstead check, or: sudo setfacl -m u:{user}:r {path}"))
+        } else {
+            cause.remedy("sudo goodstead check")
+        }
+    }
+}
+
+fn kind(kind: FileType) -> FileKind {
+    match kind {
+        FileType::RegularFile => FileKind::File,
+        FileType::Directory => FileKind::Folder,
+        FileType::Symlink => FileKind::Link,
+        _ => FileKind::Other,
+    }
+}

@@ -1,0 +1,122 @@
+//! `goodstead checks list|lint|test`.
+
+use std::path::PathBuf;
+
+use comfy_table::Table;
+use goodstead_engine::{Pack, run_cases};
+use goodstead_protocol::diagnostic::Severity;
+use serde_json::json;
+
+use super::{Exit, Installed, Outcome};
+use crate::args::{Checks, Format};
+use crate::installation::Installation;
+use crate::packs::{self, Packs};
+use crate::render::table::{self, plain};
+use crate::render::{diagnostics, output};
+
+/// Runs the command.
+pub(crate) fn run(args: &Checks, installation: &Installation) -> Outcome {
+    let installed = Installed::read(installation)?;
+    diagnostics::print(&installed.plugins.diagnostics);
+    let read = |folders: &[PathBuf]| {
+        if folders.is_empty() {
+            packs::installed(installation, &installed.known)
+        } else {
+            packs::given(folders, &installed.known)
+        }
+    };
+    match args {
+        Checks::List { format } => list(&read(&[]), *format),
+        Checks::Lint { packs } => lint(&read(packs)),
+        Checks::Test { packs } => test(&read(packs)),
+    }
+}
+
+fn list(packs: &Packs, format: Format) -> Outcome {
+    diagnostics::print(&packs.diagnostics);
+    let text = match format {
+        Format::Json => {
+            let entry = |pack: &Pack| {
+                let checks = pack.checks.iter().map(|check| {
+                    json!({
+                        "id": check.id, "title": check.title, "concern": check.concern, "impact": check.impact,
+                        "likelihood": check.likelihood, "since": check.since.to_string(), "file": check.file,
+                    })
+                });
+                json!({ "pack": pack.entry(), "checks": checks.collect::<Vec<_>>() })
+            };
+            let list: Vec<_> = packs.usable.iter().map(entry).collect();
+            serde_json::to_string_pretty(&list).unwrap_or_default() + "\n"
+        }
+        Format::Text => table(packs),
+    };
+    output::write(&text, None)?;
+    Ok(verdict(packs))
+}
+
+fn table(packs: &Packs) -> String {
+    let mut table = plain(&["CHECK", "IMPACT", "LIKELIHOOD", "CONCERN", "PROBLEM"]);
+    for check in packs.usable.iter().flat_map(|pack| &pack.checks) {
+        let cells = [
+            &check.id,
+            &check.impact.to_string(),
+            &check.likelihood.to_string(),
+            &check.concern.to_string(),
+            &check.title,
+        ];
+        table.add_row(cells);
+    }
+    let checks: usize = packs.usable.iter().map(|pack| pack.checks.len()).sum();
+    let mut text = format!("{}\n{checks} checks in {} packs\n", table::text(&table), packs.usable.len());
+    for skipped in &packs.skipped {
+        text.push_str(&format!("{skipped}\n"));
+    }
+    text
+}
+
+fn lint(packs: &Packs) -> Outcome {
+    diagnostics::print(&packs.diagnostics);
+    let checks: usize = packs.usable.iter().map(|pack| pack.checks.len()).sum();
+    let trouble = packs.diagnostics.len();
+    let skipped: String = packs.skipped.iter().map(|skipped| format!("{skipped}\n")).collect();
+    output::write(
+        &format!(
+            "{skipped}{checks} checks in {} packs are in order, {trouble} problems\n",
+            packs.usable.len()
+        ),
+        None,
+    )?;
+    Ok(verdict(packs))
+}
+
+/// Broken checks are broken input; warnings are not.
+fn verdict(packs: &Packs) -> Exit {
+    let broken = packs.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    if broken { Exit::Trouble } else { Exit::Fine }
+}
+
+fn test(packs: &Packs) -> Outcome {
+    diagnostics::print(&packs.diagnostics);
+    let (mut passed, mut failed) = (0, 0);
+    let mut table: Table = plain(&["CHECK", "CASE", "EXPECTED", "GOT"]);
+    let mut problems = Vec::new();
+    for outcome in packs.usable.iter().flat_map(run_cases) {
+        match outcome.problem {
+            None => passed += 1,
+            Some(problem) => {
+                failed += 1;
+                table.add_row([
+                    &outcome.check,
+                    &outcome.case,
+                    &outcome.expected.to_string(),
+                    &outcome.got.to_string(),
+                ]);
+                problems.push(problem);
+            }
+        }
+    }
+    diagnostics::print(&problems);
+    let failures = if failed > 0 { table::text(&table) + "\n" } else { String::new() };
+    output::write(&format!("{failures}{passed} cases passed, {failed} failed\n"), None)?;
+    Ok(if failed > 0 { Exit::Findings.max(verdict(packs)) } else { verdict(packs) })
+}

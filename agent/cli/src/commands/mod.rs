@@ -1,0 +1,95 @@
+//! One module a command: what it does, in the order in which it does it.
+
+pub(crate) mod check;
+pub(crate) mod checks;
+pub(crate) mod enroll;
+pub(crate) mod explain;
+pub(crate) mod plugins;
+pub(crate) mod report;
+
+use std::process::ExitCode;
+
+use goodstead_engine::Plugins as KnownPlugins;
+use goodstead_protocol::contract::Contract;
+use goodstead_protocol::diagnostic::{Diagnostic, Place};
+use semver::Version;
+
+use crate::config::Config;
+use crate::host;
+use crate::installation::Installation;
+use crate::plugins::Plugins;
+use crate::render::diagnostics;
+use crate::state::{State, StateError};
+
+/// How a command ends. The numbers are a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Exit {
+    /// Nothing to complain about.
+    Fine = 0,
+    /// Findings, a failed case, a report that could not be delivered.
+    Findings = 1,
+    /// Usage, broken input, output that cannot be written, nothing judged.
+    Trouble = 2,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// A command's outcome: how it ends, or what stopped it.
+pub(crate) type Outcome = Result<Exit, Diagnostic>;
+
+/// What is installed: the plugins, and their contracts as the engine wants them.
+pub(crate) struct Installed {
+    pub(crate) plugins: Plugins,
+    pub(crate) host_contract: Contract,
+    pub(crate) known: KnownPlugins,
+}
+
+impl Installed {
+    /// Reads every plugin's manifest.
+    pub(crate) fn read(installation: &Installation) -> Result<Installed, Diagnostic> {
+        let plugins = crate::plugins::find(&installation.plugins())?;
+        let host_contract = host::contract().map_err(|errors| {
+            errors
+                .into_iter()
+                .next()
+                .unwrap_or_else(|| Diagnostic::error("bad-host-contract", "the host's contract is broken"))
+        })?;
+        let mut known = KnownPlugins::default();
+        known.add(Version::new(1, 0, 0), host_contract.clone());
+        for plugin in &plugins.usable {
+            known.add(plugin.manifest.version.clone(), plugin.manifest.contract.clone());
+        }
+        Ok(Installed { plugins, host_contract, known })
+    }
+}
+
+/// Reads `agent.toml`. A broken one is told, and answered with the defaults, which are the safe side of everything.
+pub(crate) fn configuration(installation: &Installation) -> (Config, bool) {
+    match Config::load(&installation.config_file()) {
+        Ok(config) => (config, true),
+        Err(errors) => {
+            diagnostics::print(&errors);
+            diagnostics::print(&[Diagnostic::warning(
+                "defaults",
+                "going on with the defaults, as if there were no configuration",
+            )]);
+            (Config::default(), false)
+        }
+    }
+}
+
+/// Opens the state, for commands that cannot do without.
+pub(crate) fn state(installation: &Installation) -> Result<State, Diagnostic> {
+    State::open(&installation.state_file()).map_err(|error| state_trouble(installation, &error))
+}
+
+/// A fault of the state database, as a diagnostic.
+pub(crate) fn state_trouble(installation: &Installation, error: &StateError) -> Diagnostic {
+    Diagnostic::error("state", format!("the state cannot be used: {error}"))
+        .at(Place::file(installation.state_file().display().to_string()))
+        .help("name another folder with --state-dir, or check its owner and the space on its file system")
+}

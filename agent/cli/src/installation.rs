@@ -1,0 +1,80 @@
+//! Where things lie: the installed tree relative to the binary, and the user's configuration and state.
+//!
+//! A package under `/usr`, a tarball anywhere and the staged tree of a checkout are alike: `bin/goodstead` beside
+//! `lib/goodstead` and `share/goodstead`.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use goodstead_protocol::diagnostic::Diagnostic;
+
+/// The installed tree, and this user's folders.
+#[derive(Debug, Clone)]
+pub(crate) struct Installation {
+    prefix: PathBuf,
+    config: PathBuf,
+    state: PathBuf,
+}
+
+impl Installation {
+    /// Finds everything; `config` and `state` come from the command line.
+    ///
+    /// # Errors
+    /// The binary cannot tell where it is, or this user has neither a home nor the XDG variables.
+    pub(crate) fn find(config: Option<&Path>, state: Option<&Path>) -> Result<Self, Diagnostic> {
+        let prefix = env::current_exe().ok().and_then(|binary| Some(binary.parent()?.parent()?.to_owned()));
+        let prefix =
+            prefix.ok_or_else(|| Diagnostic::error("lost", "cannot tell where the goodstead binary lies"))?;
+        let root = rustix::process::geteuid().is_root();
+        let folder =
+            |given: Option<&Path>, system: &str, variable: &str, home: &str, option: &str| match given {
+                Some(folder) => Ok(folder.to_owned()),
+                None if root => Ok(PathBuf::from(system)),
+                None => user_folder(variable, home).ok_or_else(|| {
+                    Diagnostic::error("no-home", format!("neither {variable} nor HOME says where to look"))
+                        .help(format!("name a folder with {option}"))
+                }),
+            };
+        Ok(Installation {
+            config: folder(config, "/etc/goodstead", "XDG_CONFIG_HOME", ".config", "--config-dir")?,
+            state: folder(state, "/var/lib/goodstead", "XDG_STATE_HOME", ".local/state", "--state-dir")?,
+            prefix,
+        })
+    }
+
+    /// The runner's program.
+    pub(crate) fn runner(&self) -> PathBuf {
+        self.prefix.join("lib/goodstead/goodstead-runner")
+    }
+
+    /// The folder of the plugins, one folder each.
+    pub(crate) fn plugins(&self) -> PathBuf {
+        self.prefix.join("lib/goodstead/plugins")
+    }
+
+    /// The folder of the vendor's check packs, one folder each.
+    pub(crate) fn packs(&self) -> PathBuf {
+        self.prefix.join("share/goodstead/checks")
+    }
+
+    /// The folder of the admin's own check packs, one folder each.
+    pub(crate) fn local_packs(&self) -> PathBuf {
+        self.config.join("checks")
+    }
+
+    /// The configuration file, which need not exist.
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.config.join("agent.toml")
+    }
+
+    /// The state database.
+    pub(crate) fn state_file(&self) -> PathBuf {
+        self.state.join("state.db")
+    }
+}
+
+fn user_folder(variable: &str, home: &str) -> Option<PathBuf> {
+    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = absolute(variable).or_else(|| Some(absolute("HOME")?.join(home)))?;
+    Some(base.join("goodstead"))
+}

@@ -1,0 +1,59 @@
+//! `goodstead`: the one program that a customer knows.
+//!
+//! Reads as the way of the data: the plugins' facts come in through [`scan`] (each plugin in a process of its own,
+//! [`runner`], behind the [`broker`]), the engine judges them, [`render`] shows the report, [`state`] keeps it and
+//! [`deliver`] sends it. Standard output carries the result, standard error everything else.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod broker;
+mod commands;
+mod config;
+mod deliver;
+mod host;
+mod installation;
+mod packs;
+mod plugins;
+mod render;
+mod runner;
+mod saved;
+mod scan;
+mod state;
+mod users;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Command};
+use commands::{Exit, Outcome};
+use installation::Installation;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = run(&cli).unwrap_or_else(|problem| {
+        render::diagnostics::print(&[problem]);
+        Exit::Trouble
+    });
+    outcome.into()
+}
+
+fn run(cli: &Cli) -> Outcome {
+    if let Command::Completions { shell } = cli.command {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "goodstead", &mut script);
+        render::output::write(&String::from_utf8_lossy(&script), None)?;
+        return Ok(Exit::Fine);
+    }
+    let installation = Installation::find(cli.config_dir.as_deref(), cli.state_dir.as_deref())?;
+    match &cli.command {
+        Command::Check(args) => commands::check::run(args, &installation),
+        Command::Explain { id } => commands::explain::run(id, &installation),
+        Command::Checks(args) => commands::checks::run(args, &installation),
+        Command::Plugins(args) => commands::plugins::run(args, &installation),
+        Command::Report(args) => commands::report::run(args, &installation),
+        Command::Enroll(args) => commands::enroll::run(args, &installation),
+        Command::Completions { .. } => Ok(Exit::Fine),
+    }
+}

@@ -1,0 +1,7 @@
+//! The faces of what the command line has to say.
+
+pub(crate) mod diagnostics;
+pub(crate) mod output;
+pub(crate) mod table;
+pub(crate) mod text;
+pub(crate) mod value;

@@ -1,0 +1,21 @@
+//! Tables without lines, which read well and cut well.
+
+use comfy_table::{ContentArrangement, Table, presets};
+
+/// A table with these headings, as wide as the terminal at most.
+pub(crate) fn plain(headings: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(headings);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table
+}
+
+/// The table's text, without the blanks that fill its last column.
+pub(crate) fn text(table: &Table) -> String {
+    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}

@@ -1,0 +1,107 @@
+//! Observed values as a person reads them: bytes with their size, lists short, unknowns with their cause.
+
+use goodstead_protocol::contract::Unit;
+use goodstead_protocol::fact::Fact;
+
+/// How many elements of a list are shown.
+const SHOWN: usize = 6;
+
+/// How many characters of a text are shown.
+const SHOWN_TEXT: usize = 200;
+
+/// A value in one line.
+pub(crate) fn value(fact: &Fact, unit: Option<Unit>) -> String {
+    match fact {
+        Fact::Bool(value) => value.to_string(),
+        Fact::Int(value) => number(*value as f64, value.to_string(), unit),
+        Fact::Float(value) => number(*value, value.to_string(), unit),
+        Fact::Text(value) => quoted(value),
+        Fact::List(list) => {
+            let shown = list
+                .items
+                .iter()
+                .take(SHOWN)
+                .map(|item| self::value(item, unit))
+                .collect::<Vec<_>>()
+                .join(", ");
+            let more = list.items.len().saturating_sub(SHOWN);
+            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+            let partial = if list.partial.is_some() { " (not all could be read)" } else { "" };
+            format!("[{shown}{more}]{partial}")
+        }
+        Fact::Map(map) => {
+            let shown: Vec<_> = map
+                .items
+                .iter()
+                .take(SHOWN)
+                .map(|(name, item)| format!("{name}: {}", self::value(item, None)))
+                .collect();
+            let more = map.items.len().saturating_sub(SHOWN);
+            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+            format!("{{{}{more}}}", shown.join(", "))
+        }
+        Fact::Unknown(cause) => format!("unknown: {cause}"),
+    }
+}
+
+fn number(value: f64, plain: String, unit: Option<Unit>) -> String {
+    match unit {
+        Some(Unit::Bytes) => bytes(value, &plain),
+        Some(Unit::Seconds) => format!("{plain} s"),
+        Some(Unit::Percent) => format!("{plain} %"),
+        Some(Unit::Count) | None => plain,
+    }
+}
+
+fn bytes(value: f64, plain: &str) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    let mut size = value;
+    let mut unit = None;
+    for name in UNITS {
+        if size.abs() < 1024.0 {
+            break;
+        }
+        size /= 1024.0;
+        unit = Some(name);
+    }
+    match unit {
+        Some(unit) => format!("{size:.1} {unit}"),
+        None => format!("{plain} B"),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    let mut shown: String = text.chars().take(SHOWN_TEXT).flat_map(printable).collect();
+    if text.chars().count() > SHOWN_TEXT {
+        shown.push('…');
+    }
+    format!("\"{shown}\"")
+}
+
+/// Nothing that a site wrote may move the cursor or colour the screen.
+fn printable(c: char) -> impl Iterator<Item = char> {
+    let escaped = if c.is_control() { Some(c.escape_default()) } else { None };
+    let plain = if escaped.is_some() { None } else { Some(c) };
+    escaped.into_iter().flatten().chain(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_read_well() {
+        assert_eq!(value(&Fact::Int(134_217_728), Some(Unit::Bytes)), "128.0 MiB");
+        assert_eq!(value(&Fact::Int(512), Some(Unit::Bytes)), "512 B");
+        assert_eq!(value(&Fact::Int(300), Some(Unit::Seconds)), "300 s");
+        assert_eq!(
+            value(&Fact::from((0..8).map(Fact::Int).collect::<Vec<_>>()), None),
+            "[0, 1, 2, 3, 4, 5, and 2 more]"
+        );
+    }
+
+    #[test]
+    fn what_a_site_wrote_cannot_move_the_cursor() {
+        assert_eq!(value(&"a\u{1b}[2Jb\nc".into(), None), "\"a\\u{1b}[2Jb\\nc\"");
+    }
+}

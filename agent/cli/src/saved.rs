@@ -1,0 +1,103 @@
+//! Saved facts: what a scan observed, without any verdict, to be judged here or elsewhere, now or later.
+//!
+//! Read back they pass through the contract again: a file can be old, edited, or somebody else's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use goodstead_model::Origin;
+use goodstead_protocol::contract::Contract;
+use goodstead_protocol::diagnostic::{Diagnostic, Place};
+use goodstead_protocol::fact::Fact;
+use goodstead_protocol::intake::admit;
+use serde::{Deserialize, Serialize};
+
+use crate::plugins::Plugin;
+use crate::scan::{Scan, ScannedTarget};
+
+/// The file's format: an integer of its own.
+const FORMAT: u32 = 1;
+
+/// The file.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SavedFacts {
+    goodstead_facts: u32,
+    time: String,
+    origin: Origin,
+    host: Fact,
+    targets: Vec<ScannedTarget>,
+}
+
+impl SavedFacts {
+    pub(crate) fn new(time: &str, origin: &Origin, scan: &Scan) -> Self {
+        SavedFacts {
+            goodstead_facts: FORMAT,
+            time: time.to_owned(),
+            origin: origin.clone(),
+            host: scan.host.clone(),
+            targets: scan.targets.clone(),
+        }
+    }
+
+    /// The file's text.
+    pub(crate) fn to_text(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// It cannot be read, holds something else, or is of a newer format.
+    pub(crate) fn read(path: &Path) -> Result<SavedFacts, Diagnostic> {
+        let place = || Place::file(path.display().to_string());
+        let text = fs::read_to_string(path).map_err(|error| {
+            Diagnostic::error("unreadable", format!("the facts cannot be read: {error}")).at(place())
+        })?;
+        let saved: SavedFacts = serde_json::from_str(&text).map_err(|error| {
+            Diagnostic::error("bad-facts", format!("these are no saved facts: {error}"))
+                .at(place())
+                .help("goodstead check --save-facts FILE writes them")
+        })?;
+        if saved.goodstead_facts > FORMAT {
+            return Err(Diagnostic::error(
+                "newer-facts",
+                format!("these facts have format {}, this agent knows {FORMAT}", saved.goodstead_facts),
+            )
+            .at(place())
+            .help("install a newer Goodstead"));
+        }
+        Ok(saved)
+    }
+
+    /// The facts as a scan would have brought them, of the wanted targets whose plugin is installed.
+    pub(crate) fn into_scan(
+        self,
+        plugins: &[Plugin],
+        host_contract: &Contract,
+        wanted: &BTreeMap<String, BTreeSet<String>>,
+    ) -> Scan {
+        let mut warnings = Vec::new();
+        let mut targets = Vec::new();
+        for mut target in self.targets {
+            let Some(plugin) = plugins.iter().find(|plugin| plugin.manifest.name == target.plugin) else {
+                warnings.push(format!(
+                    "{} is left out: the plugin `{}` is not installed",
+                    target.id, target.plugin
+                ));
+                continue;
+            };
+            let Some(names) = wanted.get(&target.plugin) else { continue };
+            let name = target.id.split_once(':').map_or("", |(_, name)| name);
+            if !names.is_empty() && !names.contains(name) {
+                continue;
+            }
+            let admitted = admit(&plugin.manifest.contract, target.facts);
+            target.facts = admitted.facts;
+            target.notes.extend(admitted.notes);
+            targets.push(target);
+        }
+        let host = admit(host_contract, self.host).facts;
+        Scan { host, targets, access: BTreeMap::new(), warnings, timings_ms: BTreeMap::new() }
+    }
+}

@@ -1,0 +1,312 @@
+//! One scan: all plugins side by side, each in a process of its own, and the facts that came of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::thread;
+use std::time::Instant;
+
+use goodstead_model::{Access, Cause, CauseKind};
+use goodstead_protocol::contract::Contract;
+use goodstead_protocol::fact::Fact;
+use goodstead_protocol::intake::admit;
+use goodstead_protocol::message;
+use serde::{Deserialize, Serialize};
+
+use crate::broker::{Broker, Root};
+use crate::config::{Config, TargetConfig};
+use crate::host;
+use crate::installation::Installation;
+use crate::plugins::Plugin;
+use crate::runner::{FoundTarget, Task, gather};
+use crate::users;
+
+/// Credentials shorter than this are not looked for in facts: they would be found in everything.
+const MIN_CREDENTIAL: usize = 4;
+
+/// What to inspect, and with what.
+pub(crate) struct Request<'a> {
+    pub(crate) installation: &'a Installation,
+    pub(crate) config: &'a Config,
+    pub(crate) plugins: &'a [Plugin],
+    pub(crate) host_contract: &'a Contract,
+    pub(crate) root: &'a Root,
+    /// The wanted plugins, each with the wanted target names; no name means all of its targets.
+    pub(crate) wanted: &'a BTreeMap<String, BTreeSet<String>>,
+    /// When the scan began, RFC 3339.
+    pub(crate) time: &'a str,
+}
+
+/// What a scan found.
+#[derive(Debug, Clone)]
+pub(crate) struct Scan {
+    pub(crate) host: Fact,
+    pub(crate) targets: Vec<ScannedTarget>,
+    pub(crate) access: BTreeMap<String, Access>,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) timings_ms: BTreeMap<String, f64>,
+}
+
+/// A target and its facts, held against the contract.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ScannedTarget {
+    pub(crate) id: String,
+    pub(crate) plugin: String,
+    pub(crate) plugin_version: String,
+    pub(crate) title: String,
+    pub(crate) deployment: String,
+    pub(crate) importance: f64,
+    pub(crate) facts: Fact,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) notes: Vec<String>,
+}
+
+/// What one plugin contributed.
+struct Contribution {
+    targets: Vec<ScannedTarget>,
+    access: Access,
+    warnings: Vec<String>,
+    milliseconds: f64,
+}
+
+/// Scans. Whatever goes wrong with a plugin is in the result.
+pub(crate) fn scan(request: &Request<'_>) -> Scan {
+    let wanted: Vec<&Plugin> =
+        request.plugins.iter().filter(|plugin| request.wanted.contains_key(&plugin.manifest.name)).collect();
+    let (host, contributions) = thread::scope(|scope| {
+        let host = scope.spawn(|| {
+            if request.root.is_live() {
+                host::gather(request.host_contract, request.time)
+            } else {
+                host::elsewhere(request.host_contract)
+            }
+        });
+        let running: Vec<_> =
+            wanted.iter().map(|plugin| (*plugin, scope.spawn(|| run(plugin, request)))).collect();
+        let contributions: Vec<_> = running
+            .into_iter()
+            .map(|(plugin, thread)| {
+                (plugin.manifest.name.clone(), thread.join().unwrap_or_else(|_| lost(plugin)))
+            })
+            .collect();
+        (host.join().unwrap_or_else(|_| host::elsewhere(request.host_contract)), contributions)
+    });
+    let mut scan = Scan {
+        host,
+        targets: Vec::new(),
+        access: BTreeMap::new(),
+        warnings: Vec::new(),
+        timings_ms: BTreeMap::new(),
+    };
+    for (name, contribution) in contributions {
+        scan.targets.extend(contribution.targets);
+        scan.warnings.extend(contribution.warnings);
+        scan.timings_ms.insert(format!("plugin.{name}"), contribution.milliseconds);
+        scan.access.insert(name, contribution.access);
+    }
+    scan
+}
+
+/// The thread that led the conversation is gone: a fault of ours, told like one of the plugin's.
+fn lost(plugin: &Plugin) -> Contribution {
+    let cause = Cause::new(CauseKind::PluginFailed, "the agent failed while it led the conversation");
+    Contribution {
+        targets: vec![placeholder(plugin, &cause)],
+        access: Access::default(),
+        warnings: vec![format!("{}: {cause}", plugin.manifest.name)],
+        milliseconds: 0.0,
+    }
+}
+
+fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
+    let began = Instant::now();
+    let name = &plugin.manifest.name;
+    let actor = users::acting_user(name, request.config.connect_as(name));
+    let mut broker = Broker::new(request.root, &plugin.manifest, actor);
+    let mut warnings = Vec::new();
+    let configured = configured(plugin, request, &mut broker, &mut warnings);
+    let credentials: Vec<String> = configured
+        .iter()
+        .filter_map(|found| found.target.password.clone())
+        .filter(|it| it.len() >= MIN_CREDENTIAL)
+        .collect();
+    let none = BTreeSet::new();
+    let task = Task {
+        runner: &request.installation.runner(),
+        library: &plugin.library(),
+        time_limit: request.config.time_limit(name, plugin.manifest.time_limit),
+        configured,
+        wanted: request.wanted.get(name).unwrap_or(&none),
+    };
+    let gathered = gather(task, &mut broker);
+    warnings.extend(gathered.notes.into_iter().map(|note| format!("{name}: {note}")));
+    let mut targets = Vec::new();
+    if let Some(cause) = &gathered.failure {
+        warnings.push(format!("{name}: {cause}"));
+        if gathered.targets.is_empty() {
+            targets.push(placeholder(plugin, cause));
+        }
+    }
+    let mut taken = BTreeSet::new();
+    for (found, mut facts) in gathered.targets {
+        for credential in &credentials {
+            drop_credential(&mut facts, credential);
+        }
+        let settings = settings_of(&found.target, name, request.config);
+        let admitted = admit(&plugin.manifest.contract, facts);
+        let id = unique(target_id(name, found.target.name.as_deref()), &mut taken);
+        targets.push(ScannedTarget {
+            deployment: settings
+                .and_then(|settings| settings.deployment.clone())
+                .unwrap_or_else(|| id.clone()),
+            importance: settings.map_or(1.0, |settings| settings.importance),
+            id,
+            plugin: name.clone(),
+            plugin_version: plugin.manifest.version.to_string(),
+            title: if found.title.is_empty() {
+                plugin.manifest.title.clone()
+            } else {
+                printable(&found.title)
+            },
+            facts: admitted.facts,
+            notes: admitted.notes,
+        });
+    }
+    let milliseconds = (began.elapsed().as_secs_f64() * 1e5).round() / 1e2;
+    Contribution { targets, access: broker.access().clone(), warnings, milliseconds }
+}
+
+/// What stands for the targets of a plugin that could not even look for them: so that its checks count as not judged
+/// instead of vanishing.
+fn placeholder(plugin: &Plugin, cause: &Cause) -> ScannedTarget {
+    let name = &plugin.manifest.name;
+    ScannedTarget {
+        id: name.clone(),
+        plugin: name.clone(),
+        plugin_version: plugin.manifest.version.to_string(),
+        title: plugin.manifest.title.clone(),
+        deployment: name.clone(),
+        importance: 1.0,
+        facts: admit(&plugin.manifest.contract, cause.clone().into()).facts,
+        notes: Vec::new(),
+    }
+}
+
+/// The targets that the admin configured for the plugin. Live only: a folder has no addresses.
+fn configured(
+    plugin: &Plugin,
+    request: &Request<'_>,
+    broker: &mut Broker<'_>,
+    warnings: &mut Vec<String>,
+) -> Vec<FoundTarget> {
+    if !request.root.is_live() {
+        return Vec::new();
+    }
+    let mine = request.config.targets.iter().filter(|target| target.plugin == plugin.manifest.name);
+    // A table that only says more about a target that discovery finds is no target of its own.
+    mine.filter(|target| target.address.is_some())
+        .map(|target| {
+            if let Some(address) = &target.address {
+                broker.accept_configured(address);
+            }
+            let password = target.password_file.as_ref().and_then(|file| match fs::read_to_string(file) {
+                Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
+                Err(error) => {
+                    warnings.push(format!("the password file {} cannot be read: {error}", file.display()));
+                    None
+                }
+            });
+            let title = match (&target.name, &target.address) {
+                (Some(name), _) => format!("{} {name}", plugin.manifest.title),
+                (None, Some(address)) => format!("{} at {address}", plugin.manifest.title),
+                (None, None) => String::new(),
+            };
+            let target = message::Target {
+                name: target.name.clone(),
+                address: target.address.clone(),
+                hints: serde_json::Value::Null,
+                user: target.user.clone(),
+                password,
+                database: target.database.clone(),
+            };
+            FoundTarget { target, title }
+        })
+        .collect()
+}
+
+/// What the admin says of this target.
+fn settings_of<'a>(target: &message::Target, plugin: &str, config: &'a Config) -> Option<&'a TargetConfig> {
+    config.targets.iter().find(|known| {
+        let same_address = known.address.is_some() && known.address == target.address;
+        known.plugin == plugin && (same_address || (known.address.is_none() && known.name == target.name))
+    })
+}
+
+/// `linux`, or `postgresql:main`.
+fn target_id(plugin: &str, name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("{plugin}:{}", printable(name)),
+        None => plugin.to_owned(),
+    }
+}
+
+fn unique(id: String, taken: &mut BTreeSet<String>) -> String {
+    let mut unique = id.clone();
+    let mut number = 2;
+    while !taken.insert(unique.clone()) {
+        unique = format!("{id}-{number}");
+        number += 1;
+    }
+    unique
+}
+
+/// What a plugin calls things, fit for a line of output.
+fn printable(text: &str) -> String {
+    text.chars().take(120).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// Makes every text that contains a credential which the agent handed out unknown.
+fn drop_credential(fact: &mut Fact, credential: &str) {
+    match fact {
+        Fact::Text(text) if text.contains(credential) => {
+            *fact = Fact::unknown(CauseKind::Secret, "it contained the target's password and was dropped");
+        }
+        Fact::List(list) => list.items.iter_mut().for_each(|item| drop_credential(item, credential)),
+        Fact::Map(map) => {
+            map.items.retain(|name, _| !name.contains(credential));
+            map.items.values_mut().for_each(|item| drop_credential(item, credential));
+        }
+        Fact::Unknown(cause) if cause.detail.contains(credential) => {
+            cause.detail = cause.detail.replace(credential, "…");
+            cause.remedy = None;
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_password_that_was_handed_out_does_not_come_back() {
+        let sent = json!({
+            "dsn": "host=x password=hunter22", "list": [{"a": "hunter22"}], "hunter22": 1, "port": 5432,
+            "why": {"$unknown": {"kind": "not-permitted", "detail": "login with hunter22 failed"}},
+        });
+        let mut fact = Fact::from_json(sent).unwrap();
+        drop_credential(&mut fact, "hunter22");
+        let text = fact.to_json().to_string();
+        assert!(!text.contains("hunter22"), "{text}");
+        assert_eq!(fact.to_json()["port"], 5432);
+    }
+
+    #[test]
+    fn ids_are_unique_and_printable() {
+        let mut taken = BTreeSet::new();
+        assert_eq!(unique(target_id("p", Some("a\nb")), &mut taken), "p:a\u{fffd}b");
+        assert_eq!(unique(target_id("p", Some("a\nb")), &mut taken), "p:a\u{fffd}b-2");
+        assert_eq!(unique(target_id("p", None), &mut taken), "p");
+    }
+}

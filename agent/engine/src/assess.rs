@@ -1,0 +1,223 @@
+//! One scan from facts to readiness: judged, scored, explained and sorted.
+
+use std::collections::BTreeMap;
+
+use goodstead_model::{Judgement, Readiness, TargetScore, Verdict};
+use goodstead_protocol::fact::Fact;
+
+use crate::judge::{Target, judge};
+use crate::pack::Pack;
+use crate::score::{Figures, Input, Item, Rated, State, TargetInput, score};
+
+/// What came of a scan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assessment {
+    /// Every check on every target: findings by their points, then what is unknown by its weight, then what passed, then
+    /// what does not apply; among equal ones by id and target.
+    pub judgements: Vec<Judgement>,
+    /// Readiness of all; `None` when nothing could be judged.
+    pub readiness: Option<Readiness>,
+    /// Readiness of the targets of which anything could be judged, by id.
+    pub targets: BTreeMap<String, TargetScore>,
+}
+
+/// Judges the targets by the packs and scores them.
+pub fn assess(packs: &[Pack], targets: &[Target], host: &Fact, figures: &Figures) -> Assessment {
+    let mut judgements = judge(packs, targets, host);
+    let scored = score(&input(targets, &judgements), figures);
+    let (mut readiness, mut by_target) = (None, BTreeMap::new());
+    if let Some(scored) = scored {
+        for judgement in judgements.iter_mut().filter(|judgement| judgement.verdict == Verdict::Fail) {
+            let item = Item::Check { target: judgement.target.clone(), id: judgement.id.clone() };
+            if let Some(cost) = scored.costs.get(&item) {
+                (judgement.points, judgement.gain) = (cost.points, cost.gain);
+            }
+        }
+        let count = |verdict| judgements.iter().filter(|judgement| judgement.verdict == verdict).count();
+        readiness = Some(Readiness {
+            range: scored.range,
+            single: scored.single,
+            coverage: scored.coverage,
+            worst: scored.worst,
+            failed: count(Verdict::Fail),
+            passed: count(Verdict::Pass),
+            unknown: count(Verdict::Unknown),
+        });
+        by_target = scored.targets;
+    }
+    sort(&mut judgements, figures);
+    Assessment { judgements, readiness, targets: by_target }
+}
+
+/// The checks that apply, by target. Only configuration has data as long as packs hold checks alone.
+fn input(targets: &[Target], judgements: &[Judgement]) -> Input {
+    let targets = targets.iter().map(|target| TargetInput {
+        id: target.id.clone(),
+        importance: target.importance,
+        deployment: target.deployment.clone(),
+        checks: judgements
+            .iter()
+            .filter(|judgement| judgement.target == target.id)
+            .filter_map(rated)
+            .collect(),
+    });
+    Input { targets: targets.collect(), deployments: BTreeMap::new() }
+}
+
+fn rated(judgement: &Judgement) -> Option<Rated> {
+    let state = match judgement.verdict {
+        Verdict::Pass => State::Passed,
+        Verdict::Fail => State::Failed,
+        Verdict::Unknown => State::Unknown,
+        Verdict::NotApplicable => return None,
+    };
+    let Judgement { id, impact, likelihood, .. } = judgement;
+    Some(Rated { id: id.clone(), impact: *impact, likelihood: *likelihood, state })
+}
+
+fn sort(judgements: &mut [Judgement], figures: &Figures) {
+    let weight = |judgement: &Judgement| match judgement.verdict {
+        Verdict::Fail => judgement.points,
+        Verdict::Unknown => figures.weight(judgement.impact) * figures.likelihood(judgement.likelihood),
+        Verdict::Pass | Verdict::NotApplicable => 0.0,
+    };
+    judgements.sort_by(|one, two| {
+        // Verdicts are ordered as they are read: fail, unknown, pass, not applicable.
+        one.verdict
+            .cmp(&two.verdict)
+            .then_with(|| weight(two).total_cmp(&weight(one)))
+            .then_with(|| (&one.id, &one.target).cmp(&(&two.id, &two.target)))
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::fixture::{CHECK, facts, lines, loaded};
+
+    /// Checks of every impact, on facts of every kind.
+    fn packs() -> Vec<Pack> {
+        let check = |id: &str, impact: &str, pass: &str, likelihood: &str| {
+            CHECK
+                .replace("demo.port-taken", &format!("demo.{id}"))
+                .replace("impact = \"critical\"", &format!("impact = \"{impact}\""))
+                .replace("likelihood = \"high\"", &format!("likelihood = \"{likelihood}\""))
+                .replace("demo.port != 80'", &format!("{pass}'"))
+        };
+        let texts = [
+            CHECK.to_owned(),
+            check("small", "high", "demo.size_bytes < 100 || demo.primary", "medium"),
+            check("ratio", "medium", "demo.ratio > 0.5 && demo.port != 81", "low"),
+            check("rows", "low", "demo.tables.all(t, t.rows < 5)", "high"),
+            check("sets", "critical", "demo.settings[\"a\"] != 3", "low")
+                .replace("pass =", "applies = 'demo.primary'\npass ="),
+            check("items", "high", "item.rows != 3", "high")
+                .replace("pass =", "each = 'demo.tables[]'\npass ="),
+        ];
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let loaded = loaded(&texts);
+        assert_eq!(lines(&loaded), "");
+        vec![loaded.pack.unwrap()]
+    }
+
+    fn target(id: usize, sent: Json) -> Target {
+        Target {
+            id: format!("demo:{id}"),
+            plugin: "demo".to_owned(),
+            facts: facts(sent),
+            previous: None,
+            importance: 1.0,
+            deployment: "d".to_owned(),
+        }
+    }
+
+    fn assessed(targets: &[Target]) -> Assessment {
+        assess(&packs(), targets, &Fact::record(), &Figures::shipped().unwrap())
+    }
+
+    /// Any value, or an unknown one.
+    fn or_unknown(value: impl Strategy<Value = Json> + 'static) -> impl Strategy<Value = Json> {
+        prop_oneof![4 => value, 1 => Just(json!({"$unknown": {"kind": "not-permitted", "detail": "no right"}}))]
+    }
+
+    fn sent() -> impl Strategy<Value = Json> {
+        let table = or_unknown((0_i64..6).prop_map(|rows| json!(rows)))
+            .prop_map(|rows| json!({"name": "t", "rows": rows, "indexes": []}));
+        (
+            or_unknown((79_i64..83).prop_map(|port| json!(port))),
+            or_unknown((0_i64..200).prop_map(|size| json!(size))),
+            or_unknown((0.0_f64..1.0).prop_map(|ratio| json!(ratio))),
+            or_unknown(any::<bool>().prop_map(|primary| json!(primary))),
+            prop::collection::vec(table, 0..3),
+            prop_oneof![Just(json!({})), Just(json!({"a": 3})), Just(json!({"a": 4})), Just(json!({"a": "text"}))],
+        )
+            .prop_map(|(port, size, ratio, primary, tables, settings)| {
+                json!({"port": port, "size_bytes": size, "ratio": ratio, "primary": primary, "tables": tables, "settings": settings})
+            })
+    }
+
+    #[test]
+    fn findings_come_first_and_by_their_points() {
+        let sent = json!({"size_bytes": 500, "primary": false, "ratio": 0.1});
+        let found = assessed(&[target(0, sent)]);
+        let order: Vec<_> = found.judgements.iter().map(|one| (one.id.as_str(), one.verdict)).collect();
+        assert_eq!(
+            order,
+            [
+                ("demo.small", Verdict::Fail),
+                ("demo.ratio", Verdict::Fail),
+                ("demo.port-taken", Verdict::Unknown),
+                ("demo.items", Verdict::Unknown),
+                ("demo.rows", Verdict::Unknown),
+                ("demo.sets", Verdict::NotApplicable),
+            ]
+        );
+        let readiness = found.readiness.unwrap();
+        assert_eq!((readiness.failed, readiness.unknown, readiness.passed), (2, 3, 0));
+        assert_eq!((readiness.worst, readiness.single), (None, None));
+        assert!(found.judgements[0].gain > found.judgements[1].gain);
+    }
+
+    #[test]
+    fn without_a_verdict_there_is_no_readiness() {
+        let found = assessed(&[target(0, json!({}))]);
+        assert_eq!((found.readiness, found.targets.len()), (None, 0));
+        assert!(found.judgements.iter().all(|one| one.verdict == Verdict::Unknown && one.cause.is_some()));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn on_any_facts_the_points_explain_the_score(all in prop::collection::vec(sent(), 1..4)) {
+            let mut targets: Vec<Target> = all.into_iter().enumerate().map(|(id, sent)| target(id, sent)).collect();
+            let found = assessed(&targets);
+            let in_hundredths = |points: f64| (points * 100.0).round() as i64;
+            if let Some(readiness) = &found.readiness {
+                let sum: i64 = found.judgements.iter().map(|one| in_hundredths(one.points)).sum();
+                prop_assert_eq!(sum, 10_000 - in_hundredths(readiness.range.high));
+            }
+            for one in &found.judgements {
+                prop_assert_eq!(one.verdict == Verdict::Unknown, one.cause.is_some());
+                prop_assert!(one.verdict == Verdict::Fail || one.points == 0.0);
+            }
+            targets.reverse();
+            prop_assert_eq!(found, assessed(&targets));
+        }
+
+        #[test]
+        fn what_becomes_unknown_never_passes_or_fails_instead(sent in sent(), name in prop::sample::select(vec!["port", "size_bytes", "ratio", "primary", "tables", "settings"])) {
+            let before = assessed(&[target(0, sent.clone())]);
+            let mut hidden = sent;
+            hidden[name] = json!({"$unknown": {"kind": "not-permitted", "detail": "no right"}});
+            let after = assessed(&[target(0, hidden)]);
+            let verdict = |found: &Assessment, id: &str| found.judgements.iter().find(|one| one.id == id).unwrap().verdict;
+            for one in &before.judgements {
+                let now = verdict(&after, &one.id);
+                prop_assert!(now == one.verdict || now == Verdict::Unknown, "{}: {} then {now}", one.id, one.verdict);
+            }
+        }
+    }
+}

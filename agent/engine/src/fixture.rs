@@ -1,0 +1,107 @@
+//! What the tests of several modules share: a contract, facts, and a pack of one check.
+
+use goodstead_protocol::contract::{Contract, RawContract, validate};
+use goodstead_protocol::document::Document;
+use goodstead_protocol::fact::Fact;
+use goodstead_protocol::intake::admit;
+use semver::Version;
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use crate::{Loaded, PackSource, Plugins, load};
+
+/// The contract of a plugin from lines of TOML.
+pub(crate) fn contract(plugin: &str, lines: &str) -> Contract {
+    #[derive(Deserialize)]
+    struct File {
+        facts: RawContract,
+    }
+    let document = Document::new("plugin.toml", format!("[facts]\n{lines}"));
+    validate(plugin, document.parse::<File>().unwrap().facts, &document).unwrap()
+}
+
+/// A made-up database with every shape of fact.
+pub(crate) fn demo() -> Contract {
+    contract(
+        "demo",
+        "version = { type = 'text' }\n\
+         port = { type = 'int' }\n\
+         ratio = { type = 'float' }\n\
+         size_bytes = { type = 'int', unit = 'bytes' }\n\
+         primary = { type = 'bool' }\n\
+         started = { type = 'time' }\n\
+         note = { type = 'text', optional = true }\n\
+         names = { type = 'list', of = 'text' }\n\
+         numbers = { type = 'list', of = 'int' }\n\
+         settings = { type = 'map', of = 'scalar' }\n\
+         'memory.free_bytes' = { type = 'int', unit = 'bytes' }\n\
+         tables = { type = 'list', key = 'name' }\n\
+         'tables[].name' = { type = 'text' }\n\
+         'tables[].rows' = { type = 'int', unit = 'count' }\n\
+         'tables[].indexes' = { type = 'list', key = 'name' }\n\
+         'tables[].indexes[].name' = { type = 'text' }\n\
+         'tables[].indexes[].valid' = { type = 'bool' }\n\
+         password = { type = 'text', sensitivity = 'secret', derived = ['present', 'length-class'] }\n",
+    )
+}
+
+/// The agent's and the Linux plugin's facts, as far as the tests need them.
+pub(crate) fn plugins() -> Plugins {
+    let mut plugins = Plugins::default();
+    plugins.add(Version::new(0, 1, 0), demo());
+    plugins.add(Version::new(0, 1, 0), contract("host", "memory_bytes = { type = 'int', unit = 'bytes' }"));
+    plugins.add(Version::new(0, 1, 0), contract("linux", "sysctl = { type = 'map', of = 'scalar' }"));
+    plugins
+}
+
+/// Facts of `demo` from JSON; what is not mentioned is unknown.
+pub(crate) fn facts(sent: Json) -> Fact {
+    let admitted = admit(&demo(), Fact::from_json(sent).unwrap());
+    assert_eq!(admitted.notes, Vec::<String>::new());
+    admitted.facts
+}
+
+pub(crate) const PACK: &str =
+    "name = 'demo'\ntitle = 'Demo'\nversion = '0.1.0'\n[requires]\ndemo = '^0.1'\nlinux = '^0.1'\n";
+
+/// A check on the port, with its three cases.
+pub(crate) const CHECK: &str = r#"id = "demo.port-taken"
+title = "The port is taken"
+since = "0.1.0"
+concern = "reliability"
+impact = "critical"
+likelihood = "high"
+pass = 'demo.port != 80'
+evidence = ['demo.port', 'demo.size_bytes']
+why = "Another program listens there."
+remedy = "Choose another port than {{ demo.port }}. It may grow to {{ bytes(demo.size_bytes) }}."
+[[case]]
+name = "free"
+facts.demo.port = 81
+expect = "pass"
+[[case]]
+name = "taken"
+facts.demo.port = 80
+expect = "fail"
+[[case]]
+name = "not known"
+facts.demo.port = "$unknown"
+expect = "unknown"
+"#;
+
+/// Loads the pack `demo` with these check files.
+pub(crate) fn loaded(checks: &[&str]) -> Loaded {
+    let mut documents = vec![Document::new("demo/pack.toml", PACK)];
+    documents.extend(
+        checks
+            .iter()
+            .enumerate()
+            .map(|(at, text)| Document::new(format!("demo/check-{at}.toml"), text.to_string())),
+    );
+    load(PackSource { name: "demo".to_owned(), documents, local: false }, &plugins())
+}
+
+/// What is wrong, one line each.
+pub(crate) fn lines(loaded: &Loaded) -> String {
+    loaded.diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}

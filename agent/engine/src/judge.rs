@@ -1,0 +1,411 @@
+//! Judging: every check of every pack on every target of its plugin.
+
+use goodstead_model::{Evidence, Judgement, Verdict};
+use goodstead_protocol::fact::{Cause, CauseKind, Elements, Fact};
+
+use crate::check::{Check, Each};
+use crate::condition::{Condition, FUEL, Root, Scope, cause_of, printed};
+use crate::pack::Pack;
+
+/// The failing items whose evidence is shown; all of them are named.
+const MAX_ITEMS_SHOWN: usize = 10;
+/// The elements of a list that are shown as evidence.
+const MAX_ELEMENTS_SHOWN: usize = 20;
+
+/// The steps that the items of one list may take together; those of one condition, ten times.
+const FUEL_OF_ITEMS: u64 = 10 * FUEL;
+
+/// What stands for `item` where there is none; no checked condition reads it.
+pub(crate) static NO_ITEM: Fact = Fact::Bool(false);
+
+/// One instance of a product, with what its plugin reported.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// `linux`, `postgresql:main`; no two are the same.
+    pub id: String,
+    /// The plugin that inspected it.
+    pub plugin: String,
+    /// Its facts, as the intake left them.
+    pub facts: Fact,
+    /// Its facts at the previous scan; `None` at the first one.
+    pub previous: Option<Fact>,
+    /// Its weight among the targets, 0 or more.
+    pub importance: f64,
+    /// The installation of a product that it belongs to.
+    pub deployment: String,
+}
+
+/// Judges every target by every check of its plugin. Points and gains are 0, and the order is that of packs and
+/// targets; [`crate::assess`] fills in the one and sorts.
+pub fn judge(packs: &[Pack], targets: &[Target], host: &Fact) -> Vec<Judgement> {
+    let no_linux = Fact::unknown(CauseKind::NotAvailable, "there are no facts of `linux` in this scan");
+    let linux =
+        targets.iter().find(|target| target.plugin == "linux").map_or(&no_linux, |target| &target.facts);
+    let first_scan = no_previous();
+    let mut judgements = Vec::new();
+    for target in targets {
+        let checks = packs.iter().flat_map(|pack| &pack.checks);
+        for check in checks.filter(|check| check.plugin == target.plugin) {
+            let previous = target.previous.as_ref().unwrap_or(&first_scan);
+            let scope = Scope { own: &target.facts, host, linux, previous, item: &NO_ITEM };
+            judgements.push(judgement(check, &target.id, judge_one(check, &scope)));
+        }
+    }
+    judgements
+}
+
+/// The facts of a previous scan when there was none.
+pub(crate) fn no_previous() -> Fact {
+    Fact::unknown(CauseKind::NoPreviousScan, "this is the first scan of the target")
+}
+
+fn judgement(check: &Check, target: &str, outcome: Outcome) -> Judgement {
+    // What explains a problem; a check that passed has none, and reports stay small.
+    let explained = matches!(outcome.verdict, Verdict::Fail | Verdict::Unknown);
+    Judgement {
+        id: check.id.clone(),
+        target: target.to_owned(),
+        title: check.title.clone(),
+        concern: check.concern,
+        impact: check.impact,
+        likelihood: check.likelihood,
+        verdict: outcome.verdict,
+        points: 0.0,
+        gain: 0.0,
+        items: outcome.items,
+        evidence: outcome.evidence,
+        why: if explained { check.why.clone() } else { String::new() },
+        remedy: outcome.remedy,
+        links: if explained { check.links.clone() } else { Vec::new() },
+        cause: outcome.cause,
+        local: check.local,
+    }
+}
+
+/// What came of one check.
+#[derive(Debug, Clone)]
+pub(crate) struct Outcome {
+    pub(crate) verdict: Verdict,
+    /// Of an unknown verdict: why.
+    pub(crate) cause: Option<Cause>,
+    /// Under `each`: the failing items.
+    pub(crate) items: Vec<String>,
+    pub(crate) evidence: Vec<Evidence>,
+    /// Of a failed check.
+    pub(crate) remedy: String,
+}
+
+impl Outcome {
+    fn bare(verdict: Verdict, cause: Option<Cause>) -> Self {
+        Outcome { verdict, cause, items: Vec::new(), evidence: Vec::new(), remedy: String::new() }
+    }
+}
+
+/// Judges one check on the facts in `scope`.
+pub(crate) fn judge_one(check: &Check, scope: &Scope<'_>) -> Outcome {
+    match check.applies.as_ref().map(|applies| verdict(applies, scope, &mut { FUEL })) {
+        Some((Verdict::Fail, _)) => return Outcome::bare(Verdict::NotApplicable, None),
+        Some((Verdict::Unknown, cause)) => return Outcome::bare(Verdict::Unknown, cause),
+        _ => {}
+    }
+    let mut outcome = match &check.each {
+        Some(each) => judge_each(check, each, scope),
+        None => {
+            let (verdict, cause) = verdict(&check.pass, scope, &mut { FUEL });
+            let evidence =
+                check.evidence.iter().map(|shown| evidence(shown, shown.source().to_owned(), scope));
+            Outcome { evidence: evidence.collect(), ..Outcome::bare(verdict, cause) }
+        }
+    };
+    if outcome.verdict == Verdict::Fail {
+        outcome.remedy = check.remedy.render(scope);
+    }
+    outcome
+}
+
+/// True as pass, false as fail, everything else as unknown with its cause.
+fn verdict(condition: &Condition, scope: &Scope<'_>, fuel: &mut u64) -> (Verdict, Option<Cause>) {
+    match condition.evaluate_within(scope, fuel) {
+        Fact::Bool(true) => (Verdict::Pass, None),
+        Fact::Bool(false) => (Verdict::Fail, None),
+        other => {
+            let neither = || Cause::new(CauseKind::Evaluation, "a condition is neither true nor false");
+            (Verdict::Unknown, Some(cause_of(&other, neither)))
+        }
+    }
+}
+
+fn judge_each(check: &Check, each: &Each, scope: &Scope<'_>) -> Outcome {
+    let mut found = Items { items: Vec::new(), unknown: None };
+    gather(each, scope_root(each.root, scope), 0, String::new(), &mut found);
+    let (shared, per_item): (Vec<_>, Vec<_>) = check.evidence.iter().partition(|shown| !shown.uses_item());
+    let mut failing = Vec::new();
+    let mut fuel = FUEL_OF_ITEMS;
+    let mut shown: Vec<Evidence> =
+        shared.into_iter().map(|shown| evidence(shown, shown.source().to_owned(), scope)).collect();
+    for (name, item) in found.items {
+        let scope = Scope { item, ..*scope };
+        match verdict(&check.pass, &scope, &mut fuel) {
+            (Verdict::Fail, _) => {
+                if failing.len() < MAX_ITEMS_SHOWN {
+                    shown.extend(
+                        per_item.iter().map(|shown| evidence(shown, item_path(each, shown, &name), &scope)),
+                    );
+                }
+                failing.push(name);
+            }
+            (Verdict::Unknown, cause) if found.unknown.is_none() => found.unknown = cause,
+            _ => {}
+        }
+    }
+    let verdict = match (&failing[..], &found.unknown) {
+        ([_, ..], _) => Verdict::Fail,
+        ([], Some(_)) => Verdict::Unknown,
+        ([], None) => Verdict::Pass,
+    };
+    let cause = found.unknown.filter(|_| verdict == Verdict::Unknown);
+    Outcome { items: failing, evidence: shown, ..Outcome::bare(verdict, cause) }
+}
+
+/// The items of a list, with their names.
+struct Items<'f> {
+    items: Vec<(String, &'f Fact)>,
+    /// Why some are missing, if some are.
+    unknown: Option<Cause>,
+}
+
+fn scope_root<'f>(root: Root, scope: &Scope<'f>) -> &'f Fact {
+    match root {
+        Root::Host => scope.host,
+        Root::Linux => scope.linux,
+        _ => scope.own,
+    }
+}
+
+/// Adds the items below `at`; the names of lists around it stand before an item's own.
+fn gather<'f>(each: &Each, at: &'f Fact, depth: usize, prefix: String, found: &mut Items<'f>) {
+    let Some(names) = each.lists.get(depth) else {
+        found.items.push((prefix, at));
+        return;
+    };
+    let mut at = at;
+    for name in names {
+        match at {
+            Fact::Map(map) => match map.items.get(name) {
+                Some(inner) => at = inner,
+                None => {
+                    let absent =
+                        || Cause::new(CauseKind::Absent, format!("`{}` is not there", each.source()));
+                    found
+                        .unknown
+                        .get_or_insert_with(|| map.partial.as_deref().cloned().unwrap_or_else(absent));
+                    return;
+                }
+            },
+            other => {
+                found.unknown.get_or_insert_with(|| cause_of(other, || no_list(each)));
+                return;
+            }
+        }
+    }
+    let Fact::List(list) = at else {
+        found.unknown.get_or_insert_with(|| cause_of(at, || no_list(each)));
+        return;
+    };
+    let key = each.keys.get(depth).and_then(Option::as_deref);
+    for (position, item) in list.items.iter().enumerate() {
+        let own = item_name(item, key).unwrap_or_else(|| format!("#{}", position + 1));
+        let name = if prefix.is_empty() { own } else { format!("{prefix}/{own}") };
+        gather(each, item, depth + 1, name, found);
+    }
+    if let Some(partial) = &list.partial {
+        found.unknown.get_or_insert_with(|| (**partial).clone());
+    }
+}
+
+fn no_list(each: &Each) -> Cause {
+    Cause::new(CauseKind::Evaluation, format!("`{}` is no list here", each.source()))
+}
+
+fn item_name(item: &Fact, key: Option<&str>) -> Option<String> {
+    match (item, key) {
+        (Fact::Map(map), Some(key)) => printed(map.items.get(key)?),
+        (Fact::Map(_), None) => None,
+        (plain, _) => printed(plain),
+    }
+}
+
+/// The expression with the item that it is about.
+fn item_path(each: &Each, shown: &Condition, name: &str) -> String {
+    let list = each.source().strip_suffix("[]").unwrap_or(each.source());
+    match shown.rest_of_item() {
+        Some(rest) => format!("{list}[{name:?}]{rest}"),
+        None => format!("{} (item {name:?})", shown.source()),
+    }
+}
+
+fn evidence(condition: &Condition, path: String, scope: &Scope<'_>) -> Evidence {
+    Evidence { path, value: bounded(condition.evaluate(scope)), unit: condition.unit() }
+}
+
+/// A list is cut to what a person looks at, and then says so.
+fn bounded(value: Fact) -> Fact {
+    match value {
+        Fact::List(mut list) if list.items.len() > MAX_ELEMENTS_SHOWN => {
+            let more = list.items.len() - MAX_ELEMENTS_SHOWN;
+            list.items.truncate(MAX_ELEMENTS_SHOWN);
+            let cause = Cause::new(CauseKind::TooLarge, format!("{more} more are not shown"));
+            Fact::List(Elements { items: list.items, partial: Some(Box::new(cause)) })
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::fixture::{CHECK, facts, lines, loaded};
+
+    /// The check with more or other keys; `{}` is the one of the fixture.
+    fn pack(keys: &str) -> Pack {
+        let mut check = CHECK.to_owned();
+        for key in keys.lines() {
+            let name = key.split('=').next().unwrap();
+            let kept: Vec<&str> = check.lines().filter(|line| !line.starts_with(name)).collect();
+            check = format!("{key}\n{}\n", kept.join("\n"));
+        }
+        let loaded = loaded(&[&check]);
+        assert_eq!(lines(&loaded), "");
+        loaded.pack.unwrap()
+    }
+
+    fn target(id: &str, sent: Json) -> Target {
+        let plugin = id.split(':').next().unwrap().to_owned();
+        let facts = if plugin == "demo" { facts(sent) } else { Fact::from_json(sent).unwrap() };
+        Target {
+            id: id.to_owned(),
+            plugin,
+            facts,
+            previous: None,
+            importance: 1.0,
+            deployment: "d".to_owned(),
+        }
+    }
+
+    fn judged(keys: &str, sent: Json) -> Judgement {
+        judge(&[pack(keys)], &[target("demo", sent)], &Fact::record()).remove(0)
+    }
+
+    fn told(judgement: &Judgement) -> String {
+        let cause = judgement.cause.as_ref().map_or(String::new(), |cause| format!(": {cause}"));
+        format!("{}{cause} {:?}", judgement.verdict, judgement.items)
+    }
+
+    #[test]
+    fn a_failed_check_explains_itself() {
+        let found = judged("", json!({"port": 80, "size_bytes": 2048}));
+        assert_eq!(found.verdict, Verdict::Fail);
+        assert_eq!(found.remedy, "Choose another port than 80. It may grow to 2.0 KiB.");
+        assert_eq!(found.evidence[1].path, "demo.size_bytes");
+        assert_eq!(found.evidence[1].unit, Some(goodstead_protocol::contract::Unit::Bytes));
+        assert_eq!(found.why, "Another program listens there.");
+        let passed = judged("", json!({"port": 81}));
+        assert_eq!((passed.verdict, passed.why.as_str(), passed.remedy.as_str()), (Verdict::Pass, "", ""));
+    }
+
+    #[test]
+    fn what_does_not_apply_is_not_judged_and_what_may_apply_is_unknown() {
+        let keys = "applies = 'demo.primary'";
+        assert_eq!(told(&judged(keys, json!({"port": 80, "primary": false}))), "not applicable []");
+        assert_eq!(told(&judged(keys, json!({"port": 80}))), "unknown: the plugin did not report it []");
+        assert_eq!(told(&judged(keys, json!({"port": 80, "primary": true}))), "fail []");
+    }
+
+    #[test]
+    fn of_many_items_one_failing_fails_and_one_unknown_makes_unknown() {
+        let keys = "each = 'demo.tables[]'\npass = 'item.rows < 10'";
+        let table = |name: &str, rows: Json| json!({"name": name, "rows": rows, "indexes": []});
+        let unknown = || json!({"$unknown": {"kind": "not-permitted", "detail": "no right"}});
+        let judged = |tables: Json| told(&judged(keys, json!({"tables": tables})));
+        assert_eq!(judged(json!([])), "pass []");
+        assert_eq!(judged(json!([table("a", json!(1))])), "pass []");
+        assert_eq!(judged(json!([table("a", unknown()), table("b", json!(1))])), "unknown: no right []");
+        assert_eq!(
+            judged(json!([table("a", unknown()), table("b", json!(11)), table("c", json!(12))])),
+            r#"fail ["b", "c"]"#
+        );
+        let partial = |rows: i64| json!({"$partial": [table("a", json!(rows))], "$cause": {"kind": "partial", "detail": "cut"}});
+        assert_eq!(judged(partial(1)), "unknown: cut []");
+        assert_eq!(judged(partial(11)), r#"fail ["a"]"#);
+        assert_eq!(judged(unknown()), "unknown: no right []");
+    }
+
+    #[test]
+    fn items_are_named_by_their_keys_and_shown_up_to_ten() {
+        let tables: Vec<Json> = (10..22)
+            .map(|n| json!({"name": format!("t{n}"), "rows": n, "indexes": [{"name": "i", "valid": n % 2 == 0}]}))
+            .collect();
+        let sent = json!({"tables": tables, "names": ["x"], "port": 1});
+        let keys = "each = 'demo.tables[]'\npass = 'item.rows < 10'\nevidence = ['demo.port', 'item.rows', 'item.rows * 2']";
+        let found = judged(keys, sent.clone());
+        assert_eq!((found.items.len(), found.evidence.len()), (12, 1 + 2 * 10));
+        let shown: Vec<_> = found
+            .evidence
+            .iter()
+            .take(3)
+            .map(|shown| format!("{} = {}", shown.path, shown.value.to_json()))
+            .collect();
+        assert_eq!(
+            shown,
+            ["demo.port = 1", "demo.tables[\"t10\"].rows = 10", "item.rows * 2 (item \"t10\") = 20"]
+        );
+        let nested =
+            judged("each = 'demo.tables[].indexes[]'\npass = 'item.valid'\nevidence = []", sent.clone());
+        assert_eq!(nested.items[0], "t11/i");
+        let plain = judged("each = 'demo.names[]'\npass = 'item != \"x\"'\nevidence = []", sent);
+        assert_eq!(plain.items, ["x"]);
+    }
+
+    #[test]
+    fn many_items_end_too() {
+        let table = json!({"name": "t", "rows": 1, "indexes": []});
+        let sent = json!({"tables": vec![table; 400], "numbers": (0..400).collect::<Vec<i64>>()});
+        let keys = "each = 'demo.tables[]'\npass = 'demo.numbers.all(a, demo.numbers.exists(b, b >= a + item.rows - 1))'\nevidence = []";
+        let found = judged(keys, sent);
+        assert_eq!(told(&found), "unknown: the condition takes too much work on this site's facts []");
+    }
+
+    #[test]
+    fn other_facts_are_at_hand() {
+        let keys = "pass = 'linux.sysctl[\"a\"] == 1'";
+        assert_eq!(told(&judged(keys, json!({}))), "unknown: there are no facts of `linux` in this scan []");
+        let targets = [target("demo", json!({})), target("linux", json!({"sysctl": {"a": 1}}))];
+        assert_eq!(judge(&[pack(keys)], &targets, &Fact::record())[0].verdict, Verdict::Pass);
+        let keys = "pass = 'host.memory_bytes > 1'";
+        let host = Fact::from_json(json!({"memory_bytes": 2})).unwrap();
+        assert_eq!(judge(&[pack(keys)], &targets, &host)[0].verdict, Verdict::Pass);
+    }
+
+    #[test]
+    fn growth_needs_a_previous_scan() {
+        let keys = "pass = 'demo.size_bytes < previous.size_bytes * 2'";
+        let mut target = target("demo", json!({"size_bytes": 3}));
+        let first = judge(&[pack(keys)], std::slice::from_ref(&target), &Fact::record()).remove(0);
+        assert_eq!(first.cause.unwrap().kind, CauseKind::NoPreviousScan);
+        target.previous = Some(facts(json!({"size_bytes": 1})));
+        assert_eq!(judge(&[pack(keys)], &[target], &Fact::record())[0].verdict, Verdict::Fail);
+    }
+
+    #[test]
+    fn long_lists_are_cut_in_evidence() {
+        let numbers: Vec<i64> = (0..30).collect();
+        let found = judged("evidence = ['demo.numbers']", json!({"port": 80, "numbers": numbers}));
+        let Fact::List(list) = &found.evidence[0].value else { panic!() };
+        assert_eq!(
+            (list.items.len(), list.partial.as_ref().unwrap().to_string().as_str()),
+            (20, "10 more are not shown")
+        );
+    }
+}

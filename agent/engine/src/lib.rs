@@ -1,0 +1,33 @@
+//! Facts and checks in, verdicts and score out.
+//!
+//! A pack of checks is read by [`load`], which holds every expression against the fact contracts of the installed
+//! plugins. [`assess`] judges the facts of the targets by the packs and explains the score point by point;
+//! [`run_cases`] holds every check against the cases that it brings.
+//!
+//! The crate is pure: the same input gives the same output on every machine. It reads no clock, file, network or
+//! environment, and nothing that a plugin or a pack says makes it panic or run without end. Unknown is never a pass
+//! and never a fail, and no cause or diagnostic prints a value that a site holds.
+
+#![forbid(unsafe_code)]
+
+mod assess;
+mod case;
+mod check;
+mod condition;
+#[cfg(test)]
+mod fixture;
+mod judge;
+mod load;
+mod pack;
+pub mod score;
+mod template;
+
+pub use assess::{Assessment, assess};
+pub use case::{Case, CaseOutcome, run_cases};
+pub use check::{Check, Each};
+pub use condition::Condition;
+pub use judge::{Target, judge};
+pub use load::{Loaded, PackSource, Plugins, drop_duplicates, load};
+pub use pack::Pack;
+pub use score::Figures;
+pub use template::Template;

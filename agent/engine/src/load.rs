@@ -1,0 +1,276 @@
+//! Reading a pack: what is installed, what the pack requires, and which of its checks are usable.
+//!
+//! A bad check costs only itself; a bad `pack.toml` costs the pack. Everything that is wrong is said at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use goodstead_protocol::contract::Contract;
+use goodstead_protocol::diagnostic::{Diagnostic, Place, Severity, did_you_mean};
+use goodstead_protocol::document::Document;
+use semver::{Version, VersionReq};
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::check::{self, Check, Surroundings};
+use crate::pack::{Pack, file_name, hash};
+
+/// The plugins that are installed, and what each of them reports. The agent's own `host` is one of them here.
+#[derive(Debug, Clone, Default)]
+pub struct Plugins(BTreeMap<String, (Version, Contract)>);
+
+impl Plugins {
+    /// Adds a plugin by its contract, which holds its name.
+    pub fn add(&mut self, version: Version, contract: Contract) {
+        self.0.insert(contract.plugin.clone(), (version, contract));
+    }
+
+    /// Their names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    pub(crate) fn contract(&self, name: &str) -> Option<&Contract> {
+        self.0.get(name).map(|(_, contract)| contract)
+    }
+}
+
+/// A pack as it lies on the disk.
+#[derive(Debug, Clone)]
+pub struct PackSource {
+    /// Its folder's name.
+    pub name: String,
+    /// Its files; those that do not end in `.toml` only count for the hash.
+    pub documents: Vec<Document>,
+    /// The admin's own, not the vendor's.
+    pub local: bool,
+}
+
+/// What came of reading a pack.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The pack with its usable checks; `None` when it cannot be used at all.
+    pub pack: Option<Pack>,
+    /// Why it is not used although nothing is wrong: a plugin that it requires is not installed.
+    pub skipped: Option<String>,
+    /// All that is wrong with it.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPack {
+    name: Spanned<String>,
+    title: Spanned<String>,
+    version: Spanned<String>,
+    requires: BTreeMap<Spanned<String>, Spanned<String>>,
+}
+
+/// Reads a pack and holds it against the installed plugins.
+pub fn load(mut source: PackSource, plugins: &Plugins) -> Loaded {
+    source.documents.sort_by(|one, two| one.file.cmp(&two.file));
+    let mut loaded = Loaded { pack: None, skipped: None, diagnostics: Vec::new() };
+    let Some(document) = source.documents.iter().find(|document| file_name(document) == "pack.toml") else {
+        let problem =
+            Diagnostic::error("no-pack-file", format!("the pack `{}` has no pack.toml", source.name))
+                .at(Place::file(source.name.clone()))
+                .help("it holds name, title, version and the table [requires]");
+        loaded.diagnostics.push(problem);
+        return loaded;
+    };
+    let header = match header(document, &source.name, plugins) {
+        Ok(header) => header,
+        Err(Refused::Bad(diagnostics)) => {
+            loaded.diagnostics = diagnostics;
+            return loaded;
+        }
+        Err(Refused::NotInstalled(name)) => {
+            loaded.skipped = Some(format!("it is for the plugin `{name}`, which is not installed"));
+            return loaded;
+        }
+    };
+    let mut checks: Vec<Check> = Vec::new();
+    for document in &source.documents {
+        if !document.file.ends_with(".toml") || file_name(document) == "pack.toml" {
+            continue;
+        }
+        let surroundings = Surroundings { plugins, requires: &header.requires, local: source.local };
+        let (check, mut diagnostics) = check::read(document, &surroundings);
+        let usable = diagnostics.iter().all(|found| found.severity == Severity::Warning);
+        loaded.diagnostics.append(&mut diagnostics);
+        checks.extend(check.filter(|_| usable));
+    }
+    checks.sort_by(|one, two| (&one.id, &one.file).cmp(&(&two.id, &two.file)));
+    let pack = Pack {
+        name: source.name,
+        title: header.title,
+        version: header.version,
+        hash: hash(&source.documents),
+        local: source.local,
+        checks,
+    };
+    let mut packs = [pack];
+    loaded.diagnostics.append(&mut drop_duplicates(&mut packs));
+    loaded.pack = packs.into_iter().next();
+    loaded
+}
+
+/// Takes every check away whose id was there before, in the order of the packs, and says so.
+pub fn drop_duplicates(packs: &mut [Pack]) -> Vec<Diagnostic> {
+    let mut first: BTreeMap<String, String> = BTreeMap::new();
+    let mut found = Vec::new();
+    for pack in packs {
+        pack.checks.retain(|check| match first.get(&check.id) {
+            None => {
+                first.insert(check.id.clone(), check.file.clone());
+                true
+            }
+            Some(other) => {
+                let message = format!("the id `{}` is taken by {other}", check.id);
+                let problem = Diagnostic::error("duplicate-id", message).at(check.place.clone());
+                found.push(problem.help("an id names one check and is never reused"));
+                false
+            }
+        });
+    }
+    found
+}
+
+struct Header {
+    title: String,
+    version: Version,
+    requires: BTreeSet<String>,
+}
+
+enum Refused {
+    Bad(Vec<Diagnostic>),
+    NotInstalled(String),
+}
+
+fn header(document: &Document, folder: &str, plugins: &Plugins) -> Result<Header, Refused> {
+    let raw: RawPack = document.parse().map_err(|error| Refused::Bad(vec![error]))?;
+    let mut errors = Vec::new();
+    let mut error = |code, message: String, at: &Spanned<String>, help: String| {
+        errors.push(Diagnostic::error(code, message).at(document.place(at.span())).help(help));
+    };
+    if raw.name.get_ref() != folder {
+        let message =
+            format!("the pack calls itself `{}` and lies in the folder `{folder}`", raw.name.get_ref());
+        error("bad-name", message, &raw.name, "give both the same name".to_owned());
+    }
+    if raw.title.get_ref().trim().is_empty() {
+        error(
+            "empty-text",
+            "`title` is empty".to_owned(),
+            &raw.title,
+            "say what the pack is about".to_owned(),
+        );
+    }
+    let version = version(&raw.version).unwrap_or_else(|message| {
+        error("bad-version", message, &raw.version, "versions look like 1.2.0 (semver)".to_owned());
+        Version::new(0, 0, 0)
+    });
+    let mut missing = None;
+    for (name, wanted) in &raw.requires {
+        let requirement = match VersionReq::parse(wanted.get_ref()) {
+            Ok(requirement) => requirement,
+            Err(reason) => {
+                let message = format!("`{}` is no version requirement: {reason}", wanted.get_ref());
+                error("bad-version", message, wanted, "requirements look like ^1.2 (semver)".to_owned());
+                continue;
+            }
+        };
+        match plugins.0.get(name.get_ref()) {
+            None => _ = missing.get_or_insert_with(|| name.get_ref().clone()),
+            Some((installed, _)) if !requirement.matches(installed) => {
+                let message = format!(
+                    "the pack needs `{}` {requirement}, and {installed} is installed",
+                    name.get_ref()
+                );
+                error("requires-not-met", message, wanted, "install matching releases of the two".to_owned());
+            }
+            Some(_) => {}
+        }
+    }
+    match missing {
+        _ if !errors.is_empty() => Err(Refused::Bad(errors)),
+        Some(name) => Err(Refused::NotInstalled(name)),
+        None => Ok(Header {
+            title: raw.title.into_inner(),
+            version,
+            requires: raw.requires.into_keys().map(Spanned::into_inner).collect(),
+        }),
+    }
+}
+
+/// A semver version, or what is wrong with it.
+pub(crate) fn version(text: &Spanned<String>) -> Result<Version, String> {
+    Version::parse(text.get_ref()).map_err(|reason| format!("`{}` is no version: {reason}", text.get_ref()))
+}
+
+/// "did you mean" among the plugins that a pack requires.
+pub(crate) fn meant_plugin(wrong: &str, requires: &BTreeSet<String>) -> String {
+    did_you_mean(wrong, requires.iter().map(String::as_str))
+        .unwrap_or_else(|| format!("add `{wrong} = \"^0.1\"` to [requires] in pack.toml"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{CHECK, PACK, lines, loaded, plugins};
+
+    fn with_pack(text: &str) -> Loaded {
+        let documents = vec![Document::new("demo/pack.toml", text), Document::new("demo/a.toml", CHECK)];
+        load(PackSource { name: "demo".to_owned(), documents, local: true }, &plugins())
+    }
+
+    #[test]
+    fn a_good_pack_is_read_whole() {
+        let loaded = loaded(&[CHECK]);
+        assert_eq!(lines(&loaded), "");
+        let pack = loaded.pack.unwrap();
+        assert_eq!((pack.checks.len(), pack.entry().version.as_str()), (1, "0.1.0"));
+        assert_eq!(pack.checks[0].pass.source(), "demo.port != 80");
+    }
+
+    #[test]
+    fn a_bad_check_costs_only_itself() {
+        let bad =
+            CHECK.replace("demo.port-taken", "demo.other").replace("demo.port != 80", "demo.prot != 80");
+        let loaded = loaded(&[&bad, CHECK]);
+        insta::assert_snapshot!(lines(&loaded), @"demo/check-0.toml:7:9: `demo.prot` is in no contract (did you mean `demo.port`?)");
+        assert_eq!(loaded.pack.unwrap().checks.len(), 1);
+    }
+
+    #[test]
+    fn a_bad_pack_file_costs_the_pack() {
+        let told = |loaded: &Loaded| {
+            format!("{}{}", lines(loaded), if loaded.pack.is_some() { " AND A PACK" } else { "" })
+        };
+        insta::assert_snapshot!(told(&with_pack(&PACK.replace("'^0.1'\nlinux", "'^0.2'\nlinux"))), @"demo/pack.toml:5:8: the pack needs `demo` ^0.2, and 0.1.0 is installed (install matching releases of the two)");
+        insta::assert_snapshot!(told(&with_pack(&PACK.replace("name = 'demo'", "name = 'dmeo'"))), @"demo/pack.toml:1:8: the pack calls itself `dmeo` and lies in the folder `demo` (give both the same name)");
+        insta::assert_snapshot!(told(&with_pack(&PACK.replace("title = 'Demo'", "title = ''"))), @"demo/pack.toml:2:9: `title` is empty (say what the pack is about)");
+        insta::assert_snapshot!(told(&with_pack(&PACK.replace("'0.1.0'", "'one'"))), @"demo/pack.toml:3:11: `one` is no version: unexpected character 'o' while parsing major version number (versions look like 1.2.0 (semver))");
+        insta::assert_snapshot!(told(&with_pack(&PACK.replace("'^0.1'\nlinux", "'newest'\nlinux"))), @"demo/pack.toml:5:8: `newest` is no version requirement: unexpected character 'n' while parsing major version number (requirements look like ^1.2 (semver))");
+        insta::assert_snapshot!(told(&with_pack(&PACK.replace("requires", "require"))), @"demo/pack.toml:4:2: unknown key `require`, expected one of `name`, `title`, `version`, `requires` (did you mean `requires`?)");
+        let none =
+            load(PackSource { name: "demo".to_owned(), documents: Vec::new(), local: false }, &plugins());
+        insta::assert_snapshot!(told(&none), @"demo: the pack `demo` has no pack.toml (it holds name, title, version and the table [requires])");
+    }
+
+    #[test]
+    fn a_pack_for_what_is_not_installed_is_skipped_in_silence() {
+        let loaded = with_pack(&format!("{PACK}redis = '^9'\n"));
+        assert_eq!((loaded.diagnostics.len(), loaded.pack.is_none()), (0, true));
+        assert_eq!(loaded.skipped.unwrap(), "it is for the plugin `redis`, which is not installed");
+    }
+
+    #[test]
+    fn an_id_is_used_once_in_a_pack_and_across_packs() {
+        let one = loaded(&[CHECK, CHECK]);
+        insta::assert_snapshot!(lines(&one), @"demo/check-1.toml:1:6: the id `demo.port-taken` is taken by demo/check-0.toml (an id names one check and is never reused)");
+        let two = loaded(&[CHECK]);
+        let mut packs = [one.pack.unwrap(), two.pack.unwrap()];
+        assert_eq!(drop_duplicates(&mut packs).len(), 1);
+        assert_eq!(packs.map(|pack| pack.checks.len()), [1, 0]);
+    }
+}

@@ -1,0 +1,71 @@
+//! A pack of checks that fits the installed plugins.
+
+use goodstead_protocol::document::Document;
+use semver::Version;
+use sha2::{Digest, Sha256};
+
+use crate::check::Check;
+
+/// Checks that belong together, each usable.
+#[derive(Debug, Clone)]
+pub struct Pack {
+    /// Its name, which is its folder's.
+    pub name: String,
+    /// What it is, for people.
+    pub title: String,
+    /// Its version.
+    pub version: Version,
+    /// SHA-256 in hexadecimal over the names, lengths and bytes of its files.
+    pub hash: String,
+    /// The admin's own, not the vendor's.
+    pub local: bool,
+    /// Its checks, by id.
+    pub checks: Vec<Check>,
+}
+
+impl Pack {
+    /// How the report names it.
+    pub fn entry(&self) -> goodstead_model::Pack {
+        goodstead_model::Pack {
+            name: self.name.clone(),
+            version: self.version.to_string(),
+            hash: self.hash.clone(),
+            local: self.local,
+        }
+    }
+}
+
+/// The last part of a document's name: a pack is the same wherever it lies.
+pub(crate) fn file_name(document: &Document) -> &str {
+    document.file.rsplit('/').next().unwrap_or(&document.file)
+}
+
+/// SHA-256 in hexadecimal over the files by name: each one's name, length and bytes, with the lengths as 64 bits.
+pub(crate) fn hash(documents: &[Document]) -> String {
+    let mut files: Vec<_> =
+        documents.iter().map(|document| (file_name(document), &document.source)).collect();
+    files.sort();
+    let mut hasher = Sha256::new();
+    for (name, source) in files {
+        for part in [name.as_bytes(), source.as_bytes()] {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_depends_on_names_and_texts_and_on_nothing_else() {
+        let file = |name: &str, text: &str| Document::new(name, text);
+        let one = hash(&[file("x/a.toml", "1"), file("x/b.toml", "2")]);
+        assert_eq!(one, hash(&[file("/y/b.toml", "2"), file("/y/a.toml", "1")]));
+        assert_ne!(one, hash(&[file("a.toml", "12"), file("b.toml", "")]));
+        assert_ne!(one, hash(&[file("a.toml", "1"), file("c.toml", "2")]));
+        assert_eq!(one.len(), 64);
+    }
+}

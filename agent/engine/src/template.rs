@@ -1,0 +1,324 @@
+//! Texts with computed values: `Set it to {{ bytes(host.memory_bytes / 4) }}.`
+//!
+//! A sentence whose value is unknown is left out, so that an advice never holds a gap. A sentence ends with `.`, `!` or
+//! `?` before a space, or with its line; what stands in backticks or in `{{ }}` is never split. List markers and
+//! indentation belong to the line, which is left out when none of its sentences remains.
+
+use goodstead_protocol::fact::Fact;
+
+use crate::condition::{Condition, Env, Problem, Scope, printed};
+
+/// The most characters of one computed value.
+const MAX_VALUE: usize = 200;
+
+/// A text with computed values that fit the contracts.
+#[derive(Debug, Clone)]
+pub struct Template {
+    source: String,
+    lines: Vec<Line>,
+}
+
+#[derive(Debug, Clone)]
+struct Line {
+    /// Indentation and list marker.
+    marker: String,
+    sentences: Vec<Vec<Part>>,
+}
+
+#[derive(Debug, Clone)]
+enum Part {
+    Text(String),
+    Value(Condition),
+}
+
+impl Template {
+    /// The text as it stands in the check.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Reads a template; the place of a problem is in bytes of `source`.
+    pub(crate) fn parse(source: &str, env: &Env<'_>) -> Result<Template, Problem> {
+        let mut lines = Vec::new();
+        for piece in pieces(source)? {
+            match piece {
+                Piece::Marker(marker) => lines.push(Line { marker, sentences: vec![Vec::new()] }),
+                Piece::SentenceEnd => add(&mut lines, |line| line.sentences.push(Vec::new())),
+                Piece::Text(text) => push(&mut lines, Part::Text(text)),
+                Piece::Value(at) => {
+                    let inner = source.get(at.clone()).unwrap_or_default();
+                    let condition = Condition::compile_text(inner.trim(), env).map_err(|mut problem| {
+                        let start = at.start + inner.len() - inner.trim_start().len();
+                        let whole = start..start + inner.trim().len();
+                        problem.at = Some(problem.at.map_or(whole, |at| at.start + start..at.end + start));
+                        problem
+                    })?;
+                    push(&mut lines, Part::Value(condition));
+                }
+            }
+        }
+        Ok(Template { source: source.to_owned(), lines })
+    }
+
+    /// The text for one site.
+    pub(crate) fn render(&self, scope: &Scope<'_>) -> String {
+        let mut text = String::new();
+        for line in &self.lines {
+            let kept: Vec<String> =
+                line.sentences.iter().filter_map(|parts| sentence(parts, scope)).collect();
+            let empty = line.sentences.iter().all(Vec::is_empty);
+            if kept.concat().is_empty() && !empty {
+                continue;
+            }
+            text.push_str(&line.marker);
+            text.push_str(kept.concat().trim_end());
+            text.push('\n');
+        }
+        text.trim().to_owned()
+    }
+}
+
+fn add(lines: &mut Vec<Line>, change: impl FnOnce(&mut Line)) {
+    if lines.is_empty() {
+        lines.push(Line { marker: String::new(), sentences: vec![Vec::new()] });
+    }
+    if let Some(line) = lines.last_mut() {
+        change(line);
+    }
+}
+
+fn push(lines: &mut Vec<Line>, part: Part) {
+    add(lines, |line| {
+        if let Some(sentence) = line.sentences.last_mut() {
+            sentence.push(part);
+        }
+    });
+}
+
+/// One sentence, or `None` when a value in it is unknown.
+fn sentence(parts: &[Part], scope: &Scope<'_>) -> Option<String> {
+    parts
+        .iter()
+        .map(|part| match part {
+            Part::Text(text) => Some(text.clone()),
+            Part::Value(condition) => value(&condition.evaluate(scope)),
+        })
+        .collect()
+}
+
+/// A value as it is printed: bounded, and without control characters.
+fn value(fact: &Fact) -> Option<String> {
+    let text = printed(fact)?;
+    Some(text.chars().take(MAX_VALUE).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect())
+}
+
+enum Piece {
+    /// A line begins, with this indentation and list marker.
+    Marker(String),
+    Text(String),
+    /// The bytes between `{{` and `}}`.
+    Value(std::ops::Range<usize>),
+    SentenceEnd,
+}
+
+fn pieces(source: &str) -> Result<Vec<Piece>, Problem> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    let mut text = String::new();
+    let mut new_line = true;
+    while let Some(rest) = source.get(at..).filter(|rest| !rest.is_empty()) {
+        if new_line {
+            let marker = marker(rest);
+            found.push(Piece::Marker(marker.to_owned()));
+            at += marker.len();
+            new_line = false;
+            continue;
+        }
+        let flush = |text: &mut String, found: &mut Vec<Piece>| {
+            if !text.is_empty() {
+                found.push(Piece::Text(std::mem::take(text)));
+            }
+        };
+        if rest.starts_with("{{") {
+            let Some(length) = value_length(rest) else {
+                let mut problem = Problem::new("bad-template", "`{{` is not closed").help("write `{{ … }}`");
+                problem.at = Some(at..at + 2);
+                return Err(problem);
+            };
+            flush(&mut text, &mut found);
+            found.push(Piece::Value(at + 2..at + length - 2));
+            at += length;
+        } else if rest.starts_with("}}") {
+            let mut problem = Problem::new("bad-template", "`}}` closes nothing").help("write `{{ … }}`");
+            problem.at = Some(at..at + 2);
+            return Err(problem);
+        } else if let Some(length) = code_length(rest) {
+            // Code is one piece with its sentence; values in it are found piece by piece.
+            let end = at + length;
+            while let Some(code) = source.get(at..end).filter(|code| !code.is_empty()) {
+                let next = code.find("{{").and_then(|start| Some((start, value_length(code.get(start..)?)?)));
+                let Some((start, length)) = next else {
+                    text.push_str(code);
+                    break;
+                };
+                text.push_str(code.get(..start).unwrap_or_default());
+                flush(&mut text, &mut found);
+                found.push(Piece::Value(at + start + 2..at + start + length - 2));
+                at += start + length;
+            }
+            at = end;
+        } else if rest.starts_with('\n') {
+            flush(&mut text, &mut found);
+            new_line = true;
+            at += 1;
+        } else {
+            let Some(letter) = rest.chars().next() else { break };
+            text.push(letter);
+            at += letter.len_utf8();
+            if matches!(letter, '.' | '!' | '?')
+                && rest.get(1..).is_some_and(|rest| rest.starts_with(' '))
+                && !abbreviation(&text)
+            {
+                text.push(' ');
+                at += 1;
+                flush(&mut text, &mut found);
+                found.push(Piece::SentenceEnd);
+            }
+        }
+    }
+    if !text.is_empty() {
+        found.push(Piece::Text(text));
+    }
+    Ok(found)
+}
+
+/// Indentation, quotes and list markers at the start of a line.
+fn marker(line: &str) -> &str {
+    let rest = line.trim_start_matches([' ', '\t', '>', '#']);
+    let digits = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    let numbered = if digits.len() < rest.len() {
+        digits.strip_prefix(". ").or(digits.strip_prefix(") "))
+    } else {
+        None
+    };
+    let rest = numbered
+        .or_else(|| ["- ", "* ", "+ "].iter().find_map(|sign| rest.strip_prefix(sign)))
+        .unwrap_or(rest);
+    line.get(..line.len() - rest.len()).unwrap_or_default()
+}
+
+/// The length in bytes of the `{{ … }}` at the start of `text`, with its braces. Braces in quotes do not close it.
+fn value_length(text: &str) -> Option<usize> {
+    let mut quote = None;
+    let mut before = '\0';
+    for (at, letter) in text.char_indices().skip(2) {
+        match quote {
+            Some(open) if letter == open && before != '\\' => quote = None,
+            Some(_) => {}
+            None if letter == '"' || letter == '\'' => quote = Some(letter),
+            None if letter == '}' && before == '}' => return Some(at + 1),
+            None => {}
+        }
+        before = letter;
+    }
+    None
+}
+
+/// The length in bytes of a code span or fence at the start of `text`; `None` when there is none, or it is not closed.
+fn code_length(text: &str) -> Option<usize> {
+    let ticks = text.len() - text.trim_start_matches('`').len();
+    if ticks == 0 {
+        return None;
+    }
+    let mut at = ticks;
+    loop {
+        let rest = text.get(at..)?;
+        at += rest.find('`')?;
+        let rest = text.get(at..)?;
+        let run = rest.len() - rest.trim_start_matches('`').len();
+        at += run;
+        if run == ticks {
+            return Some(at);
+        }
+    }
+}
+
+fn abbreviation(text: &str) -> bool {
+    ["e.g.", "i.e.", "etc.", "vs.", "cf."].iter().any(|short| text.ends_with(short))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fixture::{demo, facts};
+    use crate::judge::NO_ITEM;
+
+    /// Rendered where the port is 80 and the version is not known.
+    fn render(source: &str) -> String {
+        let demo = demo();
+        let template = Template::parse(source, &Env::of_check(&demo, None, None)).unwrap();
+        let own =
+            facts(json!({"port": 80, "size_bytes": 2048, "names": ["a", "b"], "settings": {"x": "a\nb"}}));
+        template.render(&Scope {
+            own: &own,
+            host: &NO_ITEM,
+            linux: &NO_ITEM,
+            previous: &NO_ITEM,
+            item: &NO_ITEM,
+        })
+    }
+
+    #[test]
+    fn values_are_printed_in_their_place() {
+        assert_eq!(render("Use {{ demo.port + 1 }}, of {{bytes(demo.size_bytes)}}."), "Use 81, of 2.0 KiB.");
+        assert_eq!(render("{{ demo.size_bytes }}"), "2048");
+        assert_eq!(render("{{ join(demo.names, ' }} ') }}"), "a }} b");
+        assert_eq!(render("{{ demo.settings['x'] }}"), "a\u{fffd}b");
+    }
+
+    #[test]
+    fn a_sentence_whose_value_is_unknown_is_left_out() {
+        assert_eq!(render("Stop. It is {{ demo.version }}. Go on!"), "Stop. Go on!");
+        assert_eq!(render("Is it {{ demo.version }}? Yes, i.e. {{ demo.port }}."), "Yes, i.e. 80.");
+        assert_eq!(render("See e.g. {{ demo.version }}. Done."), "Done.");
+        assert_eq!(render("{{ demo.version }}"), "");
+        assert_eq!(render("Set 1.5 of {{ demo.port }}."), "Set 1.5 of 80.");
+    }
+
+    #[test]
+    fn list_markers_go_with_their_lines() {
+        let source = "Do:\n\n1. Stop it.\n2. Use {{ demo.version }}.\n3. Start. Use {{ demo.version }}.\n- {{ demo.version }}\n\nEnd";
+        assert_eq!(render(source), "Do:\n\n1. Stop it.\n3. Start.\n\nEnd");
+    }
+
+    #[test]
+    fn code_is_never_split() {
+        assert_eq!(
+            render("Run `a. {{ demo.port }}. b` now. Then `{{ demo.version }}. x` too."),
+            "Run `a. 80. b` now."
+        );
+        assert_eq!(
+            render("Before.\n```\nport = {{ demo.port }}. x\ny\n```\nAfter."),
+            "Before.\n```\nport = 80. x\ny\n```\nAfter."
+        );
+        assert_eq!(render("Before.\n```\na\nv = {{ demo.version }}\n```\nAfter."), "Before.\nAfter.");
+        assert_eq!(render("A ` alone. {{ demo.version }}. End."), "A ` alone. End.");
+    }
+
+    #[test]
+    fn broken_templates_are_placed() {
+        let demo = demo();
+        let refused = |source: &str| {
+            let problem = Template::parse(source, &Env::of_check(&demo, None, None)).unwrap_err();
+            (problem.code, source[problem.at.unwrap()].to_owned())
+        };
+        assert_eq!(refused("a {{ demo.port"), ("bad-template", "{{".to_owned()));
+        assert_eq!(refused("a }} b"), ("bad-template", "}}".to_owned()));
+        assert_eq!(refused("ä {{ demo.port + demo.prot }}"), ("undeclared-fact", "demo.prot".to_owned()));
+        assert_eq!(refused("a {{ demo.names }}"), ("ill-typed", "demo.names".to_owned()));
+        assert_eq!(refused("a `{{ demo.prot }}`"), ("undeclared-fact", "demo.prot".to_owned()));
+        assert_eq!(refused("a {{ }}"), ("condition-syntax", "".to_owned()));
+    }
+}

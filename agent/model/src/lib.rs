@@ -1,0 +1,18 @@
+//! The report and all that is in it: verdicts, findings, the score, what was looked at.
+//!
+//! Pure values that the agent makes and the desk reads. The JSON form is a contract: [`SCHEMA`] changes when an old
+//! reader could misunderstand a new report, and old reports keep loading.
+
+#![forbid(unsafe_code)]
+
+mod report;
+mod score;
+mod verdict;
+
+pub use goodstead_protocol::fact::{Cause, CauseKind};
+pub use report::{Access, Agent, Origin, Pack, Report, Target};
+pub use score::{Area, AreaScore, Range, Readiness, TargetScore};
+pub use verdict::{Concern, Evidence, Impact, Judgement, Likelihood, Link, Verdict};
+
+/// The report's schema number: an integer of its own.
+pub const SCHEMA: u32 = 1;

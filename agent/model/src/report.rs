@@ -1,0 +1,129 @@
+//! The report: one document with many faces.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::score::{Readiness, TargetScore};
+use crate::verdict::{Judgement, Verdict};
+
+/// What one scan found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`crate::SCHEMA`] of the writer.
+    pub schema: u32,
+    /// 128 random bits in hexadecimal; the desk accepts an id once.
+    pub id: String,
+    /// When the scan began: RFC 3339 in UTC with whole seconds.
+    pub time: String,
+    /// Who wrote it.
+    pub agent: Agent,
+    /// What was looked at: the live host, a folder, or saved facts.
+    pub origin: Origin,
+    /// The host's name; absent where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Readiness; absent when nothing could be judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readiness: Option<Readiness>,
+    /// What was inspected.
+    pub targets: Vec<Target>,
+    /// By which rules.
+    pub packs: Vec<Pack>,
+    /// Every check on every target, worst first.
+    pub verdicts: Vec<Judgement>,
+    /// What each plugin asked for.
+    pub access: BTreeMap<String, Access>,
+    /// What went wrong on the way and did not stop the scan, one sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// How long each part took, in milliseconds, by name.
+    pub timings_ms: BTreeMap<String, f64>,
+}
+
+/// The writer of a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    /// The agent's release.
+    pub version: String,
+    /// The plugin protocol that it speaks.
+    pub protocol: u32,
+}
+
+/// What was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Origin {
+    /// The running host.
+    Live,
+    /// A folder that holds a root file system.
+    Root {
+        /// The folder.
+        path: String,
+    },
+    /// Facts that were saved earlier.
+    Facts {
+        /// The file.
+        path: String,
+    },
+}
+
+/// One inspected instance of a product.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// `linux`, `postgresql:main`.
+    pub id: String,
+    /// The plugin that inspected it.
+    pub plugin: String,
+    /// The plugin's version.
+    pub plugin_version: String,
+    /// What it is, for people.
+    pub title: String,
+    /// The installation of a product that it belongs to.
+    pub deployment: String,
+    /// Its weight among the targets.
+    pub importance: f64,
+    /// Its readiness; absent when none of its checks could be judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<TargetScore>,
+    /// What its plugin sent and the contract refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// A check pack that was used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pack {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 over its files, in hexadecimal: scores of different rules are not compared.
+    pub hash: String,
+    /// The admin's own, not the vendor's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub local: bool,
+}
+
+/// What one plugin asked the broker for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Access {
+    /// Requests that were granted.
+    pub granted: u64,
+    /// Requests that were refused.
+    pub refused: u64,
+    /// Bytes that were handed over.
+    pub bytes: u64,
+}
+
+impl Report {
+    /// The findings, in the report's order.
+    pub fn findings(&self) -> impl Iterator<Item = &Judgement> {
+        self.verdicts.iter().filter(|judgement| judgement.verdict == Verdict::Fail)
+    }
+
+    /// What could not be judged, in the report's order.
+    pub fn not_judged(&self) -> impl Iterator<Item = &Judgement> {
+        self.verdicts.iter().filter(|judgement| judgement.verdict == Verdict::Unknown)
+    }
+}

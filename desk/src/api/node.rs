@@ -1,0 +1,35 @@
+//! The node that sends: proven by its credential before anything of its request's body is read.
+
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use jiff::Timestamp;
+
+use super::ApiError;
+use crate::{Desk, Error};
+
+/// The id of a node that proved who it is.
+pub(super) struct Node(pub(super) String);
+
+impl FromRequestParts<Desk> for Node {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, desk: &Desk) -> Result<Node, ApiError> {
+        let header = parts.headers.get(header::AUTHORIZATION).and_then(|header| header.to_str().ok());
+        let (node, credential) = header.and_then(bearer).ok_or(Error::Credential)?;
+        desk.store.authenticate(node, credential).await?;
+        Ok(Node(node.to_owned()))
+    }
+}
+
+fn bearer(header: &str) -> Option<(&str, &str)> {
+    let (scheme, secret) = header.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") { secret.trim().split_once(':') } else { None }
+}
+
+/// `DELETE /api/v1/node`: the node goes, its reports stay.
+pub(super) async fn remove(State(desk): State<Desk>, Node(node): Node) -> Result<StatusCode, ApiError> {
+    desk.store.remove_node(&node, Timestamp::now()).await?;
+    tracing::info!(%node, "removed");
+    Ok(StatusCode::NO_CONTENT)
+}

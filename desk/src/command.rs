@@ -1,0 +1,100 @@
+//! What can be asked of `goodstead-desk`, and the password that is typed.
+
+use std::io::{BufRead, IsTerminal};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+
+/// Receives the reports of Goodstead's agents, ranks deployments and shows what each needs.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    /// Answer agents and show the board until Ctrl-C or SIGTERM
+    Serve(ServeArgs),
+    /// Print a token that enrols one host of one customer, once
+    Token(TokenArgs),
+    /// Set a user's password, which is read from standard input
+    Login(LoginArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The SQLite file that holds everything; made when it is missing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) database: PathBuf,
+    /// Where to listen; port 0 takes a free one. Beyond loopback only with TLS and a login file
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8740")]
+    pub(crate) listen: SocketAddr,
+    /// The certificate chain, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's key, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Who may read the pages (written by `goodstead-desk login`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) login_file: Option<PathBuf>,
+    /// Print an enrolment token for this customer at the start
+    #[arg(long, value_name = "CUSTOMER", value_parser = customer)]
+    pub(crate) token_for: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenArgs {
+    /// The desk's SQLite file; made when it is missing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) database: PathBuf,
+    /// Whose host it enrols
+    #[arg(long, value_name = "NAME", value_parser = customer)]
+    pub(crate) customer: String,
+    /// How long it can be used
+    #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8760))]
+    pub(crate) hours: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LoginArgs {
+    /// The file to change; made when it is missing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) login_file: PathBuf,
+    /// Whose password it is
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: String,
+}
+
+fn customer(name: &str) -> Result<String, &'static str> {
+    if name.trim().is_empty() { Err("a customer needs a name") } else { Ok(name.trim().to_owned()) }
+}
+
+/// One line of standard input. A person who types it is asked, and does not see it.
+pub(crate) fn read_password() -> anyhow::Result<String> {
+    let stdin = std::io::stdin();
+    let shown = if stdin.is_terminal() {
+        Some(tcgetattr(&stdin).context("cannot read the terminal's mode")?)
+    } else {
+        None
+    };
+    if let Some(shown) = &shown {
+        eprint!("Password: ");
+        let mut silent = shown.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(&stdin, OptionalActions::Flush, &silent).context("cannot hide the password")?;
+    }
+    let mut line = String::new();
+    let read = stdin.lock().read_line(&mut line);
+    if let Some(shown) = &shown {
+        tcsetattr(&stdin, OptionalActions::Flush, shown).context("cannot restore the terminal")?;
+        eprintln!();
+    }
+    read.context("cannot read the password")?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}

@@ -1,0 +1,97 @@
+//! Markdown from a report as markup that is safe to show.
+//!
+//! A report's texts are untrusted. Raw HTML comes out as the text that it is, images as their descriptions, headings as
+//! bold lines (they would upset the page's own), and a link stays a link only when it leads to http or https.
+
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, html};
+
+/// `source` as HTML.
+pub(super) fn render(source: &str) -> String {
+    let mut markup = String::with_capacity(source.len() * 2);
+    html::push_html(&mut markup, Parser::new_ext(source, Options::empty()).flat_map(Safe::default().each()));
+    markup
+}
+
+/// Whether `address` can stand in a link: http or https, whatever the case.
+pub(super) fn is_web(address: &str) -> bool {
+    let starts =
+        |scheme: &str| address.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    starts("https://") || starts("http://")
+}
+
+/// Which of the links that are open are shown as links.
+#[derive(Default)]
+struct Safe {
+    links: Vec<bool>,
+}
+
+impl Safe {
+    fn each<'a>(mut self) -> impl FnMut(Event<'a>) -> Vec<Event<'a>> {
+        move |event| self.event(event)
+    }
+
+    fn event<'a>(&mut self, event: Event<'a>) -> Vec<Event<'a>> {
+        match event {
+            Event::Html(text) | Event::InlineHtml(text) => vec![Event::Text(text)],
+            Event::Start(Tag::HtmlBlock) => vec![Event::Start(Tag::Paragraph)],
+            Event::End(TagEnd::HtmlBlock) => vec![Event::End(TagEnd::Paragraph)],
+            Event::Start(Tag::Image { .. }) | Event::End(TagEnd::Image) => vec![],
+            Event::Start(Tag::Heading { .. }) => {
+                vec![Event::Start(Tag::Paragraph), Event::Start(Tag::Strong)]
+            }
+            Event::End(TagEnd::Heading(_)) => vec![Event::End(TagEnd::Strong), Event::End(TagEnd::Paragraph)],
+            Event::Start(Tag::Link { ref dest_url, .. }) => {
+                self.links.push(is_web(dest_url));
+                self.links.last().filter(|shown| **shown).map(|_| event).into_iter().collect()
+            }
+            Event::End(TagEnd::Link) => {
+                self.links.pop().filter(|shown| *shown).map(|_| event).into_iter().collect()
+            }
+            other => vec![other],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_remedies_are_written_with_is_shown() {
+        insta::assert_snapshot!(render("Set `fsync = on`, **now**:\n\n```sql\nSELECT 1 < 2;\n```\n\n1. one\n2. two\n"), @r#"
+        <p>Set <code>fsync = on</code>, <strong>now</strong>:</p>
+        <pre><code class="language-sql">SELECT 1 &lt; 2;
+        </code></pre>
+        <ol>
+        <li>one</li>
+        <li>two</li>
+        </ol>
+        "#);
+    }
+
+    #[test]
+    fn raw_html_comes_out_as_text() {
+        insta::assert_snapshot!(render("a <b onclick='x'>b</b>\n\n<script>alert(1)</script>\n\n<img src=x onerror=alert(1)>"), @r#"
+        <p>a &lt;b onclick='x'&gt;b&lt;/b&gt;</p>
+        <p>&lt;script&gt;alert(1)&lt;/script&gt;
+        </p>
+        <p>&lt;img src=x onerror=alert(1)&gt;</p>
+        "#);
+    }
+
+    #[test]
+    fn only_web_links_stay_links() {
+        insta::assert_snapshot!(
+            render("[a](javascript:alert(1)) [b](HTTPS://example.com/?a=\"b\") [c](data:text/html,x) [d](/local) <javascript:x> [e](JaVaScRiPt:x)"),
+            @r#"<p>a <a href="HTTPS://example.com/?a=%22b%22">b</a> c d javascript:x e</p>"#
+        );
+    }
+
+    #[test]
+    fn nothing_is_fetched_and_headings_stay_below_the_pages_own() {
+        insta::assert_snapshot!(render("# Loud\n\n![a picture](https://example.com/x.png)"), @"
+        <p><strong>Loud</strong></p>
+        <p>a picture</p>
+        ");
+    }
+}

@@ -1,0 +1,195 @@
+//! The page of one report: how ready, what is wrong and what to do, what is not known, and by which rules.
+
+use askama::Template;
+use goodstead_model::{Judgement, Link, Origin, Pack, Report, Target, Verdict};
+use jiff::Timestamp;
+
+use super::markdown;
+use super::words::{self, Gauge, When, bytes, count, decimal, percent};
+use crate::store::Kept;
+
+#[derive(Template)]
+#[template(path = "report.html")]
+pub(super) struct Page {
+    report: Report,
+    customer: String,
+    host: String,
+    removed: bool,
+    origin: String,
+    scanned: When,
+    received: When,
+    hash: String,
+    size: String,
+    gauge: Option<Gauge>,
+    coverage: Option<String>,
+    counts: String,
+    targets: Vec<TargetView>,
+    findings: Vec<Finding>,
+    not_judged: Vec<NotJudged>,
+    passed: Vec<(String, String)>,
+    packs: Vec<Pack>,
+    access: Vec<(String, u64, u64, String)>,
+}
+
+struct TargetView {
+    id: String,
+    title: String,
+    deployment: String,
+    plugin: String,
+    gauge: Option<Gauge>,
+    coverage: Option<String>,
+    halved: bool,
+    notes: Vec<String>,
+}
+
+struct Finding {
+    id: String,
+    title: String,
+    target: String,
+    impact: String,
+    likelihood: String,
+    concern: String,
+    points: String,
+    gain: String,
+    local: bool,
+    items: Vec<String>,
+    evidence: Vec<(String, String)>,
+    /// Markup that `markdown` made.
+    why: String,
+    /// Markup that `markdown` made.
+    remedy: String,
+    links: Vec<Link>,
+}
+
+/// Checks that could not be judged for one and the same reason.
+struct NotJudged {
+    cause: String,
+    remedy: Option<String>,
+    checks: Vec<(String, String)>,
+}
+
+impl Page {
+    /// The page of a kept report as it looks at `now`.
+    ///
+    /// # Errors
+    /// When the bytes are no report any more, which [`crate::intake`] had made sure of: why, for the log.
+    pub(super) fn new(kept: &Kept, now: Timestamp) -> Result<Page, String> {
+        let report: Report = serde_json::from_slice(&kept.body).map_err(|error| error.to_string())?;
+        let scanned: Timestamp = report.time.parse().map_err(|error: jiff::Error| error.to_string())?;
+        let readiness = report.readiness.as_ref();
+        let mut findings: Vec<&Judgement> = report.findings().collect();
+        // The agent sorts by points too; a page does not rely on it.
+        findings.sort_by(|a, b| b.points.total_cmp(&a.points).then(b.impact.cmp(&a.impact)));
+        let passed = report.verdicts.iter().filter(|judgement| judgement.verdict == Verdict::Pass).map(name);
+        Ok(Page {
+            customer: kept.customer.clone(),
+            host: report.host.clone().unwrap_or_else(|| kept.host.clone()),
+            removed: kept.removed.is_some(),
+            origin: origin(&report.origin),
+            scanned: When::new(scanned.as_second(), now),
+            received: When::new(kept.received, now),
+            hash: kept.hash.clone(),
+            size: bytes(i64::try_from(kept.body.len()).unwrap_or(i64::MAX)),
+            gauge: readiness.map(|all| Gauge::new(all.range.low, all.range.high, all.single)),
+            coverage: readiness.map(|all| percent(all.coverage)),
+            counts: counts(&report),
+            targets: report.targets.iter().map(TargetView::new).collect(),
+            findings: findings.into_iter().map(Finding::new).collect(),
+            not_judged: not_judged(&report),
+            passed: passed.collect(),
+            packs: report.packs.clone(),
+            access: report.access.iter().map(access).collect(),
+            report,
+        })
+    }
+}
+
+fn access((plugin, access): (&String, &goodstead_model::Access)) -> (String, u64, u64, String) {
+    let handed = bytes(i64::try_from(access.bytes).unwrap_or(i64::MAX));
+    (plugin.clone(), access.granted, access.refused, handed)
+}
+
+fn name(judgement: &Judgement) -> (String, String) {
+    (judgement.id.clone(), judgement.target.clone())
+}
+
+fn origin(origin: &Origin) -> String {
+    match origin {
+        Origin::Live => "the running host".into(),
+        Origin::Root { path } => format!("the folder {path}"),
+        Origin::Facts { path } => format!("saved facts, {path}"),
+    }
+}
+
+fn counts(report: &Report) -> String {
+    let of = |verdict: Verdict| {
+        let number = report.verdicts.iter().filter(|judgement| judgement.verdict == verdict).count();
+        i64::try_from(number).unwrap_or(i64::MAX)
+    };
+    format!(
+        "{}, {} passed, {} not judged",
+        count(of(Verdict::Fail), "finding"),
+        of(Verdict::Pass),
+        of(Verdict::Unknown)
+    )
+}
+
+/// By cause, in the order in which the causes first appear.
+fn not_judged(report: &Report) -> Vec<NotJudged> {
+    let mut groups: Vec<NotJudged> = Vec::new();
+    let mut place = std::collections::HashMap::new();
+    for judgement in report.not_judged() {
+        let cause = judgement.cause.as_ref();
+        let text = cause.map_or_else(|| "the report does not say why".to_owned(), ToString::to_string);
+        let remedy = cause.and_then(|cause| cause.remedy.clone());
+        let at = *place.entry((text.clone(), remedy.clone())).or_insert_with(|| {
+            groups.push(NotJudged { cause: text, remedy, checks: Vec::new() });
+            groups.len() - 1
+        });
+        if let Some(group) = groups.get_mut(at) {
+            group.checks.push((judgement.title.clone(), judgement.target.clone()));
+        }
+    }
+    groups
+}
+
+impl TargetView {
+    fn new(target: &Target) -> TargetView {
+        let score = target.score.as_ref();
+        TargetView {
+            id: target.id.clone(),
+            title: target.title.clone(),
+            deployment: target.deployment.clone(),
+            plugin: format!("{} {}", target.plugin, target.plugin_version),
+            gauge: score.map(|score| Gauge::new(score.range.low, score.range.high, None)),
+            coverage: score.map(|score| percent(score.coverage)),
+            halved: score.is_some_and(|score| score.halved),
+            notes: target.notes.clone(),
+        }
+    }
+}
+
+impl Finding {
+    fn new(judgement: &Judgement) -> Finding {
+        Finding {
+            id: judgement.id.clone(),
+            title: judgement.title.clone(),
+            target: judgement.target.clone(),
+            impact: judgement.impact.to_string(),
+            likelihood: judgement.likelihood.to_string(),
+            concern: judgement.concern.to_string(),
+            points: decimal(judgement.points),
+            gain: decimal(judgement.gain),
+            local: judgement.local,
+            items: judgement.items.clone(),
+            evidence: judgement
+                .evidence
+                .iter()
+                .map(|evidence| (evidence.path.clone(), words::evidence(evidence)))
+                .collect(),
+            why: markdown::render(&judgement.why),
+            remedy: markdown::render(&judgement.remedy),
+            links: judgement.links.iter().filter(|link| markdown::is_web(&link.url)).cloned().collect(),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Reports: the bytes as they came, and what the board needs of them.
+
+use jiff::Timestamp;
+use sqlx::FromRow;
+
+use super::Store;
+use crate::intake::Received;
+use crate::summary::{Summary, cut, summarise};
+use crate::{Error, Result};
+
+/// What became of a report that came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is new, and kept.
+    New,
+    /// It was here already, byte for byte.
+    Duplicate,
+}
+
+/// A report as it is kept, with what the desk knows about it.
+#[derive(Debug, Clone, FromRow)]
+pub struct Kept {
+    /// The bytes, exactly as they came.
+    pub body: Vec<u8>,
+    /// SHA-256 of the bytes, in hexadecimal.
+    pub hash: String,
+    /// Who owns the deployment.
+    pub customer: String,
+    /// The node's host name, as it enrolled.
+    pub host: String,
+    /// When it came, in seconds since 1970.
+    pub received: i64,
+    /// When the node was removed, if it was.
+    pub removed: Option<i64>,
+}
+
+impl Store {
+    /// Keeps what `node` sent: `body`, which was read as `received`.
+    ///
+    /// A report counts as observed when its scan began, but never later than it came: a clock that runs ahead must
+    /// not make a report the newest for ever.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when the id is taken by another content or another node; otherwise when the database fails.
+    pub async fn accept(
+        &self,
+        node: &str,
+        received: &Received,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Accepted> {
+        let report = &received.report;
+        let observed = received.time.min(now).as_second();
+        let mut change = self.pool.begin().await?;
+        let added = sqlx::query(
+            "INSERT INTO reports (id, node, hash, observed, received, host, body)
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING",
+        )
+        .bind(&report.id)
+        .bind(node)
+        .bind(&received.hash)
+        .bind(observed)
+        .bind(now.as_second())
+        .bind(report.host.as_deref().map(cut))
+        .bind(body)
+        .execute(&mut *change)
+        .await?;
+        if added.rows_affected() == 0 {
+            let known: Option<(String, String)> =
+                sqlx::query_as("SELECT node, hash FROM reports WHERE id = $1")
+                    .bind(&report.id)
+                    .fetch_optional(&mut *change)
+                    .await?;
+            let same = known.is_some_and(|(sender, hash)| sender == node && hash == received.hash);
+            return if same { Ok(Accepted::Duplicate) } else { Err(Error::Conflict(report.id.clone())) };
+        }
+        for summary in summarise(report) {
+            insert_summary(&mut change, &report.id, summary).await?;
+        }
+        sqlx::query(
+            "UPDATE nodes SET heard = $1, newest = CASE
+                 WHEN newest IS NULL OR (SELECT observed FROM reports WHERE id = nodes.newest) <= $2
+                 THEN $3 ELSE newest END
+             WHERE id = $4",
+        )
+        .bind(now.as_second())
+        .bind(observed)
+        .bind(&report.id)
+        .bind(node)
+        .execute(&mut *change)
+        .await?;
+        change.commit().await?;
+        Ok(Accepted::New)
+    }
+
+    /// The report called `id`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or when the database fails.
+    pub async fn report(&self, id: &str) -> Result<Kept> {
+        let kept = sqlx::query_as(
+            "SELECT reports.body, reports.hash, nodes.customer, nodes.host, reports.received, nodes.removed
+             FROM reports JOIN nodes ON nodes.id = reports.node WHERE reports.id = $1",
+        );
+        kept.bind(id).fetch_optional(&self.pool).await?.ok_or(Error::NotFound)
+    }
+}
+
+async fn insert_summary(change: &mut sqlx::SqliteConnection, report: &str, summary: Summary) -> Result<()> {
+    let score = summary.readiness;
+    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let (title, impact) = summary.worst.map(|(title, impact)| (title, impact.to_string())).unzip();
+    // Two names that differ only after the cut would be one row: the first stays.
+    sqlx::query(
+        "INSERT INTO summaries (report, deployment, targets, low, high, single, coverage, findings, critical,
+             not_judged, worst_title, worst_impact)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (report, deployment) DO NOTHING",
+    )
+    .bind(report)
+    .bind(summary.deployment)
+    .bind(summary.targets)
+    .bind(score.map(|score| score.low))
+    .bind(score.map(|score| score.high))
+    .bind(score.and_then(|score| score.single))
+    .bind(score.map(|score| score.coverage))
+    .bind(count(summary.findings))
+    .bind(count(summary.critical))
+    .bind(count(summary.not_judged))
+    .bind(title)
+    .bind(impact)
+    .execute(change)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! The tables, and how an older file becomes a current one.
+//!
+//! The schema has a number of its own in the table `desk_schema`. Step N of [`STEPS`] makes schema N of schema N - 1;
+//! steps are only ever added.
+
+use sqlx::SqlitePool;
+
+use crate::{Error, Result};
+
+const STEPS: &[&[&str]] = &[&[
+    "CREATE TABLE tokens (
+        hash TEXT PRIMARY KEY,
+        customer TEXT NOT NULL,
+        expires BIGINT NOT NULL,
+        used BIGINT
+    )",
+    "CREATE TABLE nodes (
+        id TEXT PRIMARY KEY,
+        credential TEXT NOT NULL,
+        customer TEXT NOT NULL,
+        host TEXT NOT NULL,
+        enrolled BIGINT NOT NULL,
+        removed BIGINT,
+        heard BIGINT,
+        newest TEXT
+    )",
+    "CREATE TABLE reports (
+        id TEXT PRIMARY KEY,
+        node TEXT NOT NULL REFERENCES nodes (id),
+        hash TEXT NOT NULL,
+        observed BIGINT NOT NULL,
+        received BIGINT NOT NULL,
+        host TEXT,
+        body BYTEA NOT NULL
+    )",
+    "CREATE TABLE summaries (
+        report TEXT NOT NULL REFERENCES reports (id),
+        deployment TEXT NOT NULL,
+        targets TEXT NOT NULL,
+        low DOUBLE PRECISION,
+        high DOUBLE PRECISION,
+        single DOUBLE PRECISION,
+        coverage DOUBLE PRECISION,
+        findings BIGINT NOT NULL,
+        critical BIGINT NOT NULL,
+        not_judged BIGINT NOT NULL,
+        worst_title TEXT,
+        worst_impact TEXT,
+        PRIMARY KEY (report, deployment)
+    )",
+]];
+
+/// Brings the database to the newest schema in one transaction.
+pub(super) async fn migrate(pool: &SqlitePool) -> Result<()> {
+    // Two processes may open a new file at the same time: the second waits here and then finds it done.
+    let mut change = pool.begin_with("BEGIN IMMEDIATE").await?;
+    sqlx::query("CREATE TABLE IF NOT EXISTS desk_schema (version BIGINT NOT NULL)")
+        .execute(&mut *change)
+        .await?;
+    let found: Option<i64> =
+        sqlx::query_scalar("SELECT version FROM desk_schema").fetch_optional(&mut *change).await?;
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    if found.is_some_and(|found| found > known) {
+        return Err(Error::NewerDatabase { found: found.unwrap_or(0), known });
+    }
+    let done = usize::try_from(found.unwrap_or(0)).unwrap_or(0);
+    for step in STEPS.iter().skip(done) {
+        for statement in *step {
+            sqlx::query(*statement).execute(&mut *change).await?;
+        }
+    }
+    sqlx::query("DELETE FROM desk_schema").execute(&mut *change).await?;
+    sqlx::query("INSERT INTO desk_schema (version) VALUES ($1)").bind(known).execute(&mut *change).await?;
+    Ok(change.commit().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use crate::Error;
+    use crate::store::Store;
+
+    #[tokio::test]
+    async fn a_newer_database_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("desk.db");
+        let store = Store::open(&file).await.unwrap();
+        sqlx::query("UPDATE desk_schema SET version = 2").execute(&store.pool).await.unwrap();
+        for _ in 0..2 {
+            let error = Store::open(&file).await.unwrap_err();
+            assert!(matches!(error, Error::NewerDatabase { found: 2, known: 1 }), "{error}");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_new_file_can_be_opened_by_many_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("desk.db");
+        let open = |_| {
+            let file = file.clone();
+            tokio::spawn(async move { Store::open(&file).await })
+        };
+        let opening: Vec<_> = (0..8).map(open).collect();
+        for store in opening {
+            store.await.unwrap().unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn the_file_is_its_owners() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("desk.db");
+        let first = Store::open(&file).await.unwrap();
+        let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&first.pool).await.unwrap();
+        assert_eq!(mode, "wal");
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            let entry = entry.unwrap();
+            assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.path());
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The pages as a reader's browser meets them.
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use goodstead_model::{Link, Report};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::client::Client;
+use super::sample;
+use crate::auth::{Hosts, Logins};
+use crate::intake;
+
+fn with_readiness(number: u32, host: &str, single: f64) -> Report {
+    let mut report = sample::report(number);
+    report.host = Some(host.into());
+    let readiness = report.readiness.as_mut().unwrap();
+    (readiness.range.low, readiness.range.high, readiness.single) = (single, single, Some(single));
+    report
+}
+
+#[tokio::test]
+async fn an_empty_board_tells_how_to_begin() {
+    let client = Client::new().await;
+    let page = client.get("/").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.text().contains("goodstead-desk token"));
+}
+
+#[tokio::test]
+async fn the_board_shows_the_newest_report_of_each_node_worst_first() {
+    let client = Client::new().await;
+    let fine = client.node("Example Databases GmbH", "fine").await;
+    let poor = client.node("Sample Shipping Ltd", "poor").await;
+    let mut newest = with_readiness(1, "fine.example", 93.0);
+    newest.time = "2026-11-21T08:00:00Z".into();
+    client.accept(&fine, &newest).await;
+    client.accept(&poor, &with_readiness(2, "poor.example", 21.0)).await;
+    // A report that was spooled and comes late does not replace a newer one.
+    client.accept(&fine, &with_readiness(3, "late.example", 5.0)).await;
+
+    let page = client.get("/").await.text();
+    let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text} is missing"));
+    assert!(place("poor.example") < place("fine.example"));
+    assert!(!page.contains("late.example"));
+    for text in [
+        "Sample Shipping Ltd",
+        "orders",
+        "71 % covered",
+        "Committed data can be lost: fsync is off",
+        "2 findings, 1 not judged",
+    ] {
+        place(text);
+    }
+    place(&format!("/reports/{}", newest.id));
+    assert!(page.contains("2 deployments of 2 customers, worst first."));
+}
+
+#[tokio::test]
+async fn a_clock_that_runs_ahead_does_not_win_for_ever() {
+    let client = Client::new().await;
+    let node = client.node("Example Databases GmbH", "db1").await;
+    let mut future = with_readiness(1, "future.example", 50.0);
+    future.time = "2199-01-01T00:00:00Z".into();
+    client.accept(&node, &future).await;
+    let mut now = with_readiness(2, "now.example", 60.0);
+    now.time = (Timestamp::now() + jiff::SignedDuration::from_secs(5)).to_string();
+    client.accept(&node, &now).await;
+    assert!(client.get("/").await.text().contains("now.example"));
+}
+
+#[tokio::test]
+async fn silent_sites_are_marked_and_stay() {
+    let client = Client::new().await;
+    let node = client.node("Example Databases GmbH", "db1").await;
+    let id = node.trim_start_matches("Bearer ").split(':').next().unwrap();
+    let body = sample::bytes(&sample::report(1));
+    let received = intake::read(&body).unwrap();
+    let long_ago: Timestamp = "2020-01-01T00:00:00Z".parse().unwrap();
+    client.desk.store().accept(id, &received, &body, long_ago).await.unwrap();
+    let page = client.get("/").await.text();
+    assert!(page.contains(">silent<") && page.contains("db1.example"));
+    client.accept(&node, &sample::report(2)).await;
+    assert!(!client.get("/").await.text().contains(">silent<"));
+}
+
+#[tokio::test]
+async fn a_report_page_shows_all_that_matters() {
+    let client = Client::new().await;
+    let node = client.node("Example Databases GmbH", "db1").await;
+    let report = sample::report(1);
+    client.accept(&node, &report).await;
+    let page = client.get(&format!("/reports/{}", report.id)).await.text();
+    for text in [
+        "31–58",
+        "71 % of what matters was judged",
+        "Worst target: <b>postgresql:main</b>",
+        "Committed data can be lost: fsync is off",
+        "<b>36.75</b> points",
+        "mending it alone gains 31.2",
+        "<strong>can be damaged beyond repair</strong>",
+        "ALTER SYSTEM SET fsync = on;",
+        "17179869184 (16.0 GiB)",
+        "the role may not read pg_stat_archiver",
+        "goodstead grant postgresql --apply",
+        "The plugin `redis` was not started",
+        "linux.time-not-synchronised",
+        "41 requests granted, 1 refused, 64.0 KiB read",
+        "href=\"https://www.postgresql.org/docs/15/runtime-config-wal.html\"",
+        &"ab".repeat(32),
+    ] {
+        assert!(page.contains(text), "{text} is missing");
+    }
+}
+
+/// Every text of a report, and what an agent says at its enrolment, is written by a stranger.
+#[tokio::test]
+async fn nothing_in_a_report_becomes_markup() {
+    let client = Client::new().await;
+    let evil = "<script>alert(1)</script>\"><img src=x onerror=alert(2)>'";
+    let node = client.node(evil, evil).await;
+    let mut report = sample::report(1);
+    report.host = Some(evil.into());
+    report.agent.version = evil.into();
+    report.origin = goodstead_model::Origin::Root { path: evil.into() };
+    report.warnings = vec![evil.into()];
+    report.packs[0].name = evil.into();
+    report.packs[0].hash = evil.into();
+    report.access = [(evil.to_owned(), goodstead_model::Access::default())].into();
+    report.readiness.as_mut().unwrap().worst = Some(evil.into());
+    for target in &mut report.targets {
+        for text in
+            [&mut target.title, &mut target.deployment, &mut target.plugin, &mut target.plugin_version]
+        {
+            *text = evil.into();
+        }
+        target.notes = vec![evil.into()];
+    }
+    for judgement in &mut report.verdicts {
+        for text in [&mut judgement.id, &mut judgement.title, &mut judgement.why] {
+            *text = evil.into();
+        }
+        judgement.remedy =
+            format!("[run](javascript:alert(3)) ![x](https://example.com/x.png) {evil}\n\n{evil}");
+        judgement.items = vec![evil.into()];
+        judgement.links = vec![
+            Link { title: "bad link".into(), url: "javascript:alert(4)".into() },
+            Link { title: evil.into(), url: "https://example.com/\"onclick=\"alert(5)".into() },
+        ];
+        for evidence in &mut judgement.evidence {
+            (evidence.path, evidence.value) = (evil.into(), evil.into());
+        }
+        if let Some(cause) = &mut judgement.cause {
+            (cause.detail, cause.remedy) = (evil.into(), Some(evil.into()));
+        }
+    }
+    client.accept(&node, &report).await;
+    for path in ["/", &format!("/reports/{}", report.id)] {
+        let page = client.get(path).await.text();
+        assert!(page.contains("alert(1)"), "{path}: the text is shown");
+        for markup in ["<script", "<img", "javascript:", "\"onclick", "bad link"] {
+            assert!(!page.contains(markup), "{path} holds {markup}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_browser_is_told_to_run_and_load_nothing() {
+    let client = Client::new().await;
+    for path in ["/", "/health", "/reports/x", "/api/v1/nothing"] {
+        let answer = client.get(path).await;
+        let policy = answer.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{path}: {policy}");
+        assert_eq!(answer.headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+        assert_eq!(answer.headers[header::REFERRER_POLICY], "no-referrer");
+    }
+    // The hash is that of the style as it stands in the page.
+    let answer = client.get("/").await;
+    let page = answer.text();
+    let style = page.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
+    let hash = STANDARD.encode(Sha256::digest(style));
+    assert!(answer.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap().contains(&hash));
+    assert!(!page.contains(" style="), "the policy forbids style attributes");
+}
+
+#[tokio::test]
+async fn foreign_host_names_are_refused_until_readers_prove_who_they_are() {
+    let mut client = Client::new().await;
+    let ask = |host: &str| Request::get("/").header(header::HOST, host).body(Body::empty()).unwrap();
+    assert_eq!(client.ask(ask("127.0.0.1:8740")).await.status, StatusCode::OK);
+    assert_eq!(client.ask(ask("evil.example")).await.status, StatusCode::MISDIRECTED_REQUEST);
+    assert_eq!(
+        client.ask(Request::get("/").body(Body::empty()).unwrap()).await.status,
+        StatusCode::MISDIRECTED_REQUEST
+    );
+    client.desk = client.desk.clone().with_hosts(Hosts::Any);
+    assert_eq!(client.ask(ask("desk.example")).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn with_a_login_file_the_pages_need_a_login_and_the_api_does_not() {
+    let mut client = Client::new().await;
+    let file = client.folder.path().join("logins");
+    Logins::set(&file, "ada", "correct horse").unwrap();
+    client.desk = client.desk.clone().with_logins(Logins::read(&file).unwrap());
+    let node = client.node("Example Databases GmbH", "db1").await;
+    let report = sample::report(1);
+    client.accept(&node, &report).await;
+    let ask = |path: &str, login: &str| {
+        Request::get(path)
+            .header(header::HOST, "localhost")
+            .header(header::AUTHORIZATION, format!("Basic {}", STANDARD.encode(login)))
+            .body(Body::empty())
+            .unwrap()
+    };
+    for path in ["/", &format!("/reports/{}", report.id), &format!("/reports/{}.json", report.id)] {
+        let answer = client.get(path).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
+        assert!(answer.headers[header::WWW_AUTHENTICATE].to_str().unwrap().starts_with("Basic realm="));
+        assert!(!answer.text().contains("db1"));
+        assert_eq!(client.ask(ask(path, "ada:wrong")).await.status, StatusCode::UNAUTHORIZED, "{path}");
+        assert_eq!(client.ask(ask(path, "ada:correct horse")).await.status, StatusCode::OK, "{path}");
+    }
+    assert_eq!(client.get("/health").await.text(), "ok");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_page_too() {
+    let client = Client::new().await;
+    for path in
+        ["/nothing", "/reports/x", "/reports/..%2f", &format!("/reports/{:032x}", 7), "/reports/x.json"]
+    {
+        let answer = client.get(path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(answer.text().contains("There is nothing here."), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_of_the_desk_is_not_explained_to_strangers() {
+    let client = Client::new().await;
+    client.desk.store().close().await;
+    let answer = client.get("/").await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(answer.text().contains("Something went wrong at the desk."));
+    assert!(!answer.text().contains("pool"));
+}

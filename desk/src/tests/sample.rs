@@ -1,0 +1,149 @@
+//! Sample reports. `number` makes the id, so that two of one number are the same report.
+
+use std::collections::BTreeMap;
+
+use goodstead_model::{
+    Access, Agent, Area, AreaScore, Cause, CauseKind, Concern, Evidence, Impact, Judgement, Likelihood, Link,
+    Origin, Pack, Range, Readiness, Report, SCHEMA, Target, TargetScore, Verdict,
+};
+use goodstead_protocol::contract::Unit;
+use goodstead_protocol::fact::Fact;
+
+/// A report of one host with two targets in one deployment: two findings, one check not judged, one passed.
+pub(crate) fn report(number: u32) -> Report {
+    Report {
+        schema: SCHEMA,
+        id: format!("{number:032x}"),
+        time: "2026-11-20T08:00:00Z".into(),
+        agent: Agent { version: "0.1.0".into(), protocol: 1 },
+        origin: Origin::Live,
+        host: Some("db1.example".into()),
+        readiness: Some(Readiness {
+            range: Range { low: 31.5, high: 58.25 },
+            single: None,
+            coverage: 71.4,
+            worst: Some("postgresql:main".into()),
+            failed: 2,
+            passed: 1,
+            unknown: 1,
+        }),
+        targets: vec![target("linux", 80.0, 91.5), target("postgresql:main", 12.0, 25.0)],
+        packs: vec![Pack {
+            name: "linux".into(),
+            version: "0.1.0".into(),
+            hash: "ab".repeat(32),
+            local: false,
+        }],
+        verdicts: vec![fsync(), swappiness(), archiving(), passed()],
+        access: BTreeMap::from([("linux".into(), Access { granted: 41, refused: 1, bytes: 65_536 })]),
+        warnings: vec!["The plugin `redis` was not started: its library is missing.".into()],
+        timings_ms: BTreeMap::from([("scan".into(), 84.5)]),
+    }
+}
+
+/// The JSON that an agent would send.
+pub(crate) fn bytes(report: &Report) -> Vec<u8> {
+    serde_json::to_vec(report).unwrap()
+}
+
+fn target(id: &str, low: f64, high: f64) -> Target {
+    let range = Range { low, high };
+    Target {
+        id: id.into(),
+        plugin: id.split(':').next().unwrap_or_default().into(),
+        plugin_version: "0.1.0".into(),
+        title: format!("The {id} of this host"),
+        deployment: "orders".into(),
+        importance: 1.0,
+        score: Some(TargetScore {
+            range,
+            areas: vec![AreaScore { area: Area::Configuration, weight: 1.0, range }],
+            halved: high < 50.0,
+            coverage: 71.4,
+        }),
+        notes: vec![],
+    }
+}
+
+fn judgement(id: &str, target: &str, title: &str, impact: Impact, verdict: Verdict) -> Judgement {
+    Judgement {
+        id: id.into(),
+        target: target.into(),
+        title: title.into(),
+        concern: Concern::Reliability,
+        impact,
+        likelihood: Likelihood::High,
+        verdict,
+        points: 0.0,
+        gain: 0.0,
+        items: vec![],
+        evidence: vec![],
+        why: String::new(),
+        remedy: String::new(),
+        links: vec![],
+        cause: None,
+        local: false,
+    }
+}
+
+fn fsync() -> Judgement {
+    let title = "Committed data can be lost: fsync is off";
+    Judgement {
+        points: 36.75,
+        gain: 31.2,
+        evidence: vec![Evidence {
+            path: "postgresql.settings[\"fsync\"]".into(),
+            value: Fact::Bool(false),
+            unit: None,
+        }],
+        why: "After a power loss or a kernel crash the database **can be damaged beyond repair**.".into(),
+        remedy: "Set it back and reload:\n\n```sql\nALTER SYSTEM SET fsync = on;\nSELECT pg_reload_conf();\n```\n\nThen check that your last `pg_basebackup` was taken *after* that.".into(),
+        links: vec![Link {
+            title: "PostgreSQL 15 manual, 20.5 Write Ahead Log".into(),
+            url: "https://www.postgresql.org/docs/15/runtime-config-wal.html".into(),
+        }],
+        ..judgement("postgresql.fsync-off", "postgresql:main", title, Impact::Critical, Verdict::Fail)
+    }
+}
+
+fn swappiness() -> Judgement {
+    let title = "The kernel swaps eagerly";
+    Judgement {
+        points: 5.0,
+        gain: 4.5,
+        concern: Concern::Performance,
+        items: vec!["vm.swappiness".into()],
+        evidence: vec![
+            Evidence { path: "linux.sysctl[\"vm/swappiness\"]".into(), value: Fact::Int(60), unit: None },
+            Evidence {
+                path: "host.memory_bytes".into(),
+                value: Fact::Int(17_179_869_184),
+                unit: Some(Unit::Bytes),
+            },
+        ],
+        why: "Pages of the database's cache are written to the swap while the file cache grows.".into(),
+        remedy: "Put `vm.swappiness = 10` into `/etc/sysctl.d/90-database.conf` and run `sysctl --system`."
+            .into(),
+        local: true,
+        ..judgement("linux.swappiness-high", "linux", title, Impact::Medium, Verdict::Fail)
+    }
+}
+
+fn archiving() -> Judgement {
+    let cause = Cause::new(CauseKind::NotPermitted, "the role may not read pg_stat_archiver")
+        .remedy("goodstead grant postgresql --apply");
+    Judgement {
+        cause: Some(cause),
+        ..judgement(
+            "postgresql.archiver-failing",
+            "postgresql:main",
+            "WAL archiving fails",
+            Impact::High,
+            Verdict::Unknown,
+        )
+    }
+}
+
+fn passed() -> Judgement {
+    judgement("linux.time-not-synchronised", "linux", "The clock drifts", Impact::High, Verdict::Pass)
+}

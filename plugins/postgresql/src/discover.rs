@@ -1,0 +1,236 @@
+//! Which clusters are on this host: Debian's configured ones, running or not, and every other socket that bears a port.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use goodstead_plugin::{Address, Cause, CauseKind, Proposal, Site, SiteExt};
+
+use crate::files::{self, Configuration};
+use crate::gather::Hints;
+
+/// Where Debian keeps `<major>/<cluster>/postgresql.conf`.
+const CLUSTERS: &str = "/etc/postgresql";
+
+/// Where servers put their sockets unless they are told otherwise. On most systems the second is the first.
+const SOCKET_FOLDERS: [&str; 3] = ["/run/postgresql", "/var/run/postgresql", "/tmp"];
+
+/// The port of a server whose files name none.
+const DEFAULT_PORT: u16 = 5432;
+
+/// A cluster with a configuration of its own.
+struct Cluster {
+    major: String,
+    name: String,
+    port: Option<u16>,
+    folders: Vec<String>,
+    hints: Hints,
+}
+
+/// Finds clusters and sockets.
+///
+/// # Errors
+/// When nothing was found and something could not be looked at.
+pub(crate) fn discover(site: &mut dyn Site) -> Result<Vec<Proposal>, Cause> {
+    let mut unseen = None;
+    let mut sockets = sockets(site, &mut unseen);
+    let clusters = clusters(site, &mut unseen);
+    let mut proposals: Vec<_> =
+        clusters.iter().map(|cluster| propose(cluster, &clusters, &sockets)).collect();
+    let taken: BTreeSet<_> = proposals.iter().filter_map(|proposal| proposal.address.clone()).collect();
+    sockets.retain(|path, _| !taken.contains(&Address::Unix(path.clone())));
+    for (path, port) in &sockets {
+        let twice = sockets.values().filter(|other| *other == port).count() > 1;
+        let folder = path.split('/').nth(1).unwrap_or_default();
+        proposals.push(Proposal {
+            name: Some(if twice { format!("{folder}-{port}") } else { port.to_string() }),
+            title: format!("PostgreSQL on port {port}"),
+            address: Some(Address::Unix(path.clone())),
+            hints: serde_json::to_value(Hints { port: Some(*port), ..Hints::default() }).unwrap_or_default(),
+        });
+    }
+    match unseen {
+        Some(cause) if proposals.is_empty() => Err(cause),
+        _ => Ok(proposals),
+    }
+}
+
+/// Sockets by path, with their ports; one that is reached over two names of a folder is told once.
+fn sockets(site: &mut dyn Site, unseen: &mut Option<Cause>) -> BTreeMap<String, u16> {
+    let mut found = BTreeMap::new();
+    for folder in SOCKET_FOLDERS {
+        for name in names(site, folder, unseen) {
+            let Some(port) = name.strip_prefix(".s.PGSQL.").and_then(|port| port.parse().ok()) else {
+                continue;
+            };
+            let path = format!("{folder}/{name}");
+            if !found.contains_key(&canonical(&path)) {
+                found.insert(path, port);
+            }
+        }
+    }
+    found
+}
+
+fn clusters(site: &mut dyn Site, unseen: &mut Option<Cause>) -> Vec<Cluster> {
+    let mut found = Vec::new();
+    for major in names(site, CLUSTERS, unseen) {
+        if !major.starts_with(|c: char| c.is_ascii_digit()) {
+            continue;
+        }
+        for name in names(site, &format!("{CLUSTERS}/{major}"), unseen) {
+            let config_file = format!("{CLUSTERS}/{major}/{name}/postgresql.conf");
+            let written = match files::read(site, &config_file, None) {
+                Ok(written) => Some(written),
+                Err(cause) if cause.kind == CauseKind::Absent => continue,
+                Err(_) => None,
+            };
+            found.push(cluster(major.clone(), name, config_file, written.as_ref()));
+        }
+    }
+    found
+}
+
+fn cluster(major: String, name: String, config_file: String, written: Option<&Configuration>) -> Cluster {
+    // A file that cannot be read names no port; one that can and is silent means the default.
+    let port = written.and_then(|written| match written.text("port") {
+        Some(port) => port.parse().ok(),
+        None => Some(DEFAULT_PORT),
+    });
+    let folders = match written.and_then(|written| written.text("unix_socket_directories")) {
+        Some(list) => list.split(',').map(|folder| canonical(folder.trim().trim_matches('"'))).collect(),
+        None => vec!["/run/postgresql".to_owned(), "/tmp".to_owned()],
+    };
+    let data_directory = written.and_then(|written| written.text("data_directory")).map(str::to_owned);
+    Cluster {
+        major,
+        name,
+        port,
+        folders,
+        hints: Hints { config_file: Some(config_file), data_directory, port },
+    }
+}
+
+fn propose(cluster: &Cluster, all: &[Cluster], sockets: &BTreeMap<String, u16>) -> Proposal {
+    let Cluster { major, name, port, .. } = cluster;
+    let namesakes = all.iter().filter(|other| other.name == *name).count();
+    let own = |path: &&String| {
+        let folder = canonical(path.rsplit_once('/').map_or("", |(folder, _)| folder));
+        sockets.get(*path).copied() == *port && cluster.folders.contains(&folder)
+    };
+    let place = port.map_or_else(String::new, |port| format!(" on port {port}"));
+    Proposal {
+        name: Some(if namesakes > 1 { format!("{major}-{name}") } else { name.clone() }),
+        title: format!("PostgreSQL {major} cluster {name}{place}"),
+        address: sockets.keys().find(own).map(|path| Address::Unix(path.clone())),
+        hints: serde_json::to_value(&cluster.hints).unwrap_or_default(),
+    }
+}
+
+/// `/var/run` is a link to `/run` wherever both exist.
+fn canonical(path: &str) -> String {
+    match path.strip_prefix("/var/run/") {
+        Some(rest) => format!("/run/{rest}"),
+        None => path.to_owned(),
+    }
+}
+
+/// The names in a folder; none if it is not there.
+fn names(site: &mut dyn Site, folder: &str, unseen: &mut Option<Cause>) -> Vec<String> {
+    match site.list(folder) {
+        Ok(entries) => entries.into_iter().map(|entry| entry.name).collect(),
+        Err(cause) => {
+            if cause.kind != CauseKind::Absent {
+                unseen.get_or_insert(cause);
+            }
+            Vec::new()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use goodstead_plugin::fake::{FakeSite, manifest};
+
+    use super::*;
+
+    fn site() -> FakeSite {
+        FakeSite::with_manifest(&manifest(include_str!("../plugin.toml")))
+    }
+
+    fn found(mut site: FakeSite) -> String {
+        let line = |proposal: Proposal| {
+            let name = proposal.name.unwrap();
+            let address = proposal.address.map_or("-".to_owned(), |address| address.to_string());
+            format!("{name} | {} | {address} | {}", proposal.title, proposal.hints)
+        };
+        discover(&mut site).unwrap().into_iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_debian_cluster_is_found_once_with_its_socket() {
+        let site = site()
+            .file("/etc/postgresql/15/main/postgresql.conf",
+                  "data_directory = '/var/lib/postgresql/15/main'\nport = 5433\nunix_socket_directories = '/var/run/postgresql'\n")
+            .file("/etc/postgresql/15/main/pg_hba.conf", "")
+            .file("/run/postgresql/.s.PGSQL.5433", "")
+            .file("/run/postgresql/.s.PGSQL.5433.lock", "")
+            .file("/var/run/postgresql/.s.PGSQL.5433", "");
+        insta::assert_snapshot!(found(site), @r#"main | PostgreSQL 15 cluster main on port 5433 | unix:/run/postgresql/.s.PGSQL.5433 | {"config_file":"/etc/postgresql/15/main/postgresql.conf","data_directory":"/var/lib/postgresql/15/main","port":5433}"#);
+    }
+
+    #[test]
+    fn a_cluster_that_is_down_and_its_namesake_are_both_targets() {
+        let site = site()
+            .file("/etc/postgresql/13/main/postgresql.conf", "")
+            .file("/etc/postgresql/15/main/postgresql.conf", "port = 5433\n")
+            .file("/tmp/.s.PGSQL.5433", "");
+        insta::assert_snapshot!(found(site), @r#"
+        13-main | PostgreSQL 13 cluster main on port 5432 | - | {"config_file":"/etc/postgresql/13/main/postgresql.conf","port":5432}
+        15-main | PostgreSQL 15 cluster main on port 5433 | unix:/tmp/.s.PGSQL.5433 | {"config_file":"/etc/postgresql/15/main/postgresql.conf","port":5433}
+        "#);
+    }
+
+    #[test]
+    fn a_socket_in_another_folder_than_the_cluster_s_is_not_its_own() {
+        let site = site()
+            .file(
+                "/etc/postgresql/15/main/postgresql.conf",
+                "unix_socket_directories = '/srv/a, \"/srv/b\"'\n",
+            )
+            .file("/tmp/.s.PGSQL.5432", "");
+        insta::assert_snapshot!(found(site), @r#"
+        main | PostgreSQL 15 cluster main on port 5432 | - | {"config_file":"/etc/postgresql/15/main/postgresql.conf","port":5432}
+        5432 | PostgreSQL on port 5432 | unix:/tmp/.s.PGSQL.5432 | {"port":5432}
+        "#);
+    }
+
+    #[test]
+    fn sockets_without_a_configuration_are_named_by_their_port() {
+        let site = site()
+            .file("/run/postgresql/.s.PGSQL.5432", "")
+            .file("/tmp/.s.PGSQL.5432", "")
+            .file("/tmp/.s.PGSQL.6000", "")
+            .file("/tmp/.s.PGSQL.99999", "");
+        insta::assert_snapshot!(found(site), @r#"
+        run-5432 | PostgreSQL on port 5432 | unix:/run/postgresql/.s.PGSQL.5432 | {"port":5432}
+        tmp-5432 | PostgreSQL on port 5432 | unix:/tmp/.s.PGSQL.5432 | {"port":5432}
+        6000 | PostgreSQL on port 6000 | unix:/tmp/.s.PGSQL.6000 | {"port":6000}
+        "#);
+    }
+
+    #[test]
+    fn a_configuration_that_may_not_be_read_is_still_a_target() {
+        let path = "/etc/postgresql/15/main/postgresql.conf";
+        let site = site()
+            .refused_file(path, CauseKind::NotPermitted, "no permission")
+            .file("/run/postgresql/.s.PGSQL.5432", "");
+        insta::assert_snapshot!(found(site), @r#"
+        main | PostgreSQL 15 cluster main | - | {"config_file":"/etc/postgresql/15/main/postgresql.conf"}
+        5432 | PostgreSQL on port 5432 | unix:/run/postgresql/.s.PGSQL.5432 | {"port":5432}
+        "#);
+    }
+
+    #[test]
+    fn a_host_without_postgresql_has_no_target() {
+        assert_eq!(found(site()), "");
+    }
+}

@@ -1,0 +1,144 @@
+//! The facts of one target: what the running server told, and what its files say, each unknown for its own reason.
+
+use std::collections::BTreeMap;
+
+use goodstead_plugin::{Address, Cause, CauseKind, Connection, Elements, Fact, Site, SiteExt, Target};
+use serde::{Deserialize, Serialize};
+
+use crate::files::{self, Configuration};
+use crate::queries::{NAMES, Settings, Told, ask};
+use crate::session::{Login, Session};
+
+/// The database that every server has; another one can be named in `agent.toml`.
+const DATABASE: &str = "postgres";
+
+/// What discovery wants to be handed back.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Hints {
+    /// The first configuration file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) config_file: Option<String>,
+    /// The data folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) data_directory: Option<String>,
+    /// The port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) port: Option<u16>,
+}
+
+/// Gathers.
+///
+/// # Errors
+/// Never as a whole: each fact has its own cause.
+pub(crate) fn gather(target: &Target, site: &mut dyn Site) -> Result<Fact, Cause> {
+    // A target that the admin configured has no hints, and a malformed one is no reason to know nothing.
+    let hints: Hints = serde_json::from_value(target.hints.clone()).unwrap_or_default();
+    let told = told(target, site).and_then(|told| same_server(told, &hints));
+
+    let running = told.as_ref().ok().and_then(|told| told.settings.as_ref().ok());
+    let config_file = hints.config_file.or(running.and_then(|settings| settings.config_file.clone()));
+    let data_directory =
+        hints.data_directory.or(running.and_then(|settings| settings.data_directory.clone()));
+    let configuration = match config_file {
+        Some(path) => files::read(site, &path, data_directory.as_deref()),
+        None => Err(Cause::new(CauseKind::NotAvailable, "it is not known where the configuration files are")),
+    };
+
+    let mut facts = BTreeMap::new();
+    match told {
+        Ok(told) => {
+            facts.extend(told.facts);
+            let settings =
+                told.settings.map(|settings| instance_values(settings, configuration.as_ref().ok()));
+            facts.insert("settings".to_owned(), settings.unwrap_or_else(Fact::from));
+        }
+        Err(cause) => facts.extend(NAMES.map(|name| (name.to_owned(), cause.clone().into()))),
+    }
+    match configuration {
+        Ok(configuration) => facts.extend(configuration.facts().map(|(name, fact)| (name.to_owned(), fact))),
+        Err(cause) => {
+            let names = ["configured", "configured_at", "config_errors"];
+            facts.extend(names.map(|name| (name.to_owned(), cause.clone().into())));
+        }
+    }
+    Ok(facts.into())
+}
+
+fn told(target: &Target, site: &mut dyn Site) -> Result<Told, Cause> {
+    let Some(address) = &target.address else {
+        let detail = "no socket of this cluster was found: only a running server knows";
+        return Err(Cause::new(CauseKind::NotAvailable, detail).remedy("start the server"));
+    };
+    let connection = site.connect(address)?;
+    converse(target, address, connection)
+}
+
+/// The whole conversation, on a runtime of this thread: the process may have no other.
+fn converse(target: &Target, address: &Address, connection: Connection) -> Result<Told, Cause> {
+    let Connection { descriptor, user } = connection;
+    let login = Login {
+        address,
+        user: target.user.as_deref().unwrap_or(&user),
+        password: target.password.as_deref(),
+        database: target.database.as_deref().unwrap_or(DATABASE),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+    let runtime = runtime.map_err(|_| Cause::new(CauseKind::PluginFailed, "no runtime for the session"))?;
+    runtime.block_on(async {
+        let session = Session::open(descriptor, login).await?;
+        let told = ask(&session, login).await;
+        session.close().await;
+        told
+    })
+}
+
+/// Two clusters may claim one port; the server that answers says whose it is, if it may.
+fn same_server(told: Told, hints: &Hints) -> Result<Told, Cause> {
+    let answering = told.settings.as_ref().ok().and_then(|settings| settings.config_file.as_deref());
+    match (answering, hints.config_file.as_deref()) {
+        (Some(answering), Some(own)) if answering != own => {
+            let detail =
+                format!("the server that answers on its port is another one, configured by {answering}");
+            Err(Cause::new(CauseKind::NotAvailable, detail))
+        }
+        _ => Ok(told),
+    }
+}
+
+/// The settings of the instance. Where the session's own value hides one, the files have it, or nobody.
+fn instance_values(settings: Settings, configuration: Option<&Configuration>) -> Fact {
+    let Settings { values: mut items, bent, partial, .. } = settings;
+    for name in bent {
+        let hidden = || {
+            Fact::unknown(CauseKind::NotApplicableHere, "a value of the role, database or session hides it")
+        };
+        let written = configuration.and_then(|configuration| configuration.certain(&name));
+        items.insert(name, written.unwrap_or_else(hidden));
+    }
+    Fact::Map(Elements { items, partial: partial.map(Box::new) })
+}
+
+#[cfg(test)]
+mod tests {
+    use goodstead_plugin::fake::FakeSite;
+
+    use super::*;
+
+    const CONF: &str = "/etc/postgresql/15/main/postgresql.conf";
+
+    fn jit(site: FakeSite) -> Fact {
+        let mut site = site.file(CONF, "data_directory = '/data'\njit = off\n");
+        let configuration = files::read(&mut site, CONF, None).unwrap();
+        let settings = Settings { bent: vec!["jit".to_owned()], ..Settings::default() };
+        let Fact::Map(mut map) = instance_values(settings, Some(&configuration)) else { panic!("no map") };
+        map.items.remove("jit").unwrap()
+    }
+
+    #[test]
+    fn a_hidden_value_is_the_files_unless_they_are_not_all_known() {
+        assert_eq!(jit(FakeSite::new()), false.into());
+        let auto = "/data/postgresql.auto.conf";
+        let unsure = FakeSite::new().refused_file(auto, CauseKind::NotPermitted, "no permission");
+        assert!(matches!(jit(unsure), Fact::Unknown(cause) if cause.kind == CauseKind::NotApplicableHere));
+    }
+}

@@ -1,0 +1,33 @@
+//! The PostgreSQL plugin: what a running server says of itself, and what its configuration files say.
+//!
+//! It looks with the eyes of an ordinary role that is a member of `pg_monitor`: one session, read only from its first
+//! statement, a handful of short queries. A superuser's session is declined, because a connection carries its role's
+//! full power. What the server does not tell is unknown with the SQL that would change it; the files are read through
+//! the broker either way, so that a server that is down is still described as far as it can be.
+#![deny(unsafe_code)]
+
+mod conf;
+mod discover;
+mod files;
+mod gather;
+mod queries;
+mod session;
+mod settings;
+
+use goodstead_plugin::{Cause, Fact, Plugin, Proposal, Site, Target};
+
+/// The plugin.
+#[derive(Debug, Default)]
+pub struct PostgreSql;
+
+impl Plugin for PostgreSql {
+    fn discover(&self, site: &mut dyn Site) -> Result<Vec<Proposal>, Cause> {
+        discover::discover(site)
+    }
+
+    fn gather(&self, target: &Target, site: &mut dyn Site) -> Result<Fact, Cause> {
+        gather::gather(target, site)
+    }
+}
+
+goodstead_plugin::export!(PostgreSql);

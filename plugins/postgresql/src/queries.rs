@@ -1,0 +1,305 @@
+//! What a session is asked, and the facts that the answers become. Short catalog queries only: nothing here reads a
+//! table of the site's, walks a folder or waits for a lock longer than a tenth of a second.
+
+use std::collections::BTreeMap;
+
+use goodstead_plugin::{Cause, CauseKind, Elements, Fact, UnknownOr, facts};
+
+use crate::session::{Login, Row, Session, identifier, pooler, role_sql};
+use crate::settings::from_server;
+
+/// Who this is, who we are there, and whether the protection asked for holds. Runs on any release.
+const IDENTITY: &str = "SELECT current_setting('server_version_num') AS version_num,
+  current_setting('default_transaction_read_only') AS read_only,
+  inet_server_addr() IS NOT DISTINCT FROM inet_client_addr() AS local,
+  pg_is_in_recovery() AS in_recovery,
+  to_char(pg_postmaster_start_time() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS started,
+  floor(extract(epoch FROM now() - pg_postmaster_start_time()))::bigint AS uptime_seconds,
+  EXISTS (SELECT 1 FROM pg_roles WHERE pg_has_role(session_user, oid, 'MEMBER') AND (rolsuper OR rolname IN
+    ('pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files'))) AS powerful,
+  EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'pg_read_all_settings' AND pg_has_role(oid, 'USAGE')) AS sees_all";
+
+/// Asked before this session sets anything, so that no value in it is ours but the two of the startup packet.
+const SETTINGS: &str = "SELECT name, setting, vartype, unit, source, sourcefile, sourceline, pending_restart
+  FROM pg_settings WHERE name NOT LIKE 'transaction\\_%' ORDER BY name";
+
+const LIMITS: &str = "SET statement_timeout = '2s'; SET lock_timeout = '100ms'; SET jit = off";
+
+const DATABASES: &str =
+    "SELECT datname AS name, age(datfrozenxid) AS xid_age, mxid_age(datminmxid) AS mxid_age
+  FROM pg_database ORDER BY datname";
+
+const ARCHIVER: &str = "SELECT
+  to_char(last_archived_time AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS last_archived,
+  to_char(last_failed_time AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS last_failed
+  FROM pg_stat_archiver";
+
+fn slots_query(version_num: i64) -> String {
+    let wal_status = if version_num >= 130_000 { "wal_status" } else { "NULL" };
+    let synced = if version_num >= 170_000 { "synced" } else { "false" };
+    format!(
+        "SELECT slot_name AS name, slot_type AS type, active, temporary, {synced} AS synced, {wal_status} AS wal_status,
+           CASE WHEN restart_lsn IS NULL THEN 0 ELSE greatest(0, pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery()
+             THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, restart_lsn))::bigint END AS retained_bytes
+         FROM pg_replication_slots ORDER BY slot_name"
+    )
+}
+
+/// The facts that only a running server knows.
+pub(crate) const NAMES: [&str; 12] = [
+    "version",
+    "major",
+    "minor",
+    "local",
+    "in_recovery",
+    "started",
+    "uptime_seconds",
+    "settings",
+    "pending_restart",
+    "slots",
+    "databases",
+    "archiver",
+];
+
+/// What a session told.
+pub(crate) struct Told {
+    /// The facts named in [`NAMES`], but for `settings`.
+    pub(crate) facts: BTreeMap<String, Fact>,
+    /// The settings, or why not.
+    pub(crate) settings: Result<Settings, Cause>,
+}
+
+/// The running settings.
+#[derive(Default)]
+pub(crate) struct Settings {
+    /// Those that are the instance's own, normalised.
+    pub(crate) values: BTreeMap<String, Fact>,
+    /// Those whose own value the session's role, database or startup packet hides.
+    pub(crate) bent: Vec<String>,
+    /// Why some are missing.
+    pub(crate) partial: Option<Cause>,
+    /// The first configuration file, if the role may know.
+    pub(crate) config_file: Option<String>,
+    /// The data folder, if the role may know.
+    pub(crate) data_directory: Option<String>,
+}
+
+/// Asks everything that there is to ask.
+///
+/// # Errors
+/// Why nothing is known: the session has powers that it does not need, is no direct one, or does not answer.
+pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cause> {
+    let rows = session.rows(IDENTITY).await?;
+    let identity = rows.first().ok_or_else(pooler)?;
+    if text(identity, "read_only") != Some("on") {
+        return Err(pooler());
+    }
+    if switch(identity, "powerful") != Some(false) {
+        return Err(too_powerful(login));
+    }
+    let number = int(identity, "version_num").ok_or_else(pooler)?;
+    let mut facts = version(number);
+    for name in ["local", "in_recovery"] {
+        facts.insert(name.to_owned(), switch(identity, name).ok_or_else(missing).or_unknown());
+    }
+    facts.insert("started".to_owned(), text(identity, "started").ok_or_else(missing).or_unknown());
+    facts.insert(
+        "uptime_seconds".to_owned(),
+        int(identity, "uptime_seconds").ok_or_else(missing).or_unknown(),
+    );
+
+    let rows = session.rows(SETTINGS).await;
+    let pending = rows.as_ref().map(|rows| pending_restart(rows)).map_err(Clone::clone);
+    facts.insert("pending_restart".to_owned(), pending.or_unknown());
+    let settings = rows.map(|rows| settings(rows, switch(identity, "sees_all") == Some(true), login.user));
+
+    if let Err(cause) = session.rows(LIMITS).await {
+        for name in ["slots", "databases", "archiver"] {
+            facts.insert(name.to_owned(), cause.clone().into());
+        }
+        return Ok(Told { facts, settings });
+    }
+    let slots = session.rows(&slots_query(number)).await;
+    facts.insert("slots".to_owned(), slots.map(|rows| list(&rows, slot)).or_unknown());
+    let databases = session.rows(DATABASES).await;
+    facts.insert("databases".to_owned(), databases.map(|rows| list(&rows, database)).or_unknown());
+    let archiver = session.rows(ARCHIVER).await;
+    facts.insert("archiver".to_owned(), archiver.map(|rows| archiver_times(&rows)).or_unknown());
+    Ok(Told { facts, settings })
+}
+
+/// A member of a superuser's role counts as one: it can take that role at any time.
+fn too_powerful(login: Login<'_>) -> Cause {
+    let user = login.user;
+    let remedy = if user == "goodstead" {
+        "as the server's owner, in psql: `ALTER ROLE goodstead NOSUPERUSER;` and REVOKE from it the roles of superusers, \
+         pg_execute_server_program, pg_write_server_files and pg_read_server_files"
+            .to_owned()
+    } else {
+        let sql = role_sql("goodstead");
+        format!(
+            "as the server's owner, in psql: `{sql}` Then user = \"goodstead\" for this target in agent.toml"
+        )
+    };
+    let detail = format!(
+        "a superuser session was offered (the role {user}) and declined: it has powers not needed here"
+    );
+    Cause::new(CauseKind::NotPermitted, detail).remedy(remedy)
+}
+
+fn version(number: i64) -> BTreeMap<String, Fact> {
+    let (major, rest) = (number / 10_000, number % 10_000);
+    let (text, minor) = match major {
+        10.. => (format!("{major}.{rest}"), rest),
+        _ => (format!("{major}.{}.{}", rest / 100, rest % 100), rest % 100),
+    };
+    let facts = [("version", text.into()), ("major", Fact::Int(major)), ("minor", Fact::Int(minor))];
+    facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect()
+}
+
+fn settings(rows: Vec<Row>, sees_all: bool, user: &str) -> Settings {
+    let mut found = Settings::default();
+    if !sees_all {
+        let detail = format!("the role {user} sees only the settings that every role may see");
+        let remedy = format!("as the server's owner, in psql: `GRANT pg_monitor TO {};`", identifier(user));
+        found.partial = Some(Cause::new(CauseKind::NotPermitted, detail).remedy(remedy));
+    }
+    for row in rows {
+        let (Some(name), Some(setting), Some(vartype)) =
+            (text(&row, "name"), text(&row, "setting"), text(&row, "vartype"))
+        else {
+            continue;
+        };
+        match name {
+            "config_file" => found.config_file = Some(setting.to_owned()),
+            "data_directory" => found.data_directory = Some(setting.to_owned()),
+            _ => {}
+        }
+        let Some(fact) = from_server(setting, vartype, text(&row, "unit")) else { continue };
+        if matches!(text(&row, "source"), Some("client" | "user" | "database" | "database user" | "session"))
+        {
+            found.bent.push(name.to_owned());
+        } else {
+            found.values.insert(name.to_owned(), fact);
+        }
+    }
+    found
+}
+
+fn pending_restart(rows: &[Row]) -> Fact {
+    let waiting = rows.iter().filter(|row| switch(row, "pending_restart") == Some(true));
+    let waiting = waiting.filter_map(|row| {
+        let mut item = BTreeMap::from([("name".to_owned(), Fact::from(text(row, "name")?))]);
+        if let (Some(file), Some(line)) = (text(row, "sourcefile"), text(row, "sourceline")) {
+            item.insert("place".to_owned(), format!("{file}:{line}").into());
+        }
+        Some(Fact::from(item))
+    });
+    waiting.collect::<Vec<_>>().into()
+}
+
+fn slot(row: &Row) -> Option<Fact> {
+    let mut item = BTreeMap::from([("name".to_owned(), Fact::from(text(row, "name")?))]);
+    item.insert("type".to_owned(), text(row, "type").ok_or_else(missing).or_unknown());
+    for name in ["active", "temporary", "synced"] {
+        item.insert(name.to_owned(), switch(row, name).ok_or_else(missing).or_unknown());
+    }
+    if let Some(status) = text(row, "wal_status") {
+        item.insert("wal_status".to_owned(), status.into());
+    }
+    item.insert("retained_bytes".to_owned(), int(row, "retained_bytes").ok_or_else(missing).or_unknown());
+    Some(item.into())
+}
+
+fn database(row: &Row) -> Option<Fact> {
+    Some(facts! {
+        "name" => text(row, "name")?,
+        "xid_age" => int(row, "xid_age").ok_or_else(missing).or_unknown(),
+        "mxid_age" => int(row, "mxid_age").ok_or_else(missing).or_unknown(),
+    })
+}
+
+fn archiver_times(rows: &[Row]) -> Fact {
+    let times = rows.first().into_iter().flatten();
+    times.map(|(name, time)| (name.clone(), Fact::from(time.as_str()))).collect::<BTreeMap<_, _>>().into()
+}
+
+/// A list of what `element` makes of the rows; partial if it could make nothing of one.
+fn list(rows: &[Row], element: fn(&Row) -> Option<Fact>) -> Fact {
+    let items: Vec<_> = rows.iter().filter_map(element).collect();
+    let cause = || Box::new(Cause::new(CauseKind::Partial, "a name in it is not UTF-8"));
+    let partial = (items.len() < rows.len()).then(cause);
+    Fact::List(Elements { items, partial })
+}
+
+fn missing() -> Cause {
+    Cause::new(CauseKind::NotAvailable, "the server did not say")
+}
+
+fn text<'a>(row: &'a Row, column: &str) -> Option<&'a str> {
+    row.get(column).map(String::as_str)
+}
+
+fn int(row: &Row, column: &str) -> Option<i64> {
+    text(row, column)?.parse().ok()
+}
+
+fn switch(row: &Row, column: &str) -> Option<bool> {
+    match text(row, column)? {
+        "t" => Some(true),
+        "f" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(values: &[(&str, &str)]) -> Row {
+        values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn versions_before_and_after_ten_are_told_apart() {
+        for (number, text, major, minor) in
+            [(150_018, "15.18", 15, 18), (90_624, "9.6.24", 9, 24), (180_000, "18.0", 18, 0)]
+        {
+            let facts = version(number);
+            assert_eq!(facts["version"], text.into());
+            assert_eq!((&facts["major"], &facts["minor"]), (&Fact::Int(major), &Fact::Int(minor)));
+        }
+    }
+
+    #[test]
+    fn values_of_a_role_or_database_are_not_the_server_s() {
+        let setting = |source: &str| {
+            let values = [("name", "jit"), ("setting", "on"), ("vartype", "bool"), ("source", source)];
+            settings(vec![row(&values)], true, "goodstead")
+        };
+        assert_eq!(setting("configuration file").values["jit"], true.into());
+        for source in ["database", "user", "database user", "client", "session"] {
+            let found = setting(source);
+            assert!(found.values.is_empty() && found.bent == ["jit"], "{source}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_read_makes_the_list_partial() {
+        let rows = [row(&[("name", "a"), ("xid_age", "5"), ("mxid_age", "0")]), row(&[("xid_age", "7")])];
+        let Fact::List(found) = list(&rows, database) else { panic!("no list") };
+        assert_eq!((found.items.len(), found.partial.is_some()), (1, true));
+    }
+
+    #[test]
+    fn slots_are_asked_for_what_their_release_has() {
+        assert!(
+            slots_query(120_000).contains("NULL AS wal_status")
+                && slots_query(130_000).contains(" wal_status AS")
+        );
+        assert!(
+            slots_query(160_000).contains("false AS synced")
+                && slots_query(170_000).contains(" synced AS synced")
+        );
+    }
+}

@@ -1,0 +1,230 @@
+//! One session with a server over the broker's connection: bounded in time, read only from its first statement, and
+//! never a superuser's.
+//!
+//! Protection that only a direct session has is asked for in the startup packet. A connection pooler refuses it or does
+//! not pass it on, which ends the session here: a SET through a pooler would stay behind for somebody else. What a
+//! server writes in its error messages is not repeated, since it may hold anything; its SQLSTATE is.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use goodstead_plugin::{Address, Cause, CauseKind};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+
+/// How long the login may take.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// How long one statement may take, here; the server itself ends it sooner.
+const STATEMENT: Duration = Duration::from_secs(2);
+
+/// How long the whole session may take.
+const SESSION: Duration = Duration::from_secs(10);
+
+/// How long the farewell may take.
+const FAREWELL: Duration = Duration::from_millis(200);
+
+/// Nothing can be written, and no function of the database's owner can stand in for one of the server's.
+const STARTUP: &str = "-c default_transaction_read_only=on -c search_path=pg_catalog";
+
+/// Who logs in, and to what.
+#[derive(Clone, Copy)]
+pub(crate) struct Login<'a> {
+    pub(crate) address: &'a Address,
+    pub(crate) user: &'a str,
+    pub(crate) password: Option<&'a str>,
+    pub(crate) database: &'a str,
+}
+
+/// A row of an answer: its values by column; what is NULL, or no UTF-8, is not in it.
+pub(crate) type Row = BTreeMap<String, String>;
+
+/// An open session.
+pub(crate) struct Session {
+    client: Client,
+    connection: JoinHandle<()>,
+    deadline: Instant,
+}
+
+impl Session {
+    /// Logs in over a connected socket.
+    pub(crate) async fn open(descriptor: OwnedFd, login: Login<'_>) -> Result<Session, Cause> {
+        let unusable = |_| Cause::new(CauseKind::PluginFailed, "the broker's connection cannot be used");
+        match login.address {
+            Address::Unix(_) => {
+                let stream = std::os::unix::net::UnixStream::from(descriptor);
+                stream.set_nonblocking(true).map_err(unusable)?;
+                Session::over(UnixStream::from_std(stream).map_err(unusable)?, login).await
+            }
+            Address::Tcp(_) => {
+                let stream = std::net::TcpStream::from(descriptor);
+                stream.set_nonblocking(true).map_err(unusable)?;
+                Session::over(TcpStream::from_std(stream).map_err(unusable)?, login).await
+            }
+        }
+    }
+
+    async fn over<S>(stream: S, login: Login<'_>) -> Result<Session, Cause>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut config = Config::new();
+        config.user(login.user).dbname(login.database).application_name("goodstead").options(STARTUP);
+        config.ssl_mode(SslMode::Disable);
+        if let Some(password) = login.password {
+            config.password(password);
+        }
+        let (client, connection) = match timeout(CONNECT, config.connect_raw(stream, NoTls)).await {
+            Ok(outcome) => outcome.map_err(|error| refused(&error, login))?,
+            Err(_) => return Err(too_slow("the login", CONNECT)),
+        };
+        let connection = tokio::spawn(async move {
+            // Its errors come out of the statement that they end.
+            let _ = connection.await;
+        });
+        Ok(Session { client, connection, deadline: Instant::now() + SESSION })
+    }
+
+    /// The rows that one statement gives.
+    pub(crate) async fn rows(&self, statement: &str) -> Result<Vec<Row>, Cause> {
+        let deadline = self.deadline.min(Instant::now() + STATEMENT);
+        let messages = match timeout_at(deadline, self.client.simple_query(statement)).await {
+            Ok(outcome) => outcome.map_err(|error| failed(&error))?,
+            Err(_) => return Err(too_slow("a statement", STATEMENT)),
+        };
+        let rows = messages.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => {
+                let values = row.columns().iter().enumerate();
+                let value = |index| row.try_get(index).ok().flatten().map(str::to_owned);
+                Some(
+                    values
+                        .filter_map(|(index, column)| Some((column.name().to_owned(), value(index)?)))
+                        .collect(),
+                )
+            }
+            _ => None,
+        });
+        Ok(rows.collect())
+    }
+
+    /// Says goodbye, so that the server's log shows no lost connection.
+    pub(crate) async fn close(self) {
+        drop(self.client);
+        let _ = timeout(FAREWELL, self.connection).await;
+    }
+}
+
+/// The SQL that makes the right role.
+pub(crate) fn role_sql(user: &str) -> String {
+    let user = identifier(user);
+    format!("CREATE ROLE {user} LOGIN; GRANT pg_monitor TO {user};")
+}
+
+/// A name as SQL wants it, quoted where it must be.
+pub(crate) fn identifier(name: &str) -> String {
+    let plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
+/// Why a login failed.
+fn refused(error: &tokio_postgres::Error, login: Login<'_>) -> Cause {
+    let Login { user, database, .. } = login;
+    let Some(code) = error.code() else { return no_server(error, login) };
+    match *code {
+        SqlState::INVALID_AUTHORIZATION_SPECIFICATION | SqlState::INVALID_PASSWORD => not_let_in(login),
+        SqlState::INSUFFICIENT_PRIVILEGE => {
+            let remedy =
+                format!("GRANT CONNECT ON DATABASE {} TO {};", identifier(database), identifier(user));
+            let detail = format!("the role {user} may not connect to the database {database}");
+            Cause::new(CauseKind::NotPermitted, detail).remedy(remedy)
+        }
+        SqlState::INVALID_CATALOG_NAME => {
+            let detail = format!("the server has no database {database}");
+            Cause::new(CauseKind::NotAvailable, detail).remedy("name another one as `database` in agent.toml")
+        }
+        SqlState::CANNOT_CONNECT_NOW => {
+            Cause::new(CauseKind::NotAvailable, "the server is starting up, shutting down or recovering")
+        }
+        SqlState::TOO_MANY_CONNECTIONS => {
+            Cause::new(CauseKind::NotAvailable, "the server has no connection left")
+        }
+        SqlState::PROTOCOL_VIOLATION => pooler(),
+        _ => Cause::new(CauseKind::NotAvailable, format!("the server refused the login ({})", code.code())),
+    }
+}
+
+/// What to do when something stands between this session and the server.
+pub(crate) fn pooler() -> Cause {
+    let detail = "what answers refuses a read-only session: it is a connection pooler, not the server itself";
+    Cause::new(CauseKind::NotAvailable, detail)
+        .remedy("give the server's own socket as `address` in agent.toml")
+}
+
+fn not_let_in(login: Login<'_>) -> Cause {
+    let Login { user, database, .. } = login;
+    let name = identifier(user);
+    let line = match login.address {
+        Address::Unix(_) if login.password.is_none() => format!("local {database} {name} peer"),
+        Address::Unix(_) => format!("local {database} {name} scram-sha-256"),
+        Address::Tcp(_) => format!("host {database} {name} THIS_HOST/32 scram-sha-256"),
+    };
+    let remedy = format!(
+        "as the server's owner, in psql: `{}` If that is done, pg_hba.conf needs the line `{line}` above the others, \
+         and a reload",
+        role_sql(user)
+    );
+    Cause::new(CauseKind::NotPermitted, format!("the server does not let the role {user} in")).remedy(remedy)
+}
+
+/// Why there is no answer in PostgreSQL's own words.
+fn no_server(error: &tokio_postgres::Error, login: Login<'_>) -> Cause {
+    // The client has no other sign for "a password is wanted and there is none", or one that proved wrong.
+    match error.to_string().as_str() {
+        "invalid configuration" | "authentication error" => not_let_in(login),
+        _ if error.is_closed() => {
+            Cause::new(CauseKind::NotAvailable, "the connection was closed during the login")
+        }
+        _ => Cause::new(CauseKind::NotAvailable, "what answers there is not PostgreSQL"),
+    }
+}
+
+/// Why a statement failed.
+fn failed(error: &tokio_postgres::Error) -> Cause {
+    match error.code() {
+        Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
+            Cause::new(CauseKind::NotPermitted, "the role may not read this")
+        }
+        Some(code) if *code == SqlState::QUERY_CANCELED => too_slow("a statement", STATEMENT),
+        Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => {
+            Cause::new(CauseKind::NotAvailable, "another session holds a lock on what was asked for")
+        }
+        Some(code) => {
+            Cause::new(CauseKind::NotAvailable, format!("the server refused the statement ({})", code.code()))
+        }
+        None => Cause::new(CauseKind::NotAvailable, "the server ended the session, or answered nonsense"),
+    }
+}
+
+fn too_slow(what: &str, limit: Duration) -> Cause {
+    Cause::new(CauseKind::TimedOut, format!("{what} took longer than {} s", limit.as_secs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted_where_sql_needs_it() {
+        assert_eq!(identifier("goodstead"), "goodstead");
+        assert_eq!(identifier("Good stead"), "\"Good stead\"");
+        assert_eq!(identifier("x\"; DROP ROLE y; --"), "\"x\"\"; DROP ROLE y; --\"");
+        assert_eq!(identifier("9lives"), "\"9lives\"");
+    }
+}

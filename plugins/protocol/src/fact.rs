@@ -1,0 +1,341 @@
+//! A fact: what a plugin observed, or why it could not.
+//!
+//! A path is a value, absent (no entry in its record or map), or unknown with a cause. Lists and maps can be partial:
+//! some elements could not be read. In JSON an unknown is `{"$unknown": {cause}}` and a partial list or map is
+//! `{"$partial": […] or {…}, "$cause": {cause}}`; no fact's name starts with `$`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map as JsonMap, Number, Value as Json, json};
+
+/// Why something is unknown, as a class that a program can act on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CauseKind {
+    /// The user that the agent runs as may not read it.
+    NotPermitted,
+    /// The manifest does not ask for it, so the broker did not do it.
+    NotDeclared,
+    /// It was looked for and is not there.
+    Absent,
+    /// The product does not answer: down, starting, refusing connections.
+    NotAvailable,
+    /// It cannot be known here at all, for example a running value under `--root`.
+    NotApplicableHere,
+    /// It took longer than its time limit.
+    TimedOut,
+    /// It is larger than its limit.
+    TooLarge,
+    /// The plugin crashed, hung, was refused or answered nonsense.
+    PluginFailed,
+    /// The plugin sent another type than its contract declares.
+    WrongType,
+    /// The plugin did not say.
+    NotReported,
+    /// A secret; only facts derived from it are known.
+    Secret,
+    /// This is the first scan of the target.
+    NoPreviousScan,
+    /// Only part of a list or map could be read.
+    Partial,
+    /// A condition could not be evaluated: an overflow, a division by zero, a type that does not fit, or too much work.
+    Evaluation,
+}
+
+impl CauseKind {
+    /// The class in words that complete "unknown: …".
+    pub fn words(self) -> &'static str {
+        match self {
+            CauseKind::NotPermitted => "no permission",
+            CauseKind::NotDeclared => "the plugin's manifest does not ask for it",
+            CauseKind::Absent => "not there",
+            CauseKind::NotAvailable => "the product does not answer",
+            CauseKind::NotApplicableHere => "cannot be known here",
+            CauseKind::TimedOut => "took too long",
+            CauseKind::TooLarge => "too large",
+            CauseKind::PluginFailed => "the plugin failed",
+            CauseKind::WrongType => "the plugin sent a wrong type",
+            CauseKind::NotReported => "the plugin did not say",
+            CauseKind::Secret => "secret",
+            CauseKind::NoPreviousScan => "needs a previous scan",
+            CauseKind::Partial => "only part of it could be read",
+            CauseKind::Evaluation => "the condition could not be evaluated",
+        }
+    }
+}
+
+/// Why something is unknown, and what would make it known.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cause {
+    /// The class.
+    pub kind: CauseKind,
+    /// What happened, for a person; one sentence without a full stop, without secret values.
+    pub detail: String,
+    /// The command or setting that would make it known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+impl Cause {
+    /// A cause without a remedy.
+    pub fn new(kind: CauseKind, detail: impl Into<String>) -> Self {
+        Cause { kind, detail: detail.into(), remedy: None }
+    }
+
+    /// The same with what would make it known.
+    #[must_use]
+    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.detail.is_empty() { f.write_str(self.kind.words()) } else { f.write_str(&self.detail) }
+    }
+}
+
+/// One observed value, or the reason why there is none.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    /// A switch.
+    Bool(bool),
+    /// A whole number; sizes in bytes, durations in seconds.
+    Int(i64),
+    /// A finite number with a fraction.
+    Float(f64),
+    /// Text; times as RFC 3339 in UTC with whole seconds.
+    Text(String),
+    /// Values in order.
+    List(Elements<Vec<Fact>>),
+    /// A record with declared names, or a map with names that the site chose.
+    Map(Elements<BTreeMap<String, Fact>>),
+    /// Not known, and why.
+    Unknown(Box<Cause>),
+}
+
+/// The elements of a list or map, and why some are missing if some are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Elements<T> {
+    /// What could be read.
+    pub items: T,
+    /// Why more could not be; `None` when this is all there is.
+    pub partial: Option<Box<Cause>>,
+}
+
+impl<T> From<T> for Elements<T> {
+    fn from(items: T) -> Self {
+        Elements { items, partial: None }
+    }
+}
+
+impl From<bool> for Fact {
+    fn from(value: bool) -> Self {
+        Fact::Bool(value)
+    }
+}
+impl From<i64> for Fact {
+    fn from(value: i64) -> Self {
+        Fact::Int(value)
+    }
+}
+impl From<&str> for Fact {
+    fn from(value: &str) -> Self {
+        Fact::Text(value.to_owned())
+    }
+}
+impl From<String> for Fact {
+    fn from(value: String) -> Self {
+        Fact::Text(value)
+    }
+}
+impl From<Vec<Fact>> for Fact {
+    fn from(value: Vec<Fact>) -> Self {
+        Fact::List(value.into())
+    }
+}
+impl From<BTreeMap<String, Fact>> for Fact {
+    fn from(value: BTreeMap<String, Fact>) -> Self {
+        Fact::Map(value.into())
+    }
+}
+impl From<Cause> for Fact {
+    fn from(cause: Cause) -> Self {
+        Fact::Unknown(Box::new(cause))
+    }
+}
+
+impl Fact {
+    /// Unknown for a reason.
+    pub fn unknown(kind: CauseKind, detail: impl Into<String>) -> Self {
+        Cause::new(kind, detail).into()
+    }
+
+    /// An empty record.
+    pub fn record() -> Self {
+        Fact::Map(BTreeMap::new().into())
+    }
+
+    /// What the type of this value is called in messages.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Fact::Bool(_) => "a switch",
+            Fact::Int(_) => "a whole number",
+            Fact::Float(_) => "a number",
+            Fact::Text(_) => "text",
+            Fact::List(_) => "a list",
+            Fact::Map(_) => "a record",
+            Fact::Unknown(_) => "unknown",
+        }
+    }
+
+    /// Reads a fact from the JSON that a plugin sent. `null` stands for "absent" and is dropped by its parent.
+    ///
+    /// # Errors
+    /// In our words, with the path of the offending place: a number that is no `i64` and no finite float, a malformed
+    /// `$unknown` or `$partial`, or `null` where no name can be absent.
+    pub fn from_json(json: Json) -> Result<Fact, String> {
+        Self::read(json, &mut String::new())
+    }
+
+    fn read(json: Json, path: &mut String) -> Result<Fact, String> {
+        Ok(match json {
+            Json::Null => return Err(format!("`{path}` is null")),
+            Json::Bool(value) => Fact::Bool(value),
+            Json::String(value) => Fact::Text(value),
+            Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+                (Some(value), _) => Fact::Int(value),
+                (None, Some(value)) if value.is_finite() && !number.is_u64() => Fact::Float(value),
+                _ => {
+                    return Err(format!("`{path}` is a number that fits neither 64 signed bits nor a float"));
+                }
+            },
+            Json::Array(items) => Fact::List(Self::read_list(items, path)?.into()),
+            Json::Object(mut map) if map.contains_key("$unknown") => {
+                let cause = map.remove("$unknown").unwrap_or_default();
+                Fact::Unknown(Box::new(Self::read_cause(cause, path)?))
+            }
+            Json::Object(mut map) if map.contains_key("$partial") => {
+                let cause = Self::read_cause(map.remove("$cause").unwrap_or_default(), path)?;
+                let partial = Some(Box::new(cause));
+                match map.remove("$partial") {
+                    Some(Json::Array(items)) => {
+                        Fact::List(Elements { items: Self::read_list(items, path)?, partial })
+                    }
+                    Some(Json::Object(items)) => {
+                        Fact::Map(Elements { items: Self::read_map(items, path)?, partial })
+                    }
+                    _ => return Err(format!("`{path}`: $partial holds neither a list nor a map")),
+                }
+            }
+            Json::Object(map) => Fact::Map(Self::read_map(map, path)?.into()),
+        })
+    }
+
+    fn read_cause(json: Json, path: &str) -> Result<Cause, String> {
+        serde_json::from_value(json)
+            .map_err(|_| format!("`{path}`: a cause needs `kind` (one of the protocol's) and `detail`"))
+    }
+
+    fn read_list(items: Vec<Json>, path: &mut String) -> Result<Vec<Fact>, String> {
+        let length = path.len();
+        path.push_str("[]");
+        let facts = items.into_iter().map(|item| Self::read(item, path)).collect();
+        path.truncate(length);
+        facts
+    }
+
+    fn read_map(map: JsonMap<String, Json>, path: &mut String) -> Result<BTreeMap<String, Fact>, String> {
+        let length = path.len();
+        let mut facts = BTreeMap::new();
+        for (name, value) in map {
+            if value.is_null() {
+                continue;
+            }
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(&name);
+            facts.insert(name, Self::read(value, path)?);
+            path.truncate(length);
+        }
+        Ok(facts)
+    }
+
+    /// The JSON form that [`Fact::from_json`] reads back.
+    pub fn to_json(&self) -> Json {
+        match self {
+            Fact::Bool(value) => Json::Bool(*value),
+            Fact::Int(value) => Json::from(*value),
+            Fact::Float(value) => Number::from_f64(*value).map_or(Json::Null, Json::Number),
+            Fact::Text(value) => Json::String(value.clone()),
+            Fact::List(list) => {
+                let items = Json::Array(list.items.iter().map(Fact::to_json).collect());
+                wrap_partial(items, list.partial.as_deref())
+            }
+            Fact::Map(map) => {
+                let items = map.items.iter().map(|(name, fact)| (name.clone(), fact.to_json())).collect();
+                wrap_partial(Json::Object(items), map.partial.as_deref())
+            }
+            Fact::Unknown(cause) => json!({ "$unknown": cause }),
+        }
+    }
+}
+
+fn wrap_partial(items: Json, partial: Option<&Cause>) -> Json {
+    match partial {
+        Some(cause) => json!({ "$partial": items, "$cause": cause }),
+        None => items,
+    }
+}
+
+impl Serialize for Fact {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_json().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fact {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Fact::from_json(Json::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shape_survives_the_way_through_json() {
+        let cause = json!({"kind": "not-permitted", "detail": "d", "remedy": "r"});
+        let sample = json!({
+            "a": 1, "b": -2.5, "c": "x", "d": true, "e": [1, "y"],
+            "f": {"$unknown": cause.clone()},
+            "g": {"$partial": [1], "$cause": cause.clone()},
+            "h": {"$partial": {"k": 1}, "$cause": cause},
+        });
+        assert_eq!(Fact::from_json(sample.clone()).unwrap().to_json(), sample);
+    }
+
+    #[test]
+    fn null_is_absent_in_a_record_and_an_error_elsewhere() {
+        assert_eq!(Fact::from_json(json!({"a": null})).unwrap(), Fact::record());
+        assert_eq!(Fact::from_json(json!({"a": {"b": [null]}})).unwrap_err(), "`a.b[]` is null");
+    }
+
+    #[test]
+    fn numbers_that_would_change_are_refused() {
+        let error = Fact::from_json(json!({"shmmax": 18446744073692774399_u64})).unwrap_err();
+        assert_eq!(error, "`shmmax` is a number that fits neither 64 signed bits nor a float");
+    }
+
+    #[test]
+    fn a_cause_of_no_known_kind_is_refused() {
+        let error = Fact::from_json(json!({"a": {"$unknown": {"kind": "whim", "detail": ""}}})).unwrap_err();
+        assert!(error.starts_with("`a`: a cause needs"), "{error}");
+    }
+}

@@ -1,0 +1,274 @@
+//! `plugin.toml`: who a plugin is, what it may do, and which facts it emits. Read before any of its code runs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use semver::Version;
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use crate::PROTOCOL;
+use crate::contract::{Contract, RawContract, validate};
+use crate::diagnostic::Diagnostic;
+use crate::document::Document;
+
+/// How long a plugin may take for one scan unless its manifest says less or more.
+pub const DEFAULT_SECONDS: u64 = 30;
+
+/// The most a manifest may ask for.
+pub const MAX_SECONDS: u64 = 600;
+
+/// A manifest that cannot be wrong: everything in it was validated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// The plugin's name: lower case letters, digits and `-`; the first word of its facts' paths.
+    pub name: String,
+    /// What it inspects, for people.
+    pub title: String,
+    /// Its own version.
+    pub version: Version,
+    /// The protocol it speaks.
+    pub protocol: u32,
+    /// The products that it knows.
+    pub products: Vec<String>,
+    /// The library's file name beside the manifest.
+    pub library: String,
+    /// How long one scan may take.
+    pub time_limit: Duration,
+    /// What the broker may do for it.
+    pub permissions: Permissions,
+    /// Which facts it emits.
+    pub contract: Contract,
+}
+
+/// What the broker may do for a plugin; nothing else is done.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Permissions {
+    /// Globs of absolute paths that may be read, listed and stat'ed. `*` stays within a name, `**` crosses folders.
+    #[serde(default)]
+    pub read: Vec<String>,
+    /// Globs of absolute paths whose file system's space and inodes may be asked for.
+    #[serde(default)]
+    pub statfs: Vec<String>,
+    /// Globs of absolute paths of Unix sockets that discovery may propose.
+    #[serde(default)]
+    pub connect: Vec<String>,
+    /// Commands by name.
+    #[serde(default)]
+    pub run: BTreeMap<String, Command>,
+}
+
+/// A command that a plugin may have run: exactly these words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    /// The program's absolute path.
+    pub program: String,
+    /// All its arguments.
+    #[serde(default)]
+    pub arguments: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawManifest {
+    name: Spanned<String>,
+    #[serde(default)]
+    title: String,
+    version: Spanned<String>,
+    protocol: Spanned<u32>,
+    #[serde(default)]
+    products: Vec<String>,
+    library: Spanned<String>,
+    seconds: Option<Spanned<u64>>,
+    #[serde(default)]
+    permissions: RawPermissions,
+    facts: RawContract,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPermissions {
+    #[serde(default)]
+    read: Vec<Spanned<String>>,
+    #[serde(default)]
+    statfs: Vec<Spanned<String>>,
+    #[serde(default)]
+    connect: Vec<Spanned<String>>,
+    #[serde(default)]
+    run: BTreeMap<String, RawCommand>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCommand {
+    program: Spanned<String>,
+    #[serde(default)]
+    arguments: Vec<String>,
+}
+
+impl Manifest {
+    /// Reads and validates a manifest.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with its line: unknown keys and permissions, another protocol, a bad
+    /// name, version or path, and whatever the contract refuses.
+    pub fn read(document: &Document) -> Result<Manifest, Vec<Diagnostic>> {
+        // The protocol first: a manifest of another one may hold keys that this one cannot know.
+        if let Some(found) = other_protocol(document) {
+            return Err(vec![found]);
+        }
+        let raw: RawManifest = document.parse().map_err(|error| vec![error])?;
+        let mut errors = Vec::new();
+        let name = check(raw.name, document, &mut errors, "bad-name", plain_name);
+        let version_span = raw.version.span();
+        let version = Version::parse(raw.version.get_ref()).unwrap_or_else(|error| {
+            let message = format!("`{}` is no version: {error}", raw.version.get_ref());
+            let help = "versions look like 1.2.0 (semver)";
+            errors
+                .push(Diagnostic::error("bad-version", message).at(document.place(version_span)).help(help));
+            Version::new(0, 0, 0)
+        });
+        let library = check(raw.library, document, &mut errors, "bad-library", |name| {
+            if name.contains('/') || name.is_empty() {
+                Err("the library lies beside the manifest: a file name")
+            } else {
+                Ok(())
+            }
+        });
+        let seconds = raw.seconds.map_or(DEFAULT_SECONDS, |seconds| {
+            if !(1..=MAX_SECONDS).contains(seconds.get_ref()) {
+                let message = format!("`seconds` must lie between 1 and {MAX_SECONDS}");
+                errors.push(Diagnostic::error("bad-limit", message).at(document.place(seconds.span())));
+            }
+            seconds.into_inner()
+        });
+        let permissions = permissions(raw.permissions, document, &mut errors);
+        match validate(&name, raw.facts, document) {
+            Ok(contract) if errors.is_empty() => Ok(Manifest {
+                title: if raw.title.is_empty() { name.clone() } else { raw.title },
+                name,
+                version,
+                protocol: raw.protocol.into_inner(),
+                products: raw.products,
+                library,
+                time_limit: Duration::from_secs(seconds),
+                permissions,
+                contract,
+            }),
+            Ok(_) => Err(errors),
+            Err(more) => Err([errors, more].concat()),
+        }
+    }
+}
+
+fn other_protocol(document: &Document) -> Option<Diagnostic> {
+    #[derive(Deserialize)]
+    struct Only {
+        protocol: Spanned<u32>,
+    }
+    let only: Only = document.parse().ok()?;
+    let spoken = *only.protocol.get_ref();
+    (spoken != PROTOCOL).then(|| {
+        let newer = if spoken > PROTOCOL { "a newer Goodstead" } else { "a newer version of the plugin" };
+        Diagnostic::error(
+            "other-protocol",
+            format!("this plugin speaks protocol {spoken}, this agent {PROTOCOL}"),
+        )
+        .at(document.place(only.protocol.span()))
+        .help(format!("install {newer}"))
+    })
+}
+
+fn plain_name(name: &str) -> Result<(), &'static str> {
+    let mut letters = name.chars();
+    let good = letters.next().is_some_and(|first| first.is_ascii_lowercase())
+        && letters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if good && name != "host" && name != "item" && name != "previous" {
+        Ok(())
+    } else {
+        Err("names are lower case letters, digits and `_`; `host`, `item` and `previous` are taken")
+    }
+}
+
+fn absolute(path: &str) -> Result<(), &'static str> {
+    if path.starts_with('/') && !path.split('/').any(|part| part == ".." || part == ".") {
+        Ok(())
+    } else {
+        Err("paths are absolute, without `.` and `..`")
+    }
+}
+
+fn check(
+    value: Spanned<String>,
+    document: &Document,
+    errors: &mut Vec<Diagnostic>,
+    code: &'static str,
+    rule: impl Fn(&str) -> Result<(), &'static str>,
+) -> String {
+    if let Err(help) = rule(value.get_ref()) {
+        let message = format!("`{}` cannot stand here", value.get_ref());
+        errors.push(Diagnostic::error(code, message).at(document.place(value.span())).help(help));
+    }
+    value.into_inner()
+}
+
+fn permissions(raw: RawPermissions, document: &Document, errors: &mut Vec<Diagnostic>) -> Permissions {
+    let mut paths = |list: Vec<Spanned<String>>| {
+        list.into_iter().map(|path| check(path, document, errors, "bad-path", absolute)).collect()
+    };
+    let (read, statfs, connect) = (paths(raw.read), paths(raw.statfs), paths(raw.connect));
+    let run = raw
+        .run
+        .into_iter()
+        .map(|(name, command)| {
+            let program = check(command.program, document, errors, "bad-path", absolute);
+            (name, Command { program, arguments: command.arguments })
+        })
+        .collect();
+    Permissions { read, statfs, connect, run }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "name = 'demo'\nversion = '1.2.0'\nprotocol = 1\nlibrary = 'libdemo.so'\n\
+        [permissions]\nread = ['/etc/demo.conf']\n[facts]\nport = { type = 'int' }\n";
+
+    fn read(text: &str) -> Result<Manifest, String> {
+        Manifest::read(&Document::new("plugin.toml", text))
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    }
+
+    #[test]
+    fn a_good_manifest_is_read_whole() {
+        let manifest = read(GOOD).unwrap();
+        assert_eq!((manifest.name.as_str(), manifest.time_limit.as_secs()), ("demo", DEFAULT_SECONDS));
+    }
+
+    #[test]
+    fn another_protocol_is_named_before_anything_else() {
+        let text = GOOD.replace("protocol = 1", "protocol = 9").replace("read =", "teleport =");
+        insta::assert_snapshot!(read(&text).unwrap_err(), @"plugin.toml:3:12: this plugin speaks protocol 9, this agent 1 (install a newer Goodstead)");
+    }
+
+    #[test]
+    fn unknown_permissions_are_errors() {
+        let text = GOOD.replace("read =", "raed =");
+        insta::assert_snapshot!(read(&text).unwrap_err(), @"plugin.toml:6:1: unknown key `raed`, expected one of `read`, `statfs`, `connect`, `run` (did you mean `read`?)");
+    }
+
+    #[test]
+    fn paths_cannot_climb() {
+        let text = GOOD.replace("/etc/demo.conf", "/etc/../root");
+        insta::assert_snapshot!(read(&text).unwrap_err(), @"plugin.toml:6:9: `/etc/../root` cannot stand here (paths are absolute, without `.` and `..`)");
+    }
+
+    #[test]
+    fn several_mistakes_are_told_at_once() {
+        let text = GOOD.replace("'1.2.0'", "'one'").replace("'demo'", "'Demo'");
+        assert_eq!(read(&text).unwrap_err().lines().count(), 2);
+    }
+}

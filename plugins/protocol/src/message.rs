@@ -1,0 +1,342 @@
+//! The messages between agent and runner, and the requests that a plugin can make of its site.
+//!
+//! The agent leads: it has the library loaded, asks for targets, then for the facts of each. While a plugin works on
+//! either it may ask the agent for parts of the site. Bodies are JSON; bytes of files travel beside them as they are.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::fact::Cause;
+
+/// What a frame is. The numbers are the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Kind {
+    /// Runner: the first message, body [`Hello`].
+    Hello = 1,
+    /// Agent: load the library that comes as a descriptor.
+    Load = 2,
+    /// Runner: loaded, body [`Hello`] with the protocol that the plugin speaks.
+    Loaded = 3,
+    /// Runner: not loaded, body a JSON string with the reason.
+    NotLoaded = 4,
+    /// Agent: propose targets.
+    Discover = 5,
+    /// Agent: gather the facts of the [`Target`] in the body.
+    Gather = 6,
+    /// Runner: the plugin asks; body [`Request`].
+    Ask = 7,
+    /// Agent: the reply to [`Kind::Ask`]; body [`Reply`], data and descriptor as the request has it.
+    Reply = 8,
+    /// Runner: what the plugin has to say; body as the task has it ([`Proposal`]s or facts).
+    Emit = 9,
+    /// Runner: the task is over; body the plugin's return code, 0 for success.
+    Done = 10,
+}
+
+impl Kind {
+    /// The kind with this number.
+    pub fn from_number(number: u32) -> Option<Kind> {
+        use Kind::*;
+        [Hello, Load, Loaded, NotLoaded, Discover, Gather, Ask, Reply, Emit, Done]
+            .into_iter()
+            .find(|kind| *kind as u32 == number)
+    }
+}
+
+/// The first message of the runner, and what a loaded plugin says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The protocol that the sender speaks.
+    pub protocol: u32,
+}
+
+/// Where a product listens: `unix:/run/postgresql/.s.PGSQL.5432` or `tcp:127.0.0.1:5432`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Address {
+    /// A Unix socket's absolute path.
+    Unix(String),
+    /// Host and port.
+    Tcp(String),
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("unix", path)) if path.starts_with('/') => Ok(Address::Unix(path.to_owned())),
+            Some(("tcp", rest))
+                if rest.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) =>
+            {
+                Ok(Address::Tcp(rest.to_owned()))
+            }
+            _ => Err(format!("`{text}` is no address: write unix:/path/of/socket or tcp:host:port")),
+        }
+    }
+}
+
+impl TryFrom<String> for Address {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Address> for String {
+    fn from(address: Address) -> String {
+        address.to_string()
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Unix(path) => write!(f, "unix:{path}"),
+            Address::Tcp(rest) => write!(f, "tcp:{rest}"),
+        }
+    }
+}
+
+/// A target that a plugin found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proposal {
+    /// Its name among the plugin's targets (`main`); `None` when there can be only one on a host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What it is, for people: `PostgreSQL 15 on port 5432`.
+    pub title: String,
+    /// Where it listens, if the plugin wants to connect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    /// What the plugin wants to be handed back when it gathers, for example a folder.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub hints: Json,
+}
+
+/// A target whose facts are wanted: an accepted [`Proposal`], or one that the admin configured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// Its name among the plugin's targets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Where it listens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    /// The plugin's own hints from [`Proposal::hints`].
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub hints: Json,
+    /// The account to log in with, if the admin names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Its password, if the admin gave a file that holds one. Facts that contain it are dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// The database, queue or index to log in to, if the admin names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+}
+
+/// What a plugin can ask of its site. The broker grants what the manifest declares.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// One file's bytes, as data.
+    Read {
+        /// Its absolute path.
+        path: String,
+    },
+    /// The bytes of all files that match, one after another as data.
+    ReadMany {
+        /// Globs of absolute paths.
+        globs: Vec<String>,
+        /// Globs of absolute paths to leave alone, because reading has an effect or the value is nobody's business.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        except: Vec<String>,
+    },
+    /// The names in a folder.
+    List {
+        /// Its absolute path.
+        path: String,
+    },
+    /// Kind, size, mode, owner and time of a file; a link is followed.
+    Stat {
+        /// Its absolute path.
+        path: String,
+    },
+    /// Space and inodes of the file systems that hold these paths.
+    Statfs {
+        /// Absolute paths, for example mount points.
+        paths: Vec<String>,
+    },
+    /// A connection to an accepted target, as a descriptor.
+    Connect {
+        /// Its address.
+        address: Address,
+    },
+    /// The output of a declared command, as data.
+    Run {
+        /// Its name in the manifest.
+        command: String,
+    },
+}
+
+/// What the broker replies: the outcome, or why it did not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// Done; what it is depends on the request.
+    Ok(Granted),
+    /// Not done.
+    Refused(Cause),
+}
+
+/// The outcome of a granted request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Granted {
+    /// To `read`: the data is the file's bytes.
+    Read,
+    /// To `read_many`: one entry a file, in the order of their bytes in the data.
+    ReadMany(FileList),
+    /// To `list`: sorted by name.
+    List(Vec<Entry>),
+    /// To `stat`.
+    Stat(Stat),
+    /// To `statfs`: one outcome a path, in order.
+    Statfs(Vec<Outcome<Statfs>>),
+    /// To `connect`: the descriptor is the connection.
+    Connect {
+        /// The system user that the other side sees.
+        user: String,
+    },
+    /// To `run`: the data is what the command wrote to its standard output.
+    Run {
+        /// Its exit code; `None` when a signal ended it.
+        code: Option<i32>,
+    },
+}
+
+/// The files that a `read_many` found.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct FileList {
+    /// One entry a file.
+    pub files: Vec<FileEntry>,
+    /// Why some are missing, if some are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partial: Option<Cause>,
+}
+
+/// One file of a `read_many`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Its absolute path.
+    pub path: String,
+    /// How many bytes of the data are its, or why none.
+    pub size: Outcome<u64>,
+}
+
+/// A value, or why there is none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome<T> {
+    /// The value.
+    Ok(T),
+    /// Why not.
+    Refused(Cause),
+}
+
+/// What a name in a folder is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link.
+    Link,
+    /// A FIFO, socket or device.
+    Other,
+}
+
+/// One name in a folder. A name that is not UTF-8 has its bad bytes replaced and cannot be asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The name without its folder.
+    pub name: String,
+    /// What it is; links are not followed.
+    pub kind: FileKind,
+}
+
+/// What is known of a file without opening it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stat {
+    /// What it is, links followed.
+    pub kind: FileKind,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Permission bits, `0o7777` at most.
+    pub mode: u32,
+    /// Its owner's number.
+    pub uid: u32,
+    /// Its group's number.
+    pub gid: u32,
+    /// When its content changed last, seconds since 1970.
+    pub modified: i64,
+}
+
+/// Space and inodes of a file system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statfs {
+    /// Size in bytes.
+    pub size: u64,
+    /// Bytes not used.
+    pub free: u64,
+    /// Bytes that an ordinary user may still use.
+    pub available: u64,
+    /// Inodes in all; 0 where there is no fixed number.
+    pub inodes: u64,
+    /// Inodes not used.
+    pub inodes_free: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_have_the_form_that_authors_write() {
+        let request = Request::ReadMany { globs: vec!["/proc/sys/**".into()], except: vec![] };
+        assert_eq!(
+            serde_json::to_string(&request).unwrap(),
+            r#"{"ask":"read_many","globs":["/proc/sys/**"]}"#
+        );
+        assert!(serde_json::from_str::<Request>(r#"{"ask":"write","path":"/etc/passwd"}"#).is_err());
+    }
+
+    #[test]
+    fn addresses_are_read_strictly() {
+        assert_eq!("unix:/run/x".parse(), Ok(Address::Unix("/run/x".into())));
+        assert_eq!("tcp:[::1]:5432".parse(), Ok(Address::Tcp("[::1]:5432".into())));
+        for bad in ["unix:run/x", "tcp:host", "tcp:host:99999", "http://x", ""] {
+            assert!(bad.parse::<Address>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_kind_has_its_number() {
+        for number in 0..64 {
+            if let Some(kind) = Kind::from_number(number) {
+                assert_eq!(kind as u32, number);
+            }
+        }
+        assert_eq!((1..64).filter_map(Kind::from_number).count(), 10);
+    }
+}

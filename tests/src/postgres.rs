@@ -1,0 +1,201 @@
+//! A real PostgreSQL on a free port with its own data folder, stopped when the value goes.
+//!
+//! PostgreSQL refuses to run as root: then it runs as `postgres`.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::{free_port, is_root};
+
+/// A running server. Its superuser `postgres` is let in by `trust`, `secret` by password, `barred` never, and everybody
+/// else by peer; only this machine's users reach its socket.
+pub struct Postgres {
+    folder: TempDir,
+    port: u16,
+    server: Option<Child>,
+}
+
+impl Postgres {
+    /// Makes a cluster and starts it with these lines in `postgresql.conf`.
+    pub fn start(settings: &str) -> Postgres {
+        let folder = tempfile::Builder::new().prefix("goodstead-pg-").tempdir().expect("a folder");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+        let owned = folder.path().join("owned");
+        fs::create_dir(&owned).expect("a folder");
+        if let Some((uid, gid)) = owner() {
+            std::os::unix::fs::chown(&owned, Some(uid), Some(gid)).expect("the owner");
+        }
+        let mut postgres = Postgres { folder, port: free_port(), server: None };
+        let made = postgres
+            .command("initdb")
+            .args([
+                "--no-sync",
+                "--data-checksums",
+                "--username=postgres",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C",
+                "-D",
+            ])
+            .arg(postgres.data())
+            .output()
+            .expect("initdb runs");
+        assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        let hba = "local all postgres trust\nlocal all secret scram-sha-256\nlocal all barred reject\nlocal all all peer\n\
+                   host all secret 127.0.0.1/32 scram-sha-256\n";
+        fs::write(postgres.data().join("pg_hba.conf"), hba).expect("pg_hba.conf");
+        let mut conf = fs::read_to_string(postgres.data().join("postgresql.conf")).expect("postgresql.conf");
+        conf.push_str(&format!(
+            "\nport = {}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{}'\n{settings}\n",
+            postgres.port,
+            postgres.sockets().display()
+        ));
+        fs::write(postgres.data().join("postgresql.conf"), conf).expect("postgresql.conf");
+        postgres.up();
+        postgres
+    }
+
+    /// Starts the server and waits until it answers.
+    pub fn up(&mut self) {
+        let mut command = self.command("postgres");
+        let data = self.data();
+        command.arg("-D").arg(&data).stdout(Stdio::null()).stderr(Stdio::null());
+        self.server = Some(command.spawn().expect("postgres starts"));
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !self.psql("SELECT 1").status.success() {
+            assert!(Instant::now() < deadline, "PostgreSQL does not answer");
+            let ended = self.server.as_mut().and_then(|server| server.try_wait().ok().flatten());
+            assert!(ended.is_none(), "PostgreSQL ended: {ended:?}");
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+    }
+
+    /// Stops the server, without waiting for its clients.
+    pub fn down(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            // SIGINT is PostgreSQL's fast shutdown.
+            let _ = Command::new("kill").args(["-INT", &server.id().to_string()]).status();
+            let _ = server.wait();
+        }
+    }
+
+    /// Runs SQL as the superuser and insists that it works; returns what it prints, unaligned.
+    pub fn sql(&self, statement: &str) -> String {
+        let output = self.psql(statement);
+        assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    fn psql(&self, statement: &str) -> std::process::Output {
+        let mut command = Command::new(programs().join("psql"));
+        command.arg("-h").arg(self.sockets()).args([
+            "-p",
+            &self.port.to_string(),
+            "-U",
+            "postgres",
+            "-d",
+            "postgres",
+        ]);
+        command
+            .args(["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement])
+            .output()
+            .expect("psql runs")
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(programs().join(program));
+        command.current_dir("/");
+        if let Some((uid, gid)) = owner() {
+            command.uid(uid).gid(gid);
+        }
+        command
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("owned/data")
+    }
+
+    /// The folder of the socket.
+    pub fn sockets(&self) -> PathBuf {
+        self.folder.path().join("owned")
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The address of the socket, as `agent.toml` has it.
+    pub fn address(&self) -> String {
+        format!("unix:{}/.s.PGSQL.{}", self.sockets().display(), self.port)
+    }
+
+    /// The server's major version.
+    pub fn major(&self) -> String {
+        self.sql("SELECT current_setting('server_version_num')::int / 10000")
+    }
+
+    /// Makes the role of the system user that the agent connects as, and returns the configuration that has it connect
+    /// so: root names an unprivileged user, anybody else goes by its own name.
+    pub fn reader(&self) -> String {
+        let user = if is_root() { "nobody".to_owned() } else { whoami() };
+        self.sql(&format!("CREATE ROLE \"{user}\" LOGIN; GRANT pg_monitor TO \"{user}\""));
+        self.target("")
+    }
+
+    /// A configuration that names this server as `postgresql:test`, with more lines for the target.
+    pub fn target(&self, more: &str) -> String {
+        let named = if is_root() { "[plugins.postgresql]\nconnect_as = \"nobody\"\n" } else { "" };
+        let address = if more.contains("address") {
+            String::new()
+        } else {
+            format!("address = \"{}\"\n", self.address())
+        };
+        format!("{named}[[target]]\nplugin = \"postgresql\"\nname = \"test\"\n{address}{more}")
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.down();
+    }
+}
+
+/// The user who runs the tests.
+pub fn whoami() -> String {
+    let output = Command::new("id").arg("-un").output().expect("id runs");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// As whom the server has to run, where that is not the caller: the owner of Debian's cluster folder.
+fn owner() -> Option<(u32, u32)> {
+    if !is_root() {
+        return None;
+    }
+    let metadata = fs::metadata("/var/lib/postgresql")
+        .expect("Debian's postgresql package makes the user and its folder");
+    Some((metadata.uid(), metadata.gid()))
+}
+
+/// The newest installed server's programs.
+fn programs() -> PathBuf {
+    let mut found: Vec<_> = fs::read_dir("/usr/lib/postgresql")
+        .expect("the postgresql package is installed")
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.join("bin/postgres").exists())
+        .collect();
+    found.sort_by_key(|path| major(path));
+    found.pop().expect("a PostgreSQL server").join("bin")
+}
+
+fn major(path: &Path) -> u32 {
+    path.file_name().and_then(|name| name.to_str()?.parse().ok()).unwrap_or(0)
+}

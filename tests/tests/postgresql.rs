@@ -1,0 +1,122 @@
+//! PostgreSQL in the states in which it does not want to talk: its facts are unknown, the way out is named, and the
+//! exit code is left to the findings.
+
+use std::fs;
+
+use goodstead_tests::is_root;
+use goodstead_tests::postgres::{Postgres, whoami};
+use goodstead_tests::tree::{Tree, verdict};
+use serde_json::Value as Json;
+
+const FSYNC: &str = "postgresql.fsync-off";
+
+fn judgement(tree: &Tree) -> (i32, Json) {
+    let (run, report) = tree.check(&["--fail-on", "never"]);
+    (run.code, verdict(&report, FSYNC, "postgresql:test").clone())
+}
+
+#[test]
+fn a_role_that_is_missing_is_unknown_with_the_sql_to_run() {
+    let tree = Tree::new();
+    let postgres = Postgres::start("");
+    tree.configure(&postgres.target(""));
+    let (code, judgement) = judgement(&tree);
+    assert_eq!((code, &judgement["verdict"]), (0, &Json::from("unknown")), "{judgement:#}");
+    let user = if is_root() { "nobody".to_owned() } else { whoami() };
+    let remedy = judgement["cause"]["remedy"].as_str().unwrap();
+    for part in ["CREATE ROLE", &user, "pg_monitor"] {
+        assert!(remedy.contains(part), "{part}: {judgement:#}");
+    }
+    // The advice as printed works.
+    let sql: Vec<_> = remedy.split('`').skip(1).step_by(2).collect();
+    let sql = if sql.is_empty() { vec![remedy] } else { sql };
+    for statement in sql.iter().filter(|it| it.contains("CREATE ROLE") || it.starts_with("GRANT")) {
+        postgres.sql(statement);
+    }
+    let (_, judgement) = self::judgement(&tree);
+    assert_eq!(judgement["verdict"], "pass", "{judgement:#}");
+}
+
+#[test]
+fn peer_refused_password_refused_and_barred_are_told_apart_from_down() {
+    let tree = Tree::new();
+    let mut postgres = Postgres::start("");
+    postgres.sql("CREATE ROLE secret LOGIN PASSWORD 'right horse'; GRANT pg_monitor TO secret; CREATE ROLE barred LOGIN; CREATE ROLE someone_else LOGIN");
+    let wrong = tree.scratch("password");
+    fs::write(&wrong, "wrong horse\n").unwrap();
+    let password_file = format!("user = \"secret\"\npassword_file = \"{}\"\n", wrong.display());
+    for target in ["user = \"someone_else\"\n", "user = \"barred\"\n", &password_file] {
+        tree.configure(&postgres.target(target));
+        let (code, judgement) = judgement(&tree);
+        assert_eq!((code, &judgement["verdict"]), (0, &Json::from("unknown")), "{target}: {judgement:#}");
+        assert_eq!(judgement["cause"]["kind"], "not-permitted", "{target}: {judgement:#}");
+        assert!(!judgement.to_string().contains("wrong horse"), "{judgement:#}");
+    }
+    fs::write(&wrong, "right horse\n").unwrap();
+    let (_, right) = judgement(&tree);
+    assert_eq!(right["verdict"], "pass", "{right:#}");
+
+    // Over TCP, which only ever happens because the configuration says so.
+    tree.configure(
+        &postgres.target(&format!("address = \"tcp:127.0.0.1:{}\"\n{password_file}", postgres.port())),
+    );
+    let (_, tcp) = judgement(&tree);
+    assert_eq!(tcp["verdict"], "pass", "{tcp:#}");
+
+    postgres.down();
+    let (code, down) = judgement(&tree);
+    assert_eq!((code, &down["cause"]["kind"]), (0, &Json::from("not-available")), "{down:#}");
+}
+
+#[test]
+fn a_superuser_session_is_declined() {
+    let tree = Tree::new();
+    let postgres = Postgres::start("");
+    tree.configure(&postgres.target("user = \"postgres\"\n"));
+    let (_, judgement) = judgement(&tree);
+    assert_eq!(judgement["cause"]["kind"], "not-permitted", "{judgement:#}");
+    assert!(judgement["cause"]["detail"].as_str().unwrap().contains("superuser"), "{judgement:#}");
+}
+
+#[test]
+fn without_pg_monitor_the_settings_are_partial_and_what_is_hidden_is_unknown() {
+    let tree = Tree::new();
+    let postgres = Postgres::start("");
+    let user = if is_root() { "nobody".to_owned() } else { whoami() };
+    postgres.sql(&format!("CREATE ROLE \"{user}\" LOGIN"));
+    tree.configure(&postgres.target(""));
+    let file = tree.scratch("facts.json");
+    let (_, report) =
+        tree.check(&["postgresql", "--fail-on", "never", "--save-facts", &file.display().to_string()]);
+    assert_eq!(verdict(&report, FSYNC, "postgresql:test")["verdict"], "pass");
+    let facts: Json = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    let target =
+        facts["targets"].as_array().unwrap().iter().find(|it| it["id"] == "postgresql:test").unwrap();
+    assert_eq!(
+        target["facts"]["settings"]["$cause"]["kind"], "not-permitted",
+        "{}",
+        target["facts"]["settings"]["$cause"]
+    );
+}
+
+#[test]
+fn something_else_behind_the_socket_is_unknown_not_a_hang() {
+    let tree = Tree::new();
+    let socket = tree.scratch("fake.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(&socket, fs::Permissions::from_mode(0o777)).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let _ = std::io::Write::write_all(&mut &stream, b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    let named = if is_root() { "[plugins.postgresql]\nconnect_as = \"nobody\"\n" } else { "" };
+    tree.configure(&format!(
+        "{named}[[target]]\nplugin = \"postgresql\"\nname = \"test\"\naddress = \"unix:{}\"\n",
+        socket.display()
+    ));
+    let (code, judgement) = judgement(&tree);
+    assert_eq!((code, &judgement["verdict"]), (0, &Json::from("unknown")), "{judgement:#}");
+    assert_eq!(judgement["cause"]["kind"], "not-available", "{judgement:#}");
+}

@@ -1,0 +1,109 @@
+//! The architecture's absences: what must not import what, and where no `unsafe` stands.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use goodstead_tests::checkout;
+
+/// A crate's folder, and the crates of this workspace that it may import.
+const MAY_IMPORT: [(&str, &[&str]); 11] = [
+    ("plugins/protocol", &[]),
+    ("plugins/sdk", &["goodstead-protocol"]),
+    ("plugins/runner", &["goodstead-protocol", "goodstead-plugin"]),
+    ("plugins/linux", &["goodstead-plugin"]),
+    ("plugins/postgresql", &["goodstead-plugin"]),
+    ("agent/model", &["goodstead-protocol"]),
+    ("agent/engine", &["goodstead-protocol", "goodstead-model"]),
+    ("agent/cli", &["goodstead-protocol", "goodstead-model", "goodstead-engine"]),
+    ("desk", &["goodstead-protocol", "goodstead-model"]),
+    ("tests", &["goodstead-model"]),
+    ("xtask", &["goodstead-protocol"]),
+];
+
+/// Clients that a plugin may use and the agent must not.
+const NEVER_IN_THE_AGENT: [&str; 3] = ["tokio-postgres", "libloading", "goodstead-plugin"];
+
+#[test]
+fn imports_point_one_way() {
+    for (folder, allowed) in MAY_IMPORT {
+        let manifest = fs::read_to_string(checkout().join(folder).join("Cargo.toml")).unwrap();
+        let dependencies = manifest.lines().filter_map(|line| line.split(['.', ' ', '=']).next());
+        let ours: Vec<_> = dependencies.filter(|name| name.starts_with("goodstead-")).collect();
+        for name in &ours {
+            assert!(allowed.contains(name), "{folder} imports {name}");
+        }
+        if folder.starts_with("agent/") {
+            for name in NEVER_IN_THE_AGENT {
+                assert!(!manifest.contains(&format!("\n{name}")), "{folder} imports {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_crate_is_in_the_list() {
+    let workspace = fs::read_to_string(checkout().join("Cargo.toml")).unwrap();
+    let members = workspace.split_once("members = [").unwrap().1.split_once(']').unwrap().0;
+    let mut members: Vec<_> =
+        members.split(',').map(|it| it.trim().trim_matches('"')).filter(|it| !it.is_empty()).collect();
+    let mut listed: Vec<_> = MAY_IMPORT.iter().map(|(folder, _)| *folder).collect();
+    members.sort_unstable();
+    listed.sort_unstable();
+    assert_eq!(members, listed);
+}
+
+#[test]
+fn unsafe_stays_where_it_belongs() {
+    for (folder, _) in MAY_IMPORT {
+        if ["plugins/sdk", "plugins/runner"].contains(&folder) {
+            continue;
+        }
+        let source = checkout().join(folder).join("src");
+        let roots = [source.join("lib.rs"), source.join("main.rs")];
+        for root in roots.iter().filter(|root| root.exists()) {
+            let text = fs::read_to_string(root).unwrap();
+            // The export macro brings the one exception that plugins need.
+            let wanted = if folder.starts_with("plugins/") && folder != "plugins/protocol" {
+                "deny"
+            } else {
+                "forbid"
+            };
+            assert!(text.contains(&format!("#![{wanted}(unsafe_code)]")), "{}", root.display());
+        }
+    }
+}
+
+#[test]
+fn the_engine_does_no_io() {
+    for file in sources(&checkout().join("agent/engine/src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        for word in
+            ["std::fs", "std::net", "std::env", "std::process", "SystemTime", "Instant::now", "std::thread"]
+        {
+            assert!(!text.contains(word), "{} uses {word}", file.display());
+        }
+    }
+}
+
+#[test]
+fn every_module_says_what_it_is_for() {
+    for (folder, _) in MAY_IMPORT {
+        for file in sources(&checkout().join(folder).join("src")) {
+            let text = fs::read_to_string(&file).unwrap();
+            assert!(text.starts_with("//! "), "{} begins without a word", file.display());
+        }
+    }
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}

@@ -1,0 +1,94 @@
+//! `cargo xtask demo`: the whole way from plugin to desk, with everything it needs in a temporary folder.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value as Json;
+
+use crate::stage::stage;
+use crate::succeed;
+
+/// The customer of the demo.
+const CUSTOMER: &str = "Example Databases GmbH";
+
+/// Runs the demo; with `exit` it ends after the delivery.
+pub(crate) fn run(exit: bool) -> Result<()> {
+    let bin = stage("dev")?.join("bin");
+    let folder = tempfile::Builder::new().prefix("goodstead-demo-").tempdir()?;
+    let (mut desk, url, token) = start_desk(&bin, folder.path())?;
+    let outcome = walk(&bin, folder.path(), &url, &token);
+    if outcome.is_ok() && !exit {
+        println!("\nThe desk stays at {url} until Ctrl-C.");
+        wait_for_ctrl_c()?;
+    }
+    // The desk is this program's child and ends with it, whatever happened.
+    let _ = desk.kill();
+    desk.wait()?;
+    outcome
+}
+
+fn walk(bin: &Path, folder: &Path, url: &str, token: &str) -> Result<()> {
+    let token_file = folder.join("token");
+    std::fs::write(&token_file, token)?;
+    let agent = |arguments: &[&str]| {
+        let mut command = Command::new(bin.join("goodstead"));
+        command.arg("--config-dir").arg(folder.join("config")).arg("--state-dir").arg(folder.join("state"));
+        command.args(arguments);
+        command
+    };
+    println!("== Enrolling with the desk at {url}");
+    succeed(agent(&["enroll", url, "--token-file"]).arg(&token_file))?;
+    println!("\n== goodstead check");
+    let status = agent(&["check"]).status()?;
+    // Findings are a result, not a failure of the demo.
+    ensure!(matches!(status.code(), Some(0 | 1)), "goodstead check ended with {status}");
+    let shown = agent(&["report", "show", "--format", "json"]).output()?;
+    let report: Json = serde_json::from_slice(&shown.stdout).context("the kept report is no JSON")?;
+    let targets = report.get("targets").and_then(Json::as_array).cloned().unwrap_or_default();
+    if !targets.iter().any(|target| target.get("plugin").is_some_and(|plugin| plugin == "postgresql")) {
+        println!("\nNo PostgreSQL was found on this host; with one running, the demo checks it as well.");
+    }
+    println!("\n== goodstead report send");
+    succeed(&mut agent(&["report", "send"]))?;
+    let id = report.get("id").and_then(Json::as_str).unwrap_or_default();
+    println!("\nThe desk shows it at {url}/ and {url}/reports/{id}");
+    Ok(())
+}
+
+/// Starts the desk on a free port; returns it with its address and a one-time token.
+fn start_desk(bin: &Path, folder: &Path) -> Result<(Child, String, String)> {
+    let database: PathBuf = folder.join("desk.db");
+    let mut desk = Command::new(bin.join("goodstead-desk"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--token-for", CUSTOMER, "--database"])
+        .arg(&database)
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start the desk")?;
+    let output = desk.stdout.take().context("the desk has no output")?;
+    let (mut url, mut token) = (None, None);
+    for line in BufReader::new(output).lines() {
+        let line = line?;
+        if let Some(rest) = line.strip_prefix("Goodstead desk listening on ") {
+            url = Some(rest.trim().to_owned());
+        }
+        if line.starts_with("Enrolment token") {
+            token = line.rsplit(' ').next().map(str::to_owned);
+        }
+        if let (Some(url), Some(token)) = (&url, &token) {
+            return Ok((desk, url.clone(), token.clone()));
+        }
+    }
+    let status = desk.wait()?;
+    anyhow::bail!("the desk ended before it listened: {status}")
+}
+
+fn wait_for_ctrl_c() -> Result<()> {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    ctrlc::set_handler(move || {
+        let _ = sender.send(());
+    })?;
+    receiver.recv()?;
+    Ok(())
+}

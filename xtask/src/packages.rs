@@ -1,0 +1,59 @@
+//! The Debian packages that the tests use.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+
+use crate::succeed;
+
+/// A package, and a sign that it or its like is there.
+struct Package {
+    name: &'static str,
+    present: fn() -> bool,
+}
+
+const PACKAGES: [Package; 3] = [
+    Package {
+        name: "postgresql",
+        present: || Path::new("/usr/lib/postgresql").read_dir().is_ok_and(|mut it| it.next().is_some()),
+    },
+    Package { name: "gcc", present: || found("cc") },
+    Package { name: "libc6-dev", present: || Path::new("/usr/include/stdint.h").exists() },
+];
+
+/// Installs what is missing, as root or with sudo.
+///
+/// # Errors
+/// Without either: with the one line to run.
+pub(crate) fn install_missing() -> Result<()> {
+    let missing: Vec<_> =
+        PACKAGES.iter().filter(|package| !(package.present)()).map(|package| package.name).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let line =
+        format!("apt-get update && apt-get install --yes --no-install-recommends {}", missing.join(" "));
+    let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.starts_with(b"0\n"));
+    let sudo = || {
+        Command::new("sudo").args(["-n", "true"]).stderr(Stdio::null()).status().is_ok_and(|it| it.success())
+    };
+    println!("installing {}", missing.join(", "));
+    let mut shell = if root {
+        Command::new("sh")
+    } else if sudo() {
+        let mut sudo = Command::new("sudo");
+        sudo.args(["-n", "sh"]);
+        sudo
+    } else {
+        bail!(
+            "the tests need packages that are not installed; run this line and try again:\n  sudo sh -c '{line}'"
+        );
+    };
+    succeed(shell.arg("-c").arg(format!("export DEBIAN_FRONTEND=noninteractive; {line}")))
+}
+
+fn found(program: &str) -> bool {
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+}

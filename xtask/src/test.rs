@@ -1,0 +1,24 @@
+//! `cargo xtask test` and `cargo xtask generate`.
+
+use anyhow::Result;
+
+use crate::packages::install_missing;
+use crate::stage::stage;
+use crate::{cargo, succeed};
+
+/// Installs what the tests use, stages what they try, runs them all.
+pub(crate) fn run(rest: &[String]) -> Result<()> {
+    install_missing()?;
+    stage("dev")?;
+    succeed(cargo().args(["test", "--workspace"]).args(rest))
+}
+
+/// Writes what is generated: the tests that compare it write it when they are told to.
+pub(crate) fn generate() -> Result<()> {
+    stage("dev")?;
+    succeed(
+        cargo()
+            .args(["test", "--package", "goodstead-tests", "--test", "generated"])
+            .env("GOODSTEAD_GENERATE", "1"),
+    )
+}
