@@ -7,6 +7,7 @@
 
 pub mod desk;
 pub mod foreign;
+pub mod hostile;
 pub mod postgres;
 pub mod tree;
 

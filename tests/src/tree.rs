@@ -1,5 +1,6 @@
 //! A copy of the staged tree with a configuration and a state of its own.
 
+use std::cell::RefCell;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,10 @@ use tempfile::TempDir;
 /// The copy. Gone with the value.
 pub struct Tree {
     folder: TempDir,
+    /// What the test configured.
+    configuration: RefCell<String>,
+    /// Unsigned plugins and packs, which the configuration allows.
+    unsigned: RefCell<Vec<PathBuf>>,
 }
 
 /// How a run of `goodstead` ended.
@@ -49,7 +54,10 @@ impl Tree {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
         copy_folder(&crate::stage(), &folder.path().join("tree"));
         fs::create_dir(folder.path().join("config")).expect("a folder");
-        Tree { folder }
+        // Keys count only where nobody else may write, whatever the umask of this run.
+        let keys = folder.path().join("tree/etc/trusted-keys");
+        fs::set_permissions(keys, fs::Permissions::from_mode(0o755)).expect("a mode");
+        Tree { folder, configuration: RefCell::default(), unsigned: RefCell::default() }
     }
 
     /// A path in the tree.
@@ -67,9 +75,28 @@ impl Tree {
         self.folder.path().join(inside)
     }
 
-    /// Writes `agent.toml`.
+    /// Writes `agent.toml`: this text, and what was allowed unsigned.
     pub fn configure(&self, text: &str) {
-        fs::write(self.config("agent.toml"), text).expect("the configuration");
+        *self.configuration.borrow_mut() = text.to_owned();
+        self.write_configuration();
+    }
+
+    /// Allows a folder without a signature, whatever else is or will be configured.
+    pub fn allow_unsigned(&self, folder: &Path) {
+        self.unsigned.borrow_mut().push(folder.to_owned());
+        self.write_configuration();
+    }
+
+    fn write_configuration(&self) {
+        let mut text = self.configuration.borrow().clone();
+        let unsigned = self.unsigned.borrow();
+        if !unsigned.is_empty() {
+            text.push_str(&format!("\n[signatures]\nallow_unsigned = {unsigned:?}\n"));
+        }
+        let file = self.config("agent.toml");
+        fs::write(&file, text).expect("the configuration");
+        // Only a configuration that nobody else may write to can allow anything.
+        fs::set_permissions(file, fs::Permissions::from_mode(0o644)).expect("a mode");
     }
 
     /// Writes a file of a local pack, and its `pack.toml` if there is none.
@@ -86,10 +113,13 @@ impl Tree {
         fs::write(folder.join(file), text).expect("a check");
     }
 
-    /// A plugin's folder, made if need be.
+    /// The folder of a plugin of the test's own, made if need be and allowed without a signature.
     pub fn plugin(&self, name: &str) -> PathBuf {
         let folder = self.path("lib/goodstead/plugins").join(name);
-        fs::create_dir_all(&folder).expect("a folder");
+        if !folder.exists() {
+            fs::create_dir_all(&folder).expect("a folder");
+            self.allow_unsigned(&folder);
+        }
         folder
     }
 

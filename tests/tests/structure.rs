@@ -6,17 +6,29 @@ use std::path::{Path, PathBuf};
 use goodstead_tests::checkout;
 
 /// A crate's folder, and the crates of this workspace that it may import.
-const MAY_IMPORT: [(&str, &[&str]); 11] = [
+const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("plugins/protocol", &[]),
     ("plugins/sdk", &["goodstead-protocol"]),
     ("plugins/runner", &["goodstead-protocol", "goodstead-plugin"]),
     ("plugins/linux", &["goodstead-plugin"]),
     ("plugins/postgresql", &["goodstead-plugin"]),
+    ("plugins/hostile", &["goodstead-plugin"]),
     ("agent/model", &["goodstead-protocol"]),
     ("agent/engine", &["goodstead-protocol", "goodstead-model"]),
     ("agent/cli", &["goodstead-protocol", "goodstead-model", "goodstead-engine"]),
     ("desk", &["goodstead-protocol", "goodstead-model"]),
-    ("tests", &["goodstead-model"]),
+    (
+        "tests",
+        &[
+            "goodstead-fuzzed",
+            "goodstead-linux",
+            "goodstead-model",
+            "goodstead-plugin",
+            "goodstead-postgresql",
+            "goodstead-protocol",
+        ],
+    ),
+    ("tests/fuzzed", &["goodstead-protocol", "goodstead-plugin", "goodstead-engine"]),
     ("xtask", &["goodstead-protocol"]),
 ];
 

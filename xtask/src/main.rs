@@ -3,7 +3,10 @@
 #![forbid(unsafe_code)]
 
 mod demo;
+mod dist;
 mod packages;
+mod sign;
+mod soak;
 mod stage;
 mod test;
 
@@ -35,14 +38,40 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
-    /// Lay the installable tree in target/stage
+    /// Lay the installable tree in target/stage, signed with a development key of this checkout
     Stage {
         /// Build with this profile
         #[arg(long, default_value = "dev")]
         profile: String,
     },
+    /// Make the tarball that is shipped, signed with a key of yours
+    Dist {
+        /// A minisign secret key; the password of an encrypted one is read from GOODSTEAD_KEY_PASSWORD or standard input
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// Where to put tree and tarball [default: target/dist]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Build with this profile
+        #[arg(long, default_value = "dist")]
+        profile: String,
+    },
+    /// Sign the plugin or the pack in a folder
+    Sign {
+        /// A minisign secret key, as for dist
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// Holds a plugin.toml and the library, or a pack.toml and the checks
+        folder: PathBuf,
+    },
     /// Write everything that is generated and committed; the tests compare
     Generate,
+    /// Fuzz every door through which foreign input comes, and tell what was found
+    Soak {
+        /// How long in all, shared among the targets
+        #[arg(long, default_value_t = 60)]
+        minutes: u64,
+    },
 }
 
 fn main() -> ExitCode {
@@ -62,7 +91,12 @@ fn run(task: &Task) -> Result<()> {
         Task::Stage { profile } => {
             stage::stage(profile).map(|folder| println!("staged in {}", folder.display()))
         }
+        Task::Dist { key, out, profile } => {
+            dist::run(key, out.as_deref(), profile).map(|tarball| println!("made {}", tarball.display()))
+        }
+        Task::Sign { key, folder } => sign::sign(folder, &sign::read_key(key)?),
         Task::Generate => test::generate(),
+        Task::Soak { minutes } => soak::run(*minutes),
     }
 }
 

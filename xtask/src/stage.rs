@@ -9,11 +9,30 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow};
 use goodstead_protocol::document::Document;
 use goodstead_protocol::manifest::Manifest;
+use minisign::SecretKey;
 
+use crate::sign::{development_key, sign, write_public_key};
 use crate::{cargo, checkout, succeed, target};
 
-/// Builds with `profile` and lays the tree in `target/stage`; returns its folder.
+/// Where the plugins lie in a tree.
+const PLUGINS: &str = "lib/goodstead/plugins";
+
+/// Where the packs lie in a tree.
+const PACKS: &str = "share/goodstead/checks";
+
+/// Builds with `profile` and lays the tree in `target/stage`, signed with the checkout's development key, which that
+/// tree trusts; returns its folder.
 pub(crate) fn stage(profile: &str) -> Result<PathBuf> {
+    let stage = target().join("stage");
+    lay(profile, &stage)?;
+    let key = development_key()?;
+    sign_all(&stage, &key)?;
+    write_public_key(&key, &stage.join("etc/trusted-keys/development.pub"))?;
+    Ok(stage)
+}
+
+/// Builds with `profile` and lays the tree, unsigned, in a folder that is made anew.
+pub(crate) fn lay(profile: &str, tree: &Path) -> Result<()> {
     let plugins = with_file(&checkout().join("plugins"), "plugin.toml")?;
     let mut build = cargo();
     build.args(["build", "--profile", profile]);
@@ -26,28 +45,48 @@ pub(crate) fn stage(profile: &str) -> Result<PathBuf> {
     succeed(&mut build)?;
 
     let built = target().join(if profile == "dev" { "debug" } else { profile });
-    let stage = target().join("stage");
     // Made anew, so that nothing stays that is not shipped any more.
-    if stage.exists() {
-        fs::remove_dir_all(&stage).with_context(|| format!("cannot remove {}", stage.display()))?;
+    if tree.exists() {
+        fs::remove_dir_all(tree).with_context(|| format!("cannot remove {}", tree.display()))?;
     }
     for (program, folder) in
         [("goodstead", "bin"), ("goodstead-desk", "bin"), ("goodstead-runner", "lib/goodstead")]
     {
-        copy(&built.join(program), &stage.join(folder).join(program))?;
+        copy(&built.join(program), &tree.join(folder).join(program))?;
     }
     for plugin in &plugins {
         let manifest = manifest(plugin)?;
-        let folder = stage.join("lib/goodstead/plugins").join(&manifest.name);
+        let folder = tree.join(PLUGINS).join(&manifest.name);
         copy(&plugin.join("plugin.toml"), &folder.join("plugin.toml"))?;
         copy(&built.join(&manifest.library), &folder.join(&manifest.library))?;
     }
     for pack in with_file(&checkout().join("checks"), "pack.toml")? {
-        copy_folder(&pack, &stage.join("share/goodstead/checks").join(name(&pack)?))?;
+        copy_folder(&pack, &tree.join(PACKS).join(name(&pack)?))?;
     }
     let sample = checkout().join("agent/cli/src/agent.sample.toml");
-    copy(&sample, &stage.join("share/goodstead/agent.sample.toml"))?;
-    Ok(stage)
+    copy(&sample, &tree.join("share/goodstead/agent.sample.toml"))
+}
+
+/// Signs every plugin and every pack of a tree.
+pub(crate) fn sign_all(tree: &Path, key: &SecretKey) -> Result<()> {
+    let plugins = with_file(&tree.join(PLUGINS), "plugin.toml")?;
+    let packs = with_file(&tree.join(PACKS), "pack.toml")?;
+    plugins.iter().chain(&packs).try_for_each(|folder| sign(folder, key))
+}
+
+/// The files below a folder by their paths relative to it.
+pub(crate) fn files_below(folder: &Path) -> Result<Vec<String>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
+        let path = entry?.path();
+        let name = name(&path)?;
+        if path.is_dir() {
+            files.extend(files_below(&path)?.into_iter().map(|below| format!("{name}/{below}")));
+        } else {
+            files.push(name);
+        }
+    }
+    Ok(files)
 }
 
 /// The folders in `parent` that hold a file of this name, sorted.
@@ -73,7 +112,8 @@ fn package_of(plugin: &Path) -> Result<String> {
     Ok(format!("goodstead-{}", name(plugin)?))
 }
 
-fn manifest(plugin: &Path) -> Result<Manifest> {
+/// The manifest of the plugin in a folder.
+pub(crate) fn manifest(plugin: &Path) -> Result<Manifest> {
     let path = plugin.join("plugin.toml");
     let document = Document::new(path.display().to_string(), fs::read_to_string(&path)?);
     Manifest::read(&document).map_err(|errors| {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use goodstead_model::Impact;
+use goodstead_protocol::message::Address;
 
 /// Agent, plugin protocol and report schema: three numbers that change on their own.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 1, report schema 1)");
@@ -49,6 +50,8 @@ pub(crate) enum Command {
     Report(Report),
     /// Join a support desk with the one-time token that it gave you, or leave it
     Enroll(Enroll),
+    /// Print what lets the agent look into a product, and with --apply carry it out
+    Grant(Grant),
     /// Write completions for your shell to standard output
     Completions {
         /// The shell
@@ -82,6 +85,9 @@ pub(crate) struct Check {
     /// Save the observed facts to a file
     #[arg(long, value_name = "FILE", conflicts_with = "facts")]
     pub(crate) save_facts: Option<PathBuf>,
+    /// Write every request of every plugin, granted or refused, to a file
+    #[arg(long, value_name = "FILE", conflicts_with = "facts")]
+    pub(crate) access_log: Option<PathBuf>,
     /// Judge facts that were saved earlier, here or elsewhere, instead of inspecting
     #[arg(long, value_name = "FILE")]
     pub(crate) facts: Option<PathBuf>,
@@ -145,9 +151,9 @@ pub(crate) enum Plugins {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
-    /// Show what a plugin may read, reach and run, and which facts it emits; runs none of its code
+    /// Show who signed a plugin, what it may read, reach and run, and which facts it emits; runs none of its code
     Inspect {
-        /// An installed plugin's name, or a folder that holds a plugin.toml
+        /// An installed plugin's name, a folder that holds a plugin.toml, or that file
         plugin: String,
     },
 }
@@ -161,6 +167,9 @@ pub(crate) enum Report {
         /// How to print the report
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
+        /// Print the access log instead: every request of every plugin, granted or refused
+        #[arg(long)]
+        access: bool,
     },
     /// Print the very bytes that `report send` would send, and send nothing
     Preview {
@@ -172,6 +181,18 @@ pub(crate) enum Report {
         /// The beginning of its id; the newest by default
         id: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Grant {
+    /// The product's plugin, for example postgresql
+    pub(crate) product: String,
+    /// The product's socket, for example unix:/run/postgresql/.s.PGSQL.5433; the usual one by default
+    #[arg(long)]
+    pub(crate) address: Option<Address>,
+    /// Carry it out, as root or as the product's owner
+    #[arg(long)]
+    pub(crate) apply: bool,
 }
 
 #[derive(Debug, Args)]

@@ -26,6 +26,10 @@ pub(crate) struct Config {
     /// The most that any plugin may take.
     plugin_limit: Option<Duration>,
     plugins: BTreeMap<String, PluginConfig>,
+    /// Whether plugins may run where the kernel lacks a part of the isolation.
+    pub(crate) require_full_isolation: bool,
+    /// Plugins and packs, or folders above them, that need no signature.
+    pub(crate) allow_unsigned: Vec<PathBuf>,
     /// What the admin says of targets.
     pub(crate) targets: Vec<TargetConfig>,
     /// An authority to trust for the desk.
@@ -110,8 +114,18 @@ impl Config {
         });
         let plugins = plugins.collect();
         let targets = raw.target.into_iter().map(|raw| target(raw, document, &mut errors)).collect();
+        let unsigned = raw.signatures.allow_unsigned.into_iter();
+        let allow_unsigned = unsigned.map(|path| absolute(path, document, &mut errors)).collect();
         if errors.is_empty() {
-            Ok(Config { plugin_limit, plugins, targets, desk_ca_file: raw.desk.ca_file })
+            let require_full_isolation = raw.isolation.require_full;
+            Ok(Config {
+                plugin_limit,
+                plugins,
+                require_full_isolation,
+                allow_unsigned,
+                targets,
+                desk_ca_file: raw.desk.ca_file,
+            })
         } else {
             Err(errors)
         }
@@ -138,6 +152,16 @@ impl Config {
         };
         unknown.iter().map(warn).collect()
     }
+}
+
+/// A path that means the same wherever the agent is started.
+fn absolute(path: Spanned<PathBuf>, document: &Document, errors: &mut Vec<Diagnostic>) -> PathBuf {
+    if !path.get_ref().is_absolute() {
+        let error =
+            Diagnostic::error("bad-path", "this must be an absolute path").at(document.place(path.span()));
+        errors.push(error.help("name the folder of the plugin or pack, beginning with `/`"));
+    }
+    path.into_inner()
 }
 
 fn target(raw: RawTarget, document: &Document, errors: &mut Vec<Diagnostic>) -> TargetConfig {
@@ -190,6 +214,10 @@ struct RawConfig {
     #[serde(default)]
     limits: RawLimits,
     #[serde(default)]
+    isolation: RawIsolation,
+    #[serde(default)]
+    signatures: RawSignatures,
+    #[serde(default)]
     plugins: BTreeMap<String, RawPlugin>,
     #[serde(default)]
     target: Vec<RawTarget>,
@@ -201,6 +229,20 @@ struct RawConfig {
 #[serde(deny_unknown_fields)]
 struct RawLimits {
     plugin_seconds: Option<Spanned<u64>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawIsolation {
+    #[serde(default)]
+    require_full: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSignatures {
+    #[serde(default)]
+    allow_unsigned: Vec<Spanned<PathBuf>>,
 }
 
 #[derive(Deserialize)]
@@ -261,7 +303,8 @@ mod tests {
         let target = &config.targets[0];
         assert_eq!((target.name.as_deref(), target.importance), (Some("orders"), 2.0));
         assert_eq!(config.connect_as("postgresql"), Some("monitoring"));
-        assert!(config.desk_ca_file.is_some());
+        assert!(config.desk_ca_file.is_some() && config.require_full_isolation);
+        assert_eq!(config.allow_unsigned, [PathBuf::from("/srv/goodstead/our-plugin")]);
         assert_eq!(config.time_limit("postgresql", Duration::from_secs(60)), Duration::from_secs(10));
         assert_eq!(config.time_limit("linux", Duration::from_secs(60)), Duration::from_secs(30));
         assert_eq!(config.time_limit("linux", Duration::from_secs(5)), Duration::from_secs(5));
@@ -274,6 +317,7 @@ mod tests {
         agent.toml:3:11: `localhost` is no address: write unix:/path/of/socket or tcp:host:port (for example unix:/run/postgresql/.s.PGSQL.5432)
         agent.toml:4:14: importance must be above 0 (1.0 is the default)
         ");
+        insta::assert_snapshot!(read("[signatures]\nallow_unsigned = ['our-plugin']\n").unwrap_err(), @"agent.toml:2:19: this must be an absolute path (name the folder of the plugin or pack, beginning with `/`)");
         insta::assert_snapshot!(read("[limits]\nplugin_seconds = 0\n").unwrap_err(), @"agent.toml:2:18: seconds must lie between 1 and 600");
     }
 }

@@ -31,8 +31,11 @@ impl Installation {
                 Some(folder) => Ok(folder.to_owned()),
                 None if root => Ok(PathBuf::from(system)),
                 None => user_folder(variable, home).ok_or_else(|| {
-                    Diagnostic::error("no-home", format!("neither {variable} nor HOME says where to look"))
-                        .help(format!("name a folder with {option}"))
+                    Diagnostic::error(
+                        "no-home",
+                        format!("neither {variable} nor a home folder says where to look"),
+                    )
+                    .help(format!("name a folder with {option}"))
                 }),
             };
         Ok(Installation {
@@ -62,6 +65,16 @@ impl Installation {
         self.config.join("checks")
     }
 
+    /// The folders of trusted keys: the installed tree's, which a package leaves empty, and the admin's.
+    pub(crate) fn trusted_keys(&self) -> [PathBuf; 2] {
+        [self.prefix.join("etc/trusted-keys"), self.own_trusted_keys()]
+    }
+
+    /// The folder into which an admin puts the keys to trust, and the list of those that were withdrawn.
+    pub(crate) fn own_trusted_keys(&self) -> PathBuf {
+        self.config.join("trusted-keys")
+    }
+
     /// The configuration file, which need not exist.
     pub(crate) fn config_file(&self) -> PathBuf {
         self.config.join("agent.toml")
@@ -74,7 +87,7 @@ impl Installation {
 }
 
 fn user_folder(variable: &str, home: &str) -> Option<PathBuf> {
-    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let base = absolute(variable).or_else(|| Some(absolute("HOME")?.join(home)))?;
+    let named = env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = named.or_else(|| Some(env::home_dir().filter(|path| path.is_absolute())?.join(home)))?;
     Some(base.join("goodstead"))
 }

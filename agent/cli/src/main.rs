@@ -20,6 +20,7 @@ mod runner;
 mod saved;
 mod scan;
 mod state;
+mod trust;
 mod users;
 
 use std::process::ExitCode;
@@ -54,6 +55,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::Plugins(args) => commands::plugins::run(args, &installation),
         Command::Report(args) => commands::report::run(args, &installation),
         Command::Enroll(args) => commands::enroll::run(args, &installation),
+        Command::Grant(args) => commands::grant::run(args, &installation),
         Command::Completions { .. } => Ok(Exit::Fine),
     }
 }

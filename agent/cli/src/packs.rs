@@ -1,17 +1,26 @@
 //! Check packs as they lie on disk: one folder each, the vendor's and the admin's own.
+//!
+//! The vendor's are used only when somebody vouches for every byte of them; the bytes that are verified are those that
+//! are judged by.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use goodstead_engine::{Loaded, Pack, PackSource, Plugins, drop_duplicates, load};
+use goodstead_model::Signature;
 use goodstead_protocol::diagnostic::{Diagnostic, Place};
 use goodstead_protocol::document::Document;
 
 use crate::installation::Installation;
+use crate::trust::{Fingerprint, PACK_SIGNATURE, PackFiles, Refusal, Trust, read_regular};
 
 /// The largest check file.
 const MAX_FILE: u64 = 256 << 10;
+
+/// The largest file of a signed pack that is no check: it is only hashed.
+const MAX_OTHER_FILE: u64 = 16 << 20;
 
 /// How deep a pack's folders go.
 const MAX_DEPTH: usize = 4;
@@ -23,18 +32,33 @@ pub(crate) struct Packs {
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// Packs of products whose plugin is not installed here.
     pub(crate) skipped: Vec<String>,
+    /// Packs that nobody vouches for, allowed or refused, one sentence each: what a report has to say.
+    pub(crate) notes: Vec<String>,
+    /// Who vouches for the vendor's packs, by name.
+    signatures: BTreeMap<String, Signature>,
+}
+
+/// Whose a pack is, and so what it needs.
+#[derive(Clone, Copy)]
+enum Whose<'a> {
+    /// A vendor's, which needs a signature.
+    Vendors(&'a Trust),
+    /// The admin's own.
+    Own,
+    /// Somebody's who is writing it.
+    Draft,
 }
 
 /// The installed packs, then the admin's own.
-pub(crate) fn installed(installation: &Installation, plugins: &Plugins) -> Packs {
+pub(crate) fn installed(installation: &Installation, trust: &Trust, plugins: &Plugins) -> Packs {
     let mut packs = Packs::default();
     for folder in folders(&installation.packs(), &mut packs.diagnostics, true) {
-        packs.add(&folder, false, plugins);
+        packs.add(&folder, Whose::Vendors(trust), plugins);
     }
     let mut own = Vec::new();
     for folder in folders(&installation.local_packs(), &mut own, false) {
         match writable_by_others(&folder) {
-            None => packs.add(&folder, true, plugins),
+            None => packs.add(&folder, Whose::Own, plugins),
             Some(path) => {
                 let refused = Diagnostic::error(
                     "pack-open-to-others",
@@ -49,33 +73,65 @@ pub(crate) fn installed(installation: &Installation, plugins: &Plugins) -> Packs
     packs.finish()
 }
 
-/// The packs in the given folders, for `checks lint` and `checks test`.
+/// The packs in the given folders, for `checks lint` and `checks test`: nothing is judged by them, so they need no
+/// signature.
 pub(crate) fn given(folders: &[PathBuf], plugins: &Plugins) -> Packs {
     let mut packs = Packs::default();
     for folder in folders {
-        packs.add(folder, false, plugins);
+        packs.add(folder, Whose::Draft, plugins);
     }
     packs.finish()
 }
 
 impl Packs {
-    fn add(&mut self, folder: &Path, local: bool, plugins: &Plugins) {
+    fn add(&mut self, folder: &Path, whose: Whose<'_>, plugins: &Plugins) {
         let name = folder
             .canonicalize()
             .ok()
-            .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
-        let mut documents = Vec::new();
-        collect(folder, 0, &mut documents, &mut self.diagnostics);
-        if documents.is_empty() {
+            .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
+            .unwrap_or_default();
+        let mut contents = Contents { every_file: matches!(whose, Whose::Vendors(_)), ..Contents::default() };
+        contents.collect(folder, "", 0);
+        self.diagnostics.append(&mut contents.diagnostics);
+        if contents.documents.is_empty() {
             let missing = Diagnostic::error("no-pack", "there is no pack here: no pack.toml and no checks");
             self.diagnostics.push(missing.at(Place::file(folder.display().to_string())));
             return;
         }
-        let source = PackSource { name: name.unwrap_or_default(), documents, local };
+        if let Whose::Vendors(trust) = whose {
+            match trust.pack(folder, &name, &contents.files) {
+                Ok(signature) => {
+                    if signature == Signature::Unsigned {
+                        self.notes.push(format!("the pack {name} is not signed, which agent.toml allows"));
+                    }
+                    self.signatures.insert(name.clone(), signature);
+                }
+                Err(refusal) => {
+                    self.notes.push(format!("the pack {name} is not used: {}", refusal.reason));
+                    return self.diagnostics.push(not_used(&name, folder, &refusal));
+                }
+            }
+        }
+        let source = PackSource { name, documents: contents.documents, local: matches!(whose, Whose::Own) };
         let Loaded { pack, skipped, diagnostics } = load(source, plugins);
         self.usable.extend(pack);
         self.skipped.extend(skipped);
         self.diagnostics.extend(diagnostics);
+    }
+
+    /// The packs as reports name them.
+    pub(crate) fn entries(&self) -> Vec<goodstead_model::Pack> {
+        self.usable.iter().map(|pack| self.entry(pack)).collect()
+    }
+
+    /// A pack as reports name it.
+    pub(crate) fn entry(&self, pack: &Pack) -> goodstead_model::Pack {
+        let signature = match self.signatures.get(&pack.name) {
+            _ if pack.local => Signature::Local,
+            Some(signature) => signature.clone(),
+            None => Signature::Unsigned,
+        };
+        goodstead_model::Pack { signature, ..pack.entry() }
     }
 
     fn finish(mut self) -> Self {
@@ -101,41 +157,71 @@ fn folders(parent: &Path, diagnostics: &mut Vec<Diagnostic>, must_exist: bool) -
     found
 }
 
-/// Reads every TOML file of a pack. One that cannot be read costs itself only.
-fn collect(folder: &Path, depth: usize, documents: &mut Vec<Document>, diagnostics: &mut Vec<Diagnostic>) {
-    let unreadable = |path: &Path, why: String| {
-        Diagnostic::error("unreadable", why).at(Place::file(path.display().to_string()))
-    };
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) => {
-            return diagnostics.push(unreadable(folder, format!("the pack cannot be read: {error}")));
-        }
-    };
-    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.sort();
-    for path in paths {
-        let Ok(metadata) = fs::metadata(&path) else { continue };
-        if metadata.is_dir() && depth < MAX_DEPTH {
-            collect(&path, depth + 1, documents, diagnostics);
-        }
-        if path.extension().is_none_or(|extension| extension != "toml") {
-            continue;
-        }
-        // Only regular files: a FIFO would never end.
-        if !metadata.is_file() {
-            diagnostics.push(unreadable(&path, "this is no regular file".into()));
-        } else if metadata.len() > MAX_FILE {
-            diagnostics.push(unreadable(&path, format!("the file is larger than {} KiB", MAX_FILE >> 10)));
-        } else {
-            let read = fs::read(&path)
-                .map_err(|error| unreadable(&path, format!("the file cannot be read: {error}")));
-            match read.and_then(|bytes| Document::from_bytes(path.display().to_string(), bytes)) {
-                Ok(document) => documents.push(document),
-                Err(problem) => diagnostics.push(problem),
+fn not_used(name: &str, folder: &Path, refusal: &Refusal) -> Diagnostic {
+    Diagnostic::error("pack-refused", format!("the pack `{name}` is not used: {}", refusal.reason))
+        .at(Place::file(folder.join(PACK_SIGNATURE).display().to_string()))
+        .help(refusal.remedy.clone())
+}
+
+/// A pack's files as they were read.
+#[derive(Default)]
+struct Contents {
+    /// Whether the files that are no TOML count as well, for the signature.
+    every_file: bool,
+    documents: Vec<Document>,
+    files: PackFiles,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Contents {
+    /// Reads the files of a folder; `inside` is its path in the pack, ending with `/`. A file that cannot be read costs
+    /// itself only, as far as the signature allows.
+    fn collect(&mut self, folder: &Path, inside: &str, depth: usize) {
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.files.insert(inside.to_owned(), None);
+                return self
+                    .diagnostics
+                    .push(unreadable(folder, format!("the pack cannot be read: {error}")));
+            }
+        };
+        let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        paths.sort();
+        for path in paths {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let name = format!("{inside}{name}");
+            if path.is_dir() && depth < MAX_DEPTH {
+                self.collect(&path, &format!("{name}/"), depth + 1);
+            } else if path.extension().is_some_and(|extension| extension == "toml") {
+                self.read(&path, name);
+            } else if self.every_file && name != PACK_SIGNATURE {
+                let bytes = read_regular(&path, MAX_OTHER_FILE).ok();
+                self.files.insert(name, bytes.map(|(bytes, _)| Fingerprint::of(&bytes)));
             }
         }
     }
+
+    fn read(&mut self, path: &Path, name: String) {
+        let document = match read_regular(path, MAX_FILE) {
+            Ok((bytes, _)) => {
+                self.files.insert(name, Some(Fingerprint::of(&bytes)));
+                Document::from_bytes(path.display().to_string(), bytes)
+            }
+            Err(error) => {
+                self.files.insert(name, None);
+                Err(unreadable(path, format!("the file cannot be read: {error}")))
+            }
+        };
+        match document {
+            Ok(document) => self.documents.push(document),
+            Err(problem) => self.diagnostics.push(problem),
+        }
+    }
+}
+
+fn unreadable(path: &Path, why: String) -> Diagnostic {
+    Diagnostic::error("unreadable", why).at(Place::file(path.display().to_string()))
 }
 
 /// The first path of a pack that somebody else than its owner may write to, or that belongs to somebody else than this

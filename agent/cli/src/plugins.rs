@@ -1,12 +1,22 @@
 //! The installed plugins: one folder each, with a manifest that is read before any of their code runs.
+//!
+//! A plugin that nobody vouches for is known by its manifest, so that what it would have reported shows as unknown; its
+//! code is never handed over.
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use goodstead_model::{Cause, Signature};
 use goodstead_protocol::diagnostic::{Diagnostic, Place};
 use goodstead_protocol::document::Document;
 use goodstead_protocol::manifest::Manifest;
+
+use crate::trust::{Standing, Trust, read_regular, sealed_copy};
+
+/// The largest manifest.
+const MAX_MANIFEST: u64 = 1 << 20;
 
 /// A plugin whose manifest is in order.
 #[derive(Debug, Clone)]
@@ -14,6 +24,8 @@ pub(crate) struct Plugin {
     pub(crate) manifest: Manifest,
     /// Its folder.
     pub(crate) folder: PathBuf,
+    /// Who vouches for its manifest, and for which library.
+    pub(crate) standing: Standing,
 }
 
 impl Plugin {
@@ -22,21 +34,40 @@ impl Plugin {
         self.folder.join(&self.manifest.library)
     }
 
+    /// The library in sealed memory, as it may be run, and who vouches for it.
+    ///
+    /// # Errors
+    /// Nobody does, or the library is not the signed one, or cannot be read.
+    pub(crate) fn sealed(&self) -> Result<(OwnedFd, Signature), Cause> {
+        match &self.standing {
+            Standing::Vouched(signature, library) => {
+                Ok((sealed_copy(&self.library(), library)?, signature.clone()))
+            }
+            Standing::Refused(refusal) => Err(refusal.cause()),
+        }
+    }
+
     /// Reads the plugin in `folder`.
     ///
     /// # Errors
     /// Everything that is wrong with its manifest.
-    pub(crate) fn read(folder: &Path) -> Result<Plugin, Vec<Diagnostic>> {
+    pub(crate) fn read(folder: &Path, trust: &Trust) -> Result<Plugin, Vec<Diagnostic>> {
         let path = folder.join("plugin.toml");
         let file = path.display().to_string();
-        let bytes = fs::read(&path).map_err(|error| {
+        let (bytes, _) = read_regular(&path, MAX_MANIFEST).map_err(|error| {
             vec![
                 Diagnostic::error("unreadable", format!("the manifest cannot be read: {error}"))
                     .at(Place::file(&file)),
             ]
         })?;
         let document = Document::from_bytes(file, bytes).map_err(|error| vec![error])?;
-        Ok(Plugin { manifest: Manifest::read(&document)?, folder: folder.to_owned() })
+        let manifest = Manifest::read(&document)?;
+        let standing = trust.plugin(folder, &manifest, document.source.as_bytes());
+        Ok(Plugin { manifest, folder: folder.to_owned(), standing })
+    }
+
+    fn refused(&self) -> bool {
+        matches!(self.standing, Standing::Refused(_))
     }
 }
 
@@ -51,7 +82,7 @@ pub(crate) struct Plugins {
 ///
 /// # Errors
 /// The folder cannot be read: then Goodstead is not installed as a whole.
-pub(crate) fn find(folder: &Path) -> Result<Plugins, Diagnostic> {
+pub(crate) fn find(folder: &Path, trust: &Trust) -> Result<Plugins, Diagnostic> {
     let mut plugins = Plugins::default();
     let missing = |error: io::Error| {
         Diagnostic::error("no-plugins", format!("the plugins cannot be read: {error}"))
@@ -66,26 +97,31 @@ pub(crate) fn find(folder: &Path) -> Result<Plugins, Diagnostic> {
         }
     }
     folders.sort();
+    let mut read = Vec::new();
     for path in folders {
-        match Plugin::read(&path) {
-            Ok(plugin) => {
-                match plugins.usable.iter().find(|known| known.manifest.name == plugin.manifest.name) {
-                    None => plugins.usable.push(plugin),
-                    Some(known) => {
-                        let message = format!(
-                            "the plugin `{}` is already there, in {}",
-                            known.manifest.name,
-                            known.folder.display()
-                        );
-                        plugins.diagnostics.push(
-                            Diagnostic::error("duplicate-plugin", message)
-                                .at(Place::file(path.display().to_string())),
-                        );
-                    }
-                }
-            }
+        match Plugin::read(&path, trust) {
+            Ok(plugin) => read.push(plugin),
             Err(errors) => plugins.diagnostics.extend(errors),
         }
     }
+    // A plugin that nobody vouches for does not take the name of one that somebody does.
+    read.sort_by_key(Plugin::refused);
+    for plugin in read {
+        match plugins.usable.iter().find(|known| known.manifest.name == plugin.manifest.name) {
+            None => plugins.usable.push(plugin),
+            Some(known) => {
+                let message = format!(
+                    "the plugin `{}` is already there, in {}",
+                    known.manifest.name,
+                    known.folder.display()
+                );
+                plugins.diagnostics.push(
+                    Diagnostic::error("duplicate-plugin", message)
+                        .at(Place::file(plugin.folder.display().to_string())),
+                );
+            }
+        }
+    }
+    plugins.usable.sort_by(|one, two| one.manifest.name.cmp(&two.manifest.name));
     Ok(plugins)
 }

@@ -14,8 +14,7 @@ use std::time::{Duration, Instant};
 use goodstead_protocol::PROTOCOL;
 use goodstead_protocol::channel::{Channel, ChannelError, Frame};
 use goodstead_protocol::fact::{Cause, CauseKind, Fact};
-use goodstead_protocol::message::{Hello, Kind, Proposal, Target};
-use rustix::fs::{MemfdFlags, SealFlags};
+use goodstead_protocol::message::{Confinement, Hello, Kind, Loaded, Proposal, Target};
 use rustix::process::{Pid, Signal};
 
 use crate::broker::Broker;
@@ -29,6 +28,8 @@ pub(crate) struct Gathered {
     pub(crate) targets: Vec<(FoundTarget, Fact)>,
     /// Why the targets are not known: the plugin failed before or while it looked for them.
     pub(crate) failure: Option<Cause>,
+    /// What the isolation lacked; `None` when it never came to that.
+    pub(crate) lacks: Option<Vec<String>>,
     /// Proposals that were refused, and the like.
     pub(crate) notes: Vec<String>,
 }
@@ -44,10 +45,16 @@ pub(crate) struct FoundTarget {
 pub(crate) struct Task<'a> {
     /// The runner's program.
     pub(crate) runner: &'a Path,
-    /// The plugin's library.
-    pub(crate) library: &'a Path,
+    /// The plugin's library in sealed memory, or why there is none that may run.
+    pub(crate) library: Result<OwnedFd, Cause>,
+    /// Where it was read from.
+    pub(crate) library_path: &'a Path,
     /// How long all of it may take.
     pub(crate) time_limit: Duration,
+    /// How the runner locks itself in.
+    pub(crate) confinement: &'a Confinement,
+    /// Whether the plugin may run where the kernel lacks a part of the isolation.
+    pub(crate) partial_isolation: bool,
     /// Targets from `agent.toml`.
     pub(crate) configured: Vec<FoundTarget>,
     /// The only target names wanted; empty for all.
@@ -57,12 +64,21 @@ pub(crate) struct Task<'a> {
 /// Runs the plugin.
 pub(crate) fn gather(task: Task<'_>, broker: &mut Broker<'_>) -> Gathered {
     let deadline = Instant::now() + task.time_limit;
+    broker.ends_at(deadline);
     let mut gathered = Gathered::default();
     let started = start(&task, deadline);
     let mut conversation = match started {
         Ok(conversation) => conversation,
         Err(cause) => return gathered.fail_all(&task.configured, cause),
     };
+    gathered.lacks = Some(conversation.lacks.clone());
+    if !task.partial_isolation && !conversation.lacks.is_empty() {
+        let detail =
+            format!("full isolation is demanded, and this kernel lacks: {}", conversation.lacks.join("; "));
+        let cause = Cause::new(CauseKind::NotPermitted, detail)
+            .remedy("a newer kernel, or [isolation] require_full = false in agent.toml");
+        return gathered.fail_all(&task.configured, cause);
+    }
     let proposals = match conversation.discover(broker) {
         Ok(proposals) => proposals,
         Err(cause) => return gathered.fail_all(&task.configured, cause),
@@ -103,7 +119,11 @@ fn merge(
     notes: &mut Vec<String>,
 ) -> Vec<FoundTarget> {
     let mut targets: Vec<FoundTarget> = configured.to_vec();
-    for proposal in proposals {
+    let proposed = proposals.len();
+    if proposed > MAX_TARGETS {
+        notes.push(format!("of {proposed} targets the first {MAX_TARGETS} were looked at"));
+    }
+    for proposal in proposals.into_iter().take(MAX_TARGETS) {
         if let Err(cause) = broker.accept_proposal(&proposal) {
             notes.push(cause.detail);
             continue;
@@ -147,6 +167,8 @@ struct Conversation {
     child: Child,
     deadline: Instant,
     time_limit: Duration,
+    /// What the isolation lacks on this kernel.
+    lacks: Vec<String>,
 }
 
 impl Drop for Conversation {
@@ -157,9 +179,10 @@ impl Drop for Conversation {
 }
 
 fn start(task: &Task<'_>, deadline: Instant) -> Result<Conversation, Cause> {
-    let library = sealed_copy(task.library)?;
     let failed =
         |what: &str, error: std::io::Error| Cause::new(CauseKind::PluginFailed, format!("{what}: {error}"));
+    let library = task.library.as_ref().map_err(Cause::clone)?;
+    let library = library.try_clone().map_err(|error| failed("the library cannot be handed over", error))?;
     let (ours, theirs) = UnixStream::pair().map_err(|error| failed("no socket pair", error))?;
     let mut command = Command::new(task.runner);
     command.env_clear().current_dir("/").process_group(0);
@@ -172,51 +195,41 @@ fn start(task: &Task<'_>, deadline: Instant) -> Result<Conversation, Cause> {
     // The command holds the other end of the socket: gone, a runner that dies closes the conversation.
     drop(command);
     let channel = Channel::new(ours);
-    let mut conversation = Conversation { channel, child, deadline, time_limit: task.time_limit };
+    let mut conversation =
+        Conversation { channel, child, deadline, time_limit: task.time_limit, lacks: Vec::new() };
     let hello = conversation.expect(Kind::Hello)?;
-    same_protocol(&hello, "the runner")?;
-    conversation.send(Kind::Load, b"{}", &[], Some(library))?;
+    let hello: Hello =
+        serde_json::from_slice(&hello.body).map_err(|_| nonsense("its greeting is none of this protocol"))?;
+    same_protocol(hello.protocol, "the runner")?;
+    let confinement =
+        serde_json::to_vec(task.confinement).map_err(|_| nonsense("a confinement that is no JSON"))?;
+    conversation.send(Kind::Load, &confinement, &[], Some(library))?;
     let frame = conversation.receive()?;
     match frame.kind {
-        Kind::Loaded => same_protocol(&frame, "the plugin's library")?,
+        Kind::Loaded => {
+            let loaded: Loaded = serde_json::from_slice(&frame.body)
+                .map_err(|_| nonsense("its greeting is none of this protocol"))?;
+            same_protocol(loaded.protocol, "the plugin's library")?;
+            conversation.lacks = loaded.lacks;
+        }
         Kind::NotLoaded => {
             let reason: String = serde_json::from_slice(&frame.body).unwrap_or_default();
-            return Err(Cause::new(CauseKind::PluginFailed, format!("{}: {reason}", task.library.display())));
+            return Err(Cause::new(
+                CauseKind::PluginFailed,
+                format!("{}: {reason}", task.library_path.display()),
+            ));
         }
         _ => return Err(out_of_order()),
     }
     Ok(conversation)
 }
 
-/// The library's bytes in memory that nobody can change any more: what was read is what runs.
-fn sealed_copy(path: &Path) -> Result<OwnedFd, Cause> {
-    let failed = |error: std::io::Error| {
-        let detail = format!("the library {} cannot be read: {error}", path.display());
-        Cause::new(CauseKind::PluginFailed, detail)
-            .remedy("reinstall the plugin: its library is missing or damaged")
-    };
-    let mut library = std::fs::File::open(path).map_err(failed)?;
-    if !library.metadata().map_err(failed)?.is_file() {
-        return Err(failed(std::io::Error::other("it is no file")));
+fn same_protocol(spoken: u32, who: &str) -> Result<(), Cause> {
+    if spoken == PROTOCOL {
+        return Ok(());
     }
-    let memory = rustix::fs::memfd_create("plugin", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING);
-    let mut memory = std::fs::File::from(memory.map_err(|errno| failed(errno.into()))?);
-    std::io::copy(&mut library, &mut memory).map_err(failed)?;
-    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-    rustix::fs::fcntl_add_seals(&memory, seals).map_err(|errno| failed(errno.into()))?;
-    Ok(memory.into())
-}
-
-fn same_protocol(frame: &Frame, who: &str) -> Result<(), Cause> {
-    match serde_json::from_slice::<Hello>(&frame.body) {
-        Ok(hello) if hello.protocol == PROTOCOL => Ok(()),
-        Ok(hello) => {
-            let detail = format!("{who} speaks protocol {}, this agent {PROTOCOL}", hello.protocol);
-            Err(Cause::new(CauseKind::PluginFailed, detail)
-                .remedy("install matching versions of plugin and agent"))
-        }
-        Err(_) => Err(nonsense("its greeting is none of this protocol")),
-    }
+    let detail = format!("{who} speaks protocol {spoken}, this agent {PROTOCOL}");
+    Err(Cause::new(CauseKind::PluginFailed, detail).remedy("install matching versions of plugin and agent"))
 }
 
 fn out_of_order() -> Cause {

@@ -98,6 +98,14 @@ impl SavedFacts {
             targets.push(target);
         }
         let host = admit(host_contract, self.host).facts;
-        Scan { host, targets, access: BTreeMap::new(), warnings, timings_ms: BTreeMap::new() }
+        Scan {
+            host,
+            targets,
+            plugins: BTreeMap::new(),
+            access: BTreeMap::new(),
+            log: BTreeMap::new(),
+            warnings,
+            timings_ms: BTreeMap::new(),
+        }
     }
 }

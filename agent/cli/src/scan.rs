@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use goodstead_model::{Access, Cause, CauseKind};
+use goodstead_model::{Access, Cause, CauseKind, Signature};
 use goodstead_protocol::contract::Contract;
 use goodstead_protocol::fact::Fact;
 use goodstead_protocol::intake::admit;
-use goodstead_protocol::message;
+use goodstead_protocol::message::{self, Confinement};
 use serde::{Deserialize, Serialize};
 
-use crate::broker::{Broker, Root};
+use crate::broker::{AccessEntry, Broker, Root};
 use crate::config::{Config, TargetConfig};
 use crate::host;
 use crate::installation::Installation;
@@ -22,6 +22,9 @@ use crate::users;
 
 /// Credentials shorter than this are not looked for in facts: they would be found in everything.
 const MIN_CREDENTIAL: usize = 4;
+
+/// The address space of a runner: room for the largest replies several times over.
+const MAX_MEMORY: u64 = 1 << 30;
 
 /// What to inspect, and with what.
 pub(crate) struct Request<'a> {
@@ -41,7 +44,11 @@ pub(crate) struct Request<'a> {
 pub(crate) struct Scan {
     pub(crate) host: Fact,
     pub(crate) targets: Vec<ScannedTarget>,
+    /// The plugins that ran, by name.
+    pub(crate) plugins: BTreeMap<String, goodstead_model::Plugin>,
     pub(crate) access: BTreeMap<String, Access>,
+    /// Every request of every plugin.
+    pub(crate) log: BTreeMap<String, Vec<AccessEntry>>,
     pub(crate) warnings: Vec<String>,
     pub(crate) timings_ms: BTreeMap<String, f64>,
 }
@@ -63,7 +70,10 @@ pub(crate) struct ScannedTarget {
 /// What one plugin contributed.
 struct Contribution {
     targets: Vec<ScannedTarget>,
+    /// Absent when it was not run.
+    plugin: Option<goodstead_model::Plugin>,
     access: Access,
+    log: Vec<AccessEntry>,
     warnings: Vec<String>,
     milliseconds: f64,
 }
@@ -93,7 +103,9 @@ pub(crate) fn scan(request: &Request<'_>) -> Scan {
     let mut scan = Scan {
         host,
         targets: Vec::new(),
+        plugins: BTreeMap::new(),
         access: BTreeMap::new(),
+        log: BTreeMap::new(),
         warnings: Vec::new(),
         timings_ms: BTreeMap::new(),
     };
@@ -101,6 +113,8 @@ pub(crate) fn scan(request: &Request<'_>) -> Scan {
         scan.targets.extend(contribution.targets);
         scan.warnings.extend(contribution.warnings);
         scan.timings_ms.insert(format!("plugin.{name}"), contribution.milliseconds);
+        scan.plugins.extend(contribution.plugin.map(|plugin| (name.clone(), plugin)));
+        scan.log.insert(name.clone(), contribution.log);
         scan.access.insert(name, contribution.access);
     }
     scan
@@ -111,7 +125,9 @@ fn lost(plugin: &Plugin) -> Contribution {
     let cause = Cause::new(CauseKind::PluginFailed, "the agent failed while it led the conversation");
     Contribution {
         targets: vec![placeholder(plugin, &cause)],
+        plugin: None,
         access: Access::default(),
+        log: Vec::new(),
         warnings: vec![format!("{}: {cause}", plugin.manifest.name)],
         milliseconds: 0.0,
     }
@@ -129,11 +145,20 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
         .filter_map(|found| found.target.password.clone())
         .filter(|it| it.len() >= MIN_CREDENTIAL)
         .collect();
+    let sealed = plugin.sealed();
+    let signature = sealed.as_ref().ok().map(|(_, signature)| signature.clone());
+    if signature == Some(Signature::Unsigned) {
+        warnings.push(format!("the plugin {name} is not signed, which agent.toml allows"));
+    }
     let none = BTreeSet::new();
+    let confinement = confinement(task_seconds(plugin, request));
     let task = Task {
         runner: &request.installation.runner(),
-        library: &plugin.library(),
-        time_limit: request.config.time_limit(name, plugin.manifest.time_limit),
+        library_path: &plugin.library(),
+        library: sealed.map(|(library, _)| library),
+        time_limit: task_seconds(plugin, request),
+        confinement: &confinement,
+        partial_isolation: !request.config.require_full_isolation,
         configured,
         wanted: request.wanted.get(name).unwrap_or(&none),
     };
@@ -172,7 +197,36 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
         });
     }
     let milliseconds = (began.elapsed().as_secs_f64() * 1e5).round() / 1e2;
-    Contribution { targets, access: broker.access().clone(), warnings, milliseconds }
+    let version = plugin.manifest.version.to_string();
+    let plugin =
+        signature.map(|signature| goodstead_model::Plugin { version, signature, lacks: gathered.lacks });
+    Contribution {
+        targets,
+        plugin,
+        access: broker.access().clone(),
+        log: broker.into_log(),
+        warnings,
+        milliseconds,
+    }
+}
+
+/// How long the plugin may take.
+fn task_seconds(plugin: &Plugin, request: &Request<'_>) -> Duration {
+    request.config.time_limit(&plugin.manifest.name, plugin.manifest.time_limit)
+}
+
+/// How a runner locks itself in. As root it becomes the service user, or nobody: a plugin needs no identity at all.
+fn confinement(time_limit: Duration) -> Confinement {
+    let user = users::by_name(users::SERVICE_USER)
+        .map_or((users::NOBODY, users::NOBODY), |user| (user.uid, user.gid));
+    let root = users::current().uid == 0;
+    Confinement {
+        user: root.then_some(user.0),
+        group: root.then_some(user.1),
+        memory_bytes: MAX_MEMORY,
+        cpu_seconds: time_limit.as_secs().max(1),
+        landlock_abi: None,
+    }
 }
 
 /// What stands for the targets of a plugin that could not even look for them: so that its checks count as not judged

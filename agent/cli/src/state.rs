@@ -2,12 +2,14 @@
 //!
 //! Readable by its owner only. Losing it loses history and the enrolment, never the ability to check.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::broker::AccessEntry;
 use goodstead_model::Report;
 use goodstead_protocol::fact::Fact;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -22,8 +24,8 @@ const KEPT_REPORTS: i64 = 100;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StateError {
     /// The folder or file cannot be made or opened.
-    #[error("{path}: {source}")]
-    Io { path: String, source: io::Error },
+    #[error("{0}")]
+    Io(#[from] io::Error),
     /// The database refuses.
     #[error("{0}")]
     Database(#[from] rusqlite::Error),
@@ -56,6 +58,9 @@ impl KeptReport {
     }
 }
 
+/// The requests of every plugin, by its name.
+pub(crate) type AccessLog = BTreeMap<String, Vec<AccessEntry>>;
+
 /// Who this node is to the desk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Enrolment {
@@ -70,12 +75,11 @@ pub(crate) struct Enrolment {
 impl State {
     /// Opens the database, making it and its folder where they are missing.
     pub(crate) fn open(path: &Path) -> Result<State, StateError> {
-        let failed = |source| StateError::Io { path: path.display().to_string(), source };
         if let Some(folder) = path.parent() {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
         let database = Connection::open(path)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
         State::prepare(database)
     }
 
@@ -90,6 +94,8 @@ impl State {
                 "BEGIN IMMEDIATE;
                  CREATE TABLE IF NOT EXISTS reports (
                      number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, time TEXT NOT NULL, body BLOB NOT NULL);
+                 CREATE TABLE IF NOT EXISTS access (
+                     report TEXT PRIMARY KEY, body TEXT NOT NULL);
                  CREATE TABLE IF NOT EXISTS facts (
                      target TEXT NOT NULL, origin TEXT NOT NULL, time TEXT NOT NULL, body TEXT NOT NULL,
                      PRIMARY KEY (target, origin));
@@ -104,8 +110,8 @@ impl State {
         Ok(State { database })
     }
 
-    /// Keeps a report and forgets the oldest beyond the newest hundred.
-    pub(crate) fn keep_report(&mut self, report: &KeptReport) -> Result<(), StateError> {
+    /// Keeps a report with its access log and forgets the oldest beyond the newest hundred.
+    pub(crate) fn keep_report(&mut self, report: &KeptReport, log: &AccessLog) -> Result<(), StateError> {
         let change = self.database.transaction()?;
         change.execute(
             "INSERT INTO reports (id, time, body) VALUES (?1, ?2, ?3)",
@@ -115,7 +121,21 @@ impl State {
             "DELETE FROM reports WHERE number <= (SELECT max(number) FROM reports) - ?1",
             params![KEPT_REPORTS],
         )?;
+        change.execute(
+            "INSERT INTO access (report, body) VALUES (?1, ?2)",
+            params![report.id, serde_json::to_string(log).unwrap_or_default()],
+        )?;
+        change.execute("DELETE FROM access WHERE report NOT IN (SELECT id FROM reports)", [])?;
         Ok(change.commit()?)
+    }
+
+    /// The access log of a kept report.
+    pub(crate) fn access_log(&self, report: &str) -> Result<Option<AccessLog>, StateError> {
+        let found: Option<String> = self
+            .database
+            .query_row("SELECT body FROM access WHERE report = ?1", params![report], |row| row.get(0))
+            .optional()?;
+        Ok(found.and_then(|body| serde_json::from_str(&body).ok()))
     }
 
     /// The report whose id begins with `id`, or the newest.
@@ -225,11 +245,13 @@ mod tests {
     fn the_newest_hundred_are_kept_and_found_by_the_beginning_of_their_id() {
         let (_folder, mut state) = state();
         for number in 0..130 {
-            state.keep_report(&report(number)).unwrap();
+            state.keep_report(&report(number), &AccessLog::new()).unwrap();
         }
         assert_eq!(state.report(None).unwrap(), Some(report(129)));
         assert_eq!(state.report(Some(&report(29).id)).unwrap(), None);
         assert_eq!(state.report(Some(&report(30).id)).unwrap(), Some(report(30)));
+        assert!(state.access_log(&report(30).id).unwrap().is_some());
+        assert!(state.access_log(&report(29).id).unwrap().is_none(), "forgotten with its report");
         assert_eq!(state.report(Some("%")).unwrap(), None, "an id is no pattern");
     }
 

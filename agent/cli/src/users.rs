@@ -10,6 +10,9 @@ use goodstead_protocol::fact::{Cause, CauseKind};
 /// The agent's own system user, made by the packages or by the admin.
 pub(crate) const SERVICE_USER: &str = "goodstead";
 
+/// The number of the user and group that own nothing, on every distribution.
+pub(crate) const NOBODY: u32 = 65534;
+
 /// A local account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct User {

@@ -10,7 +10,7 @@ mod score;
 mod verdict;
 
 pub use goodstead_protocol::fact::{Cause, CauseKind};
-pub use report::{Access, Agent, Origin, Pack, Report, Target};
+pub use report::{Access, Agent, Origin, Pack, Plugin, Report, Signature, Target};
 pub use score::{Area, AreaScore, Range, Readiness, TargetScore};
 pub use verdict::{Concern, Evidence, Impact, Judgement, Likelihood, Link, Verdict};
 

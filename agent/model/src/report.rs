@@ -32,6 +32,9 @@ pub struct Report {
     pub packs: Vec<Pack>,
     /// Every check on every target, worst first.
     pub verdicts: Vec<Judgement>,
+    /// The plugins that were used, by name.
+    #[serde(default)]
+    pub plugins: BTreeMap<String, Plugin>,
     /// What each plugin asked for.
     pub access: BTreeMap<String, Access>,
     /// What went wrong on the way and did not stop the scan, one sentence each.
@@ -91,6 +94,35 @@ pub struct Target {
     pub notes: Vec<String>,
 }
 
+/// A plugin that was used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plugin {
+    /// Its version.
+    pub version: String,
+    /// Who vouches for it.
+    pub signature: Signature,
+    /// Parts of its isolation that the kernel lacks and that nothing else covers, one sentence each; absent when the
+    /// plugin never came to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<Vec<String>>,
+}
+
+/// Who vouches for a plugin or a pack.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Signature {
+    /// A trusted key.
+    Signed {
+        /// The key's name: its file among the trusted keys.
+        key: String,
+    },
+    /// The admin, whose own it is.
+    Local,
+    /// Nobody; the configuration allows it nevertheless.
+    #[default]
+    Unsigned,
+}
+
 /// A check pack that was used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pack {
@@ -103,6 +135,9 @@ pub struct Pack {
     /// The admin's own, not the vendor's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub local: bool,
+    /// Who vouches for it.
+    #[serde(default)]
+    pub signature: Signature,
 }
 
 /// What one plugin asked the broker for.

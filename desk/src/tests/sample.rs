@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use goodstead_model::{
     Access, Agent, Area, AreaScore, Cause, CauseKind, Concern, Evidence, Impact, Judgement, Likelihood, Link,
-    Origin, Pack, Range, Readiness, Report, SCHEMA, Target, TargetScore, Verdict,
+    Origin, Pack, Range, Readiness, Report, SCHEMA, Signature, Target, TargetScore, Verdict,
 };
 use goodstead_protocol::contract::Unit;
 use goodstead_protocol::fact::Fact;
@@ -33,8 +33,10 @@ pub(crate) fn report(number: u32) -> Report {
             version: "0.1.0".into(),
             hash: "ab".repeat(32),
             local: false,
+            signature: Signature::default(),
         }],
         verdicts: vec![fsync(), swappiness(), archiving(), passed()],
+        plugins: BTreeMap::new(),
         access: BTreeMap::from([("linux".into(), Access { granted: 41, refused: 1, bytes: 65_536 })]),
         warnings: vec!["The plugin `redis` was not started: its library is missing.".into()],
         timings_ms: BTreeMap::from([("scan".into(), 84.5)]),

@@ -127,7 +127,11 @@ impl Intake {
                 let message =
                     format!("`{path}` is declared as {shape}, the plugin sent {}", sent.type_name());
                 self.note(message.clone());
-                Fact::unknown(CauseKind::WrongType, message)
+                let cause = Cause::new(CauseKind::WrongType, message);
+                match shape {
+                    Shape::Record(fields) => all_unknown(fields, &cause),
+                    _ => cause.into(),
+                }
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::PROTOCOL;
 use crate::contract::{Contract, RawContract, validate};
 use crate::diagnostic::Diagnostic;
 use crate::document::Document;
+use crate::message::Address;
 
 /// How long a plugin may take for one scan unless its manifest says less or more.
 pub const DEFAULT_SECONDS: u64 = 30;
@@ -37,6 +38,8 @@ pub struct Manifest {
     pub time_limit: Duration,
     /// What the broker may do for it.
     pub permissions: Permissions,
+    /// What an admin runs so that the plugin's sessions may see what they need; shown and run by `goodstead grant`.
+    pub grant: Option<Grant>,
     /// Which facts it emits.
     pub contract: Contract,
 }
@@ -70,6 +73,35 @@ pub struct Command {
     pub arguments: Vec<String>,
 }
 
+/// How the product is told to let the agent's user look: commands of the product's own client, run as its owner.
+///
+/// `{user}` stands for the system user that connects, `{folder}` and `{suffix}` for the socket's folder and for what
+/// follows the last dot of its name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// What it allows, for the admin.
+    pub about: String,
+    /// The system user that owns the product.
+    pub owner: String,
+    /// The socket that is meant unless the admin names another.
+    pub address: Address,
+    /// The client's absolute path.
+    pub program: String,
+    /// Its arguments for every use.
+    pub arguments: Vec<String>,
+    /// What it is fed: the grant itself.
+    pub input: String,
+    /// Further arguments with which the agent's user tries whether it is let in.
+    pub check: Vec<String>,
+    /// Further arguments with which the client prints the path of the access file.
+    pub file: Vec<String>,
+    /// The line that lets the user in where the product's own rules do not.
+    pub line: String,
+    /// Further arguments with which the product reads the access file again.
+    pub reload: Vec<String>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawManifest {
@@ -84,6 +116,7 @@ struct RawManifest {
     seconds: Option<Spanned<u64>>,
     #[serde(default)]
     permissions: RawPermissions,
+    grant: Option<Grant>,
     facts: RawContract,
 }
 
@@ -155,6 +188,7 @@ impl Manifest {
                 library,
                 time_limit: Duration::from_secs(seconds),
                 permissions,
+                grant: raw.grant,
                 contract,
             }),
             Ok(_) => Err(errors),

@@ -17,9 +17,9 @@ use crate::fact::Cause;
 pub enum Kind {
     /// Runner: the first message, body [`Hello`].
     Hello = 1,
-    /// Agent: load the library that comes as a descriptor.
+    /// Agent: lock yourself in, then load the library that comes as a descriptor; body [`Confinement`].
     Load = 2,
-    /// Runner: loaded, body [`Hello`] with the protocol that the plugin speaks.
+    /// Runner: locked and loaded, body [`Loaded`].
     Loaded = 3,
     /// Runner: not loaded, body a JSON string with the reason.
     NotLoaded = 4,
@@ -47,11 +47,38 @@ impl Kind {
     }
 }
 
-/// The first message of the runner, and what a loaded plugin says of itself.
+/// The first message of the runner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// The protocol that the sender speaks.
     pub protocol: u32,
+}
+
+/// How the runner locks itself in before anything of the plugin runs; the body of [`Kind::Load`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confinement {
+    /// The user to become for good, when the runner was started as root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<u32>,
+    /// The group to become for good, when the runner was started as root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<u32>,
+    /// The most address space in bytes.
+    pub memory_bytes: u64,
+    /// The most processor time in seconds.
+    pub cpu_seconds: u64,
+    /// Use no newer Landlock than this, whatever the kernel has: so that older kernels can be tested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landlock_abi: Option<u32>,
+}
+
+/// What the runner says once the library is loaded; the body of [`Kind::Loaded`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loaded {
+    /// The protocol that the plugin speaks.
+    pub protocol: u32,
+    /// Parts of the isolation that this kernel lacks and that nothing else covers, one sentence each.
+    pub lacks: Vec<String>,
 }
 
 /// Where a product listens: `unix:/run/postgresql/.s.PGSQL.5432` or `tcp:127.0.0.1:5432`.

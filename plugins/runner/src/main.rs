@@ -2,21 +2,26 @@
 //!
 //! It is handed one descriptor, the socket in place of standard input, and needs nothing else: no arguments, no
 //! environment, no files. The library comes as a descriptor over the socket and is loaded as `/proc/self/fd/N`, so
-//! that what the agent read is what runs. One thread, always.
+//! that what the agent read is what runs. Before that the runner locks itself in (`lock/`). One thread, always.
 
 mod library;
+mod lock;
 mod site;
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::fs::File;
+use std::io::Seek;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 use goodstead_protocol::PROTOCOL;
 use goodstead_protocol::channel::{Channel, ChannelError};
-use goodstead_protocol::message::{Hello, Kind};
+use goodstead_protocol::message::{Confinement, Hello, Kind, Loaded};
+use rustix::process::Pid;
 use serde_json::json;
 
 use library::Library;
+use lock::Surroundings;
 use site::AgentSite;
 
 fn main() -> ExitCode {
@@ -28,14 +33,16 @@ fn main() -> ExitCode {
 }
 
 fn converse() -> Result<(), ChannelError> {
+    let parent = rustix::process::getppid();
     // A plugin that loops must not outlive an agent that was killed.
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let socket = std::io::stdin().as_fd().try_clone_to_owned()?;
     // So that neither the plugin nor anything that reads standard input meets the agent there.
-    let _ = rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?);
+    let _ = rustix::stdio::dup2_stdin(File::open("/dev/null")?);
+    let number = socket.as_raw_fd();
     let mut channel = Channel::new(UnixStream::from(socket));
     send_json(&mut channel, Kind::Hello, &json!(Hello { protocol: PROTOCOL }))?;
-    let library = load(&mut channel)?;
+    let library = load(&mut channel, number, parent)?;
     let mut channel = AgentSite::new(channel);
     loop {
         let frame = match channel.receive() {
@@ -53,15 +60,17 @@ fn converse() -> Result<(), ChannelError> {
     }
 }
 
-/// Loads what the agent hands over and says how it went; `None` when it cannot be loaded.
-fn load(channel: &mut Channel) -> Result<Option<Library>, ChannelError> {
+/// Locks the runner in, loads what the agent hands over, and says how it went; `None` when it cannot be loaded.
+fn load(channel: &mut Channel, number: RawFd, parent: Option<Pid>) -> Result<Option<Library>, ChannelError> {
     let frame = channel.receive(None)?;
     let (Kind::Load, Some(descriptor)) = (frame.kind, frame.descriptor) else {
         return Err(ChannelError::Malformed("no library came"));
     };
-    match open(&descriptor) {
-        Ok(library) => {
-            send_json(channel, Kind::Loaded, &json!(Hello { protocol: library.protocol() }))?;
+    let confinement = serde_json::from_slice(&frame.body)
+        .map_err(|_| ChannelError::Malformed("a confinement that is none"))?;
+    match open(&confinement, number, descriptor, parent) {
+        Ok((library, lacks)) => {
+            send_json(channel, Kind::Loaded, &json!(Loaded { protocol: library.protocol(), lacks }))?;
             Ok(Some(library))
         }
         Err(reason) => {
@@ -71,9 +80,23 @@ fn load(channel: &mut Channel) -> Result<Option<Library>, ChannelError> {
     }
 }
 
-fn open(descriptor: &OwnedFd) -> Result<Library, String> {
-    let path = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
-    Library::open(&path).map_err(|error| error.replace(&path, "the library"))
+/// The library, loaded behind the lock, and what the lock lacks.
+fn open(
+    confinement: &Confinement,
+    channel: RawFd,
+    descriptor: OwnedFd,
+    parent: Option<Pid>,
+) -> Result<(Library, Vec<String>), String> {
+    let locked_in = |reason: String| format!("the runner cannot be locked in: {reason}");
+    let mut file = File::from(descriptor);
+    // The loader reads on from where the agent stopped writing.
+    file.rewind().map_err(|error| format!("the library cannot be read: {error}"))?;
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let surroundings = Surroundings { parent, channel, library: (file.as_raw_fd(), &path) };
+    let lock = lock::lock(confinement, &surroundings).map_err(locked_in)?;
+    let library = Library::open(&path).map_err(|error| error.replace(&path, "the library"))?;
+    let lacks = lock.narrow().map_err(locked_in)?;
+    Ok((library, lacks))
 }
 
 fn send_json(channel: &mut Channel, kind: Kind, body: &serde_json::Value) -> Result<(), ChannelError> {

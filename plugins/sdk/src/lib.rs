@@ -29,6 +29,7 @@
 
 pub mod abi;
 pub mod fake;
+pub mod fake_runner;
 mod site;
 
 pub use goodstead_protocol::contract;

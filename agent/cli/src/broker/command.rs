@@ -14,16 +14,20 @@ use crate::runner::end_group;
 use crate::users::User;
 
 /// How long a command may take.
-const DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// How much of its output is handed over.
 const MAX_OUTPUT: u64 = 4 << 20;
 
-/// Runs the command as `actor`; its exit code (`None` after a signal) and its standard output.
+/// Runs the command as `actor` for `limit` at most; its exit code (`None` after a signal) and its standard output.
 ///
 /// # Errors
 /// It is not installed, may not be run, took too long, or wrote too much.
-pub(super) fn run(declared: &manifest::Command, actor: &User) -> Result<(Option<i32>, Vec<u8>), Cause> {
+pub(super) fn run(
+    declared: &manifest::Command,
+    actor: &User,
+    limit: Duration,
+) -> Result<(Option<i32>, Vec<u8>), Cause> {
     let mut command = Command::new(&declared.program);
     command.args(&declared.arguments).env_clear().current_dir("/").process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -52,7 +56,7 @@ pub(super) fn run(declared: &manifest::Command, actor: &User) -> Result<(Option<
         let code = child.wait().ok().and_then(|status| status.code());
         let _ = sender.send(read.map(|_| (code, bytes)));
     });
-    match receiver.recv_timeout(DEADLINE) {
+    match receiver.recv_timeout(limit) {
         Ok(Ok((_, bytes))) if bytes.len() as u64 > MAX_OUTPUT => Err(Cause::new(
             CauseKind::TooLarge,
             format!("{program} wrote more than {} MiB", MAX_OUTPUT >> 20),
@@ -64,10 +68,7 @@ pub(super) fn run(declared: &manifest::Command, actor: &User) -> Result<(Option<
         Err(_) => {
             // The thread has not reaped it yet, so the number still stands for this group.
             end_group(group);
-            Err(Cause::new(
-                CauseKind::TimedOut,
-                format!("{program} took longer than {} s", DEADLINE.as_secs()),
-            ))
+            Err(Cause::new(CauseKind::TimedOut, format!("{program} took longer than {} s", limit.as_secs())))
         }
     }
 }

@@ -18,20 +18,20 @@ use rustix::process::{Gid, Uid};
 use crate::users::User;
 
 /// How long a connection may take to be made.
-const DEADLINE: Duration = Duration::from_secs(3);
+pub(super) const DEADLINE: Duration = Duration::from_secs(3);
 
-/// Connects as `actor`.
+/// Connects as `actor`, within `limit`.
 ///
 /// # Errors
 /// Why not: nothing listens, no permission, too slow.
-pub(super) fn connect(address: &Address, actor: &User) -> Result<OwnedFd, Cause> {
+pub(super) fn connect(address: &Address, actor: &User, limit: Duration) -> Result<OwnedFd, Cause> {
     let (sender, receiver) = channel();
     let (to, user) = (address.clone(), actor.clone());
     thread::spawn(move || {
         // If nobody waits any more the connection is closed again.
         let _ = sender.send(take_on(&user).and_then(|()| open(&to)));
     });
-    let outcome = receiver.recv_timeout(DEADLINE).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    let outcome = receiver.recv_timeout(limit).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     outcome.map_err(|error| explain(&error, address, actor))
 }
 

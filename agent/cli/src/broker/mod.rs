@@ -6,6 +6,7 @@
 
 mod command;
 mod connect;
+mod log;
 mod permit;
 mod root;
 mod space;
@@ -13,6 +14,7 @@ mod walk;
 
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 use goodstead_model::Access;
 use goodstead_protocol::channel::MAX_DATA;
@@ -20,6 +22,10 @@ use goodstead_protocol::fact::{Cause, CauseKind};
 use goodstead_protocol::manifest::Manifest;
 use goodstead_protocol::message::{Address, Granted, Proposal, Reply, Request};
 
+pub(crate) use log::Entry as AccessEntry;
+#[cfg(test)]
+pub(crate) use log::FileEntry as AccessFile;
+use log::Log;
 pub(crate) use permit::Permit;
 pub(crate) use root::Root;
 
@@ -42,11 +48,8 @@ pub(crate) struct Answer {
     pub(crate) descriptor: Option<OwnedFd>,
 }
 
-impl Answer {
-    fn new(granted: Granted, data: Vec<u8>) -> Self {
-        Answer { reply: Reply::Ok(granted), data, descriptor: None }
-    }
-}
+/// What a granted request yields: the outcome, the bytes and the descriptor that go with it.
+type Yield = (Granted, Vec<u8>, Option<OwnedFd>);
 
 /// Answers one plugin.
 pub(crate) struct Broker<'a> {
@@ -56,18 +59,30 @@ pub(crate) struct Broker<'a> {
     actor: Result<User, Cause>,
     /// Addresses that the admin configured or discovery found and the manifest allows.
     accepted: BTreeSet<Address>,
-    access: Access,
+    /// When the plugin's time is over: no answer takes longer.
+    deadline: Option<Instant>,
+    log: Log,
 }
 
 impl<'a> Broker<'a> {
     pub(crate) fn new(root: &'a Root, manifest: &Manifest, actor: Result<User, Cause>) -> Self {
         let permit = Permit::new(&manifest.permissions);
-        Broker { root, permit, actor, accepted: BTreeSet::new(), access: Access::default() }
+        Broker { root, permit, actor, accepted: BTreeSet::new(), deadline: None, log: Log::new() }
     }
 
-    /// What was asked so far.
+    /// Takes no longer over any answer than until `deadline`: a plugin must not hold up the scan by what it asks.
+    pub(crate) fn ends_at(&mut self, deadline: Instant) {
+        self.deadline = Some(deadline);
+    }
+
+    /// How much was asked so far.
     pub(crate) fn access(&self) -> &Access {
-        &self.access
+        self.log.summary()
+    }
+
+    /// Every request, once the scan is over.
+    pub(crate) fn into_log(self) -> Vec<AccessEntry> {
+        self.log.into_entries()
     }
 
     /// Accepts an address that the admin wrote into `agent.toml`.
@@ -94,61 +109,73 @@ impl<'a> Broker<'a> {
                 Err(Cause::new(CauseKind::NotPermitted, detail).remedy(remedy))
             }
         };
-        match &verdict {
-            Ok(()) => {
-                self.access.granted += 1;
-                self.accepted.extend(proposal.address.clone());
-            }
-            Err(_) => self.access.refused += 1,
+        self.log.proposal(proposal, verdict.as_ref().copied());
+        if verdict.is_ok() {
+            self.accepted.extend(proposal.address.clone());
         }
         verdict
     }
 
     /// Answers the request in `body`.
     pub(crate) fn answer(&mut self, body: &[u8]) -> Answer {
-        let outcome = match serde_json::from_slice(body) {
-            _ if self.access.granted + self.access.refused >= MAX_REQUESTS => Err(Cause::new(
-                CauseKind::TooLarge,
-                format!("a plugin may make {MAX_REQUESTS} requests a scan"),
-            )),
-            _ if self.access.bytes >= MAX_BYTES => Err(Cause::new(
-                CauseKind::TooLarge,
-                format!("a plugin may read {} MiB a scan", MAX_BYTES >> 20),
-            )),
-            Ok(request) => self.grant(&request),
-            Err(_) => Err(Cause::new(CauseKind::PluginFailed, "the request is none of this protocol")),
-        };
+        let began = Instant::now();
+        let request: Option<Request> = serde_json::from_slice(body).ok();
+        let outcome = self.within_limits().and_then(|()| match &request {
+            Some(request) => self.grant(request),
+            None => Err(Cause::new(CauseKind::PluginFailed, "the request is none of this protocol")),
+        });
         match outcome {
-            Ok(answer) => {
-                self.access.granted += 1;
-                self.access.bytes += answer.data.len() as u64;
-                answer
+            Ok((granted, data, descriptor)) => {
+                self.log.request(request.as_ref(), began, Ok((&granted, data.len() as u64)));
+                Answer { reply: Reply::Ok(granted), data, descriptor }
             }
             Err(cause) => {
-                self.access.refused += 1;
+                self.log.request(request.as_ref(), began, Err(&cause));
                 Answer { reply: Reply::Refused(cause), data: Vec::new(), descriptor: None }
             }
         }
     }
 
-    fn grant(&self, request: &Request) -> Result<Answer, Cause> {
+    /// Refuses a plugin that asks too often or has been handed too much.
+    fn within_limits(&self) -> Result<(), Cause> {
+        let asked = self.access();
+        if asked.granted + asked.refused >= MAX_REQUESTS {
+            return Err(Cause::new(
+                CauseKind::TooLarge,
+                format!("a plugin may make {MAX_REQUESTS} requests a scan"),
+            ));
+        }
+        if asked.bytes >= MAX_BYTES {
+            return Err(Cause::new(
+                CauseKind::TooLarge,
+                format!("a plugin may read {} MiB a scan", MAX_BYTES >> 20),
+            ));
+        }
+        Ok(())
+    }
+
+    fn grant(&self, request: &Request) -> Result<Yield, Cause> {
+        let plain = |granted, data| Ok((granted, data, None));
         match request {
-            Request::Read { path } => {
-                Ok(Answer::new(Granted::Read, self.root.read(path, &self.permit, MAX_FILE)?))
-            }
+            Request::Read { path } => plain(Granted::Read, self.root.read(path, &self.permit, MAX_FILE)?),
             Request::ReadMany { globs, except } => {
-                let (list, data) = walk::read_many(self.root, &self.permit, globs, except, MAX_DATA as usize);
-                Ok(Answer::new(Granted::ReadMany(list), data))
+                let (list, data) = walk::read_many(
+                    self.root,
+                    &self.permit,
+                    globs,
+                    except,
+                    (MAX_DATA as usize, self.deadline),
+                );
+                plain(Granted::ReadMany(list), data)
             }
-            Request::List { path } => {
-                Ok(Answer::new(Granted::List(self.root.list(path, &self.permit)?), Vec::new()))
-            }
-            Request::Stat { path } => {
-                Ok(Answer::new(Granted::Stat(self.root.stat(path, &self.permit)?), Vec::new()))
-            }
+            Request::List { path } => plain(Granted::List(self.root.list(path, &self.permit)?), Vec::new()),
+            Request::Stat { path } => plain(Granted::Stat(self.root.stat(path, &self.permit)?), Vec::new()),
             Request::Statfs { paths } => {
                 self.live("the space of a file system")?;
-                Ok(Answer::new(Granted::Statfs(space::statfs(paths, &self.permit)), Vec::new()))
+                plain(
+                    Granted::Statfs(space::statfs(paths, &self.permit, self.at_most(space::DEADLINE))),
+                    Vec::new(),
+                )
             }
             Request::Connect { address } => {
                 self.live("a running product")?;
@@ -157,18 +184,22 @@ impl<'a> Broker<'a> {
                     return Err(Cause::new(CauseKind::NotDeclared, detail));
                 }
                 let actor = self.actor.as_ref().map_err(Clone::clone)?;
-                let descriptor = connect::connect(address, actor)?;
-                let granted = Granted::Connect { user: actor.name.clone() };
-                Ok(Answer { reply: Reply::Ok(granted), data: Vec::new(), descriptor: Some(descriptor) })
+                let descriptor = connect::connect(address, actor, self.at_most(connect::DEADLINE))?;
+                Ok((Granted::Connect { user: actor.name.clone() }, Vec::new(), Some(descriptor)))
             }
             Request::Run { command } => {
                 self.live("the output of a command")?;
                 let declared = self.permit.command(command)?;
                 let actor = self.actor.as_ref().map_err(Clone::clone)?;
-                let (code, output) = command::run(declared, actor)?;
-                Ok(Answer::new(Granted::Run { code }, output))
+                let (code, output) = command::run(declared, actor, self.at_most(command::DEADLINE))?;
+                plain(Granted::Run { code }, output)
             }
         }
+    }
+
+    /// A limit of time, or what is left of the plugin's.
+    fn at_most(&self, limit: Duration) -> Duration {
+        self.deadline.map_or(limit, |deadline| limit.min(deadline.saturating_duration_since(Instant::now())))
     }
 
     fn live(&self, what: &str) -> Result<(), Cause> {

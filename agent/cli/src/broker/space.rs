@@ -11,13 +11,13 @@ use rustix::io::Errno;
 use super::permit::Permit;
 
 /// How long one file system may take to answer.
-const DEADLINE: Duration = Duration::from_secs(2);
+pub(super) const DEADLINE: Duration = Duration::from_secs(2);
 
 /// How many file systems may hang before the rest is not asked any more.
 const MAX_HANGING: usize = 4;
 
-/// One outcome a path, in order.
-pub(super) fn statfs(paths: &[String], permit: &Permit) -> Vec<Outcome<Statfs>> {
+/// One outcome a path, in order. Each file system may take `limit`.
+pub(super) fn statfs(paths: &[String], permit: &Permit, limit: Duration) -> Vec<Outcome<Statfs>> {
     let mut outcomes: Vec<Outcome<Statfs>> = Vec::with_capacity(paths.len());
     let mut hanging = 0;
     while let Some(rest) = paths.get(outcomes.len()..).filter(|rest| !rest.is_empty()) {
@@ -38,13 +38,13 @@ pub(super) fn statfs(paths: &[String], permit: &Permit) -> Vec<Outcome<Statfs>> 
             }
         });
         loop {
-            match receiver.recv_timeout(DEADLINE) {
+            match receiver.recv_timeout(limit) {
                 Ok(outcome) => outcomes.push(outcome),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
                     hanging += 1;
                     let path = paths.get(outcomes.len()).map_or("it", String::as_str);
-                    let detail = format!("{path} did not answer within {} s", DEADLINE.as_secs());
+                    let detail = format!("{path} did not answer within {} s", limit.as_secs());
                     outcomes.push(Outcome::Refused(Cause::new(CauseKind::TimedOut, detail)));
                     break;
                 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
+use std::time::Instant;
 
 use globset::{GlobMatcher, GlobSet};
 use goodstead_protocol::fact::{Cause, CauseKind};
@@ -22,13 +23,14 @@ const MAX_FILES: usize = 50_000;
 /// How deep `**` descends.
 const MAX_DEPTH: usize = 32;
 
-/// Reads what matches `globs` and not `except`, `limit` bytes at most in all, in the order of the paths.
+/// Reads what matches `globs` and not `except`, in the order of the paths: so many bytes at most in all, and no longer
+/// than until then.
 pub(super) fn read_many(
     root: &Root,
     permit: &Permit,
     globs: &[String],
     except: &[String],
-    limit: usize,
+    (limit, deadline): (usize, Option<Instant>),
 ) -> (FileList, Vec<u8>) {
     let mut walk = Walk {
         root,
@@ -38,9 +40,11 @@ pub(super) fn read_many(
         partial: None,
         bytes: 0,
         limit,
+        deadline,
     };
     for text in globs {
         match glob(text) {
+            _ if walk.is_over() => break,
             Some(glob) => walk.start(text, &glob.compile_matcher()),
             None => walk.cut(CauseKind::PluginFailed, format!("`{text}` is no glob")),
         }
@@ -68,12 +72,22 @@ struct Walk<'a> {
     partial: Option<Cause>,
     bytes: usize,
     limit: usize,
+    deadline: Option<Instant>,
 }
 
 impl Walk<'_> {
     /// Says why more may match than was found; the first reason is kept.
     fn cut(&mut self, kind: CauseKind, detail: String) {
         self.partial.get_or_insert_with(|| Cause::new(kind, detail));
+    }
+
+    /// Whether the plugin's time is over; then this is said, and nothing more is looked at.
+    fn is_over(&mut self) -> bool {
+        let over = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        if over {
+            self.cut(CauseKind::TimedOut, "the plugin's time was over before all was found".to_owned());
+        }
+        over
     }
 
     fn start(&mut self, text: &str, whole: &GlobMatcher) {
@@ -108,6 +122,9 @@ impl Walk<'_> {
         };
         let matcher = glob(part).map(|glob| glob.compile_matcher());
         for (name, kind) in names {
+            if self.is_over() {
+                return;
+            }
             let Ok(name) = String::from_utf8(name) else {
                 self.cut(CauseKind::NotAvailable, format!("{path} holds a name that is not UTF-8"));
                 continue;

@@ -16,11 +16,11 @@ use jiff::Timestamp;
 
 use super::{Exit, Installed, Outcome, configuration};
 use crate::args::{Check, Format};
-use crate::broker::Root;
+use crate::broker::{AccessEntry, Root};
 use crate::config::Config;
 use crate::installation::Installation;
-use crate::packs;
-use crate::render::{diagnostics, output, text};
+use crate::packs::{self, Packs};
+use crate::render::{access, diagnostics, output, text};
 use crate::saved::SavedFacts;
 use crate::scan::{Request, Scan, scan};
 use crate::state::{KeptReport, State, StateError};
@@ -29,11 +29,13 @@ use crate::state::{KeptReport, State, StateError};
 pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     let began = Instant::now();
     let (config, mut sound) = configuration(installation);
-    let installed = Installed::read(installation)?;
+    let installed = Installed::read(installation, &config)?;
+    diagnostics::print(&installed.trust.diagnostics);
+    sound &= installed.trust.sound();
     diagnostics::print(&installed.plugins.diagnostics);
     let names = installed.plugins.usable.iter().map(|plugin| plugin.manifest.name.as_str());
     diagnostics::print(&config.unknown_plugins(&installation.config_file(), names.clone()));
-    let mut packs = packs::installed(installation, &installed.known);
+    let mut packs = packs::installed(installation, &installed.trust, &installed.known);
     sound &= packs.diagnostics.is_empty();
     diagnostics::print(&packs.diagnostics);
     keep_only(&mut packs.usable, &args.only)?;
@@ -43,7 +45,9 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
 
     let (origin, mut scan) = observe(args, installation, &config, &installed, &wanted, &time)?;
     scan.timings_ms.insert("load".into(), loaded);
+    scan.warnings.extend(installed.trust.diagnostics.iter().map(ToString::to_string));
     scan.warnings.extend(installed.plugins.diagnostics.iter().map(ToString::to_string));
+    scan.warnings.append(&mut packs.notes);
     if scan.targets.is_empty() {
         return Err(no_targets(args, &origin));
     }
@@ -52,12 +56,17 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
         output::write(&saved.to_text(), Some(file))?;
     }
 
+    let log = std::mem::take(&mut scan.log);
+    if let Some(file) = &args.access_log {
+        output::write(&access::log(&log), Some(file))?;
+    }
+
     let mut state = State::open(&installation.state_file());
-    let report = judge(&packs.usable, scan, origin, &time, state.as_ref().ok(), began)?;
+    let report = judge(&packs, scan, origin, &time, state.as_ref().ok(), began)?;
     if let Err(error) = state
         .as_mut()
         .map_err(|error| error_text(error))
-        .and_then(|state| keep(state, &report).map_err(|error| error_text(&error)))
+        .and_then(|state| keep(state, &report, &log).map_err(|error| error_text(&error)))
     {
         diagnostics::print(&[Diagnostic::warning("not-kept", format!("the report is not kept: {error}"))
             .at(Place::file(installation.state_file().display().to_string()))
@@ -69,6 +78,14 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
 
 fn error_text(error: &StateError) -> String {
     error.to_string()
+}
+
+/// The access log in the wanted form.
+pub(crate) fn log_face(log: &BTreeMap<String, Vec<AccessEntry>>, format: Format) -> String {
+    match format {
+        Format::Text => access::log(log),
+        Format::Json => serde_json::to_string_pretty(log).unwrap_or_default() + "\n",
+    }
 }
 
 /// The report in the wanted form.
@@ -240,7 +257,7 @@ fn progress(wanted: &BTreeMap<String, BTreeSet<String>>) -> ProgressBar {
 
 /// Makes the report.
 fn judge(
-    packs: &[Pack],
+    packs: &Packs,
     scan: Scan,
     origin: Origin,
     time: &str,
@@ -264,7 +281,7 @@ fn judge(
         })
         .collect();
     let figures = Figures::shipped()?;
-    let mut assessment = assess(packs, &targets, &scan.host, &figures);
+    let mut assessment = assess(&packs.usable, &targets, &scan.host, &figures);
     let mut warnings = scan.warnings;
     if let (Some(memory), Some(state)) = (&memory, state) {
         for target in &scan.targets {
@@ -302,8 +319,9 @@ fn judge(
         host: host_name(&scan.host),
         readiness: assessment.readiness,
         targets: report_targets,
-        packs: packs.iter().map(Pack::entry).collect(),
+        packs: packs.entries(),
         verdicts: assessment.judgements,
+        plugins: scan.plugins,
         access: scan.access,
         warnings,
         timings_ms,
@@ -327,9 +345,13 @@ fn host_name(host: &Fact) -> Option<String> {
     }
 }
 
-fn keep(state: &mut State, report: &Report) -> Result<(), StateError> {
+fn keep(
+    state: &mut State,
+    report: &Report,
+    log: &BTreeMap<String, Vec<AccessEntry>>,
+) -> Result<(), StateError> {
     let body = serde_json::to_vec(report).map_err(|_| StateError::BadReport(report.id.clone()))?;
-    state.keep_report(&KeptReport { id: report.id.clone(), time: report.time.clone(), body })
+    state.keep_report(&KeptReport { id: report.id.clone(), time: report.time.clone(), body }, log)
 }
 
 fn random_id() -> Result<String, Diagnostic> {

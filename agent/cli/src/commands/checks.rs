@@ -7,7 +7,7 @@ use goodstead_engine::{Pack, run_cases};
 use goodstead_protocol::diagnostic::Severity;
 use serde_json::json;
 
-use super::{Exit, Installed, Outcome};
+use super::{Exit, Installed, Outcome, configuration};
 use crate::args::{Checks, Format};
 use crate::installation::Installation;
 use crate::packs::{self, Packs};
@@ -16,11 +16,13 @@ use crate::render::{diagnostics, output};
 
 /// Runs the command.
 pub(crate) fn run(args: &Checks, installation: &Installation) -> Outcome {
-    let installed = Installed::read(installation)?;
+    let (config, _) = configuration(installation);
+    let installed = Installed::read(installation, &config)?;
+    diagnostics::print(&installed.trust.diagnostics);
     diagnostics::print(&installed.plugins.diagnostics);
     let read = |folders: &[PathBuf]| {
         if folders.is_empty() {
-            packs::installed(installation, &installed.known)
+            packs::installed(installation, &installed.trust, &installed.known)
         } else {
             packs::given(folders, &installed.known)
         }
@@ -43,7 +45,7 @@ fn list(packs: &Packs, format: Format) -> Outcome {
                         "likelihood": check.likelihood, "since": check.since.to_string(), "file": check.file,
                     })
                 });
-                json!({ "pack": pack.entry(), "checks": checks.collect::<Vec<_>>() })
+                json!({ "pack": packs.entry(pack), "checks": checks.collect::<Vec<_>>() })
             };
             let list: Vec<_> = packs.usable.iter().map(entry).collect();
             serde_json::to_string_pretty(&list).unwrap_or_default() + "\n"
@@ -68,6 +70,9 @@ fn table(packs: &Packs) -> String {
     }
     let checks: usize = packs.usable.iter().map(|pack| pack.checks.len()).sum();
     let mut text = format!("{}\n{checks} checks in {} packs\n", table::text(&table), packs.usable.len());
+    for note in &packs.notes {
+        text.push_str(&format!("{note}\n"));
+    }
     for skipped in &packs.skipped {
         text.push_str(&format!("{skipped}\n"));
     }

@@ -7,7 +7,7 @@ use goodstead_engine::Check;
 use goodstead_model::Judgement;
 use goodstead_protocol::diagnostic::{Diagnostic, did_you_mean};
 
-use super::{Exit, Installed, Outcome};
+use super::{Exit, Installed, Outcome, configuration};
 use crate::installation::Installation;
 use crate::packs;
 use crate::render::value::value;
@@ -19,8 +19,9 @@ const DIM: Style = Style::new().dimmed();
 
 /// Runs the command.
 pub(crate) fn run(id: &str, installation: &Installation) -> Outcome {
-    let installed = Installed::read(installation)?;
-    let packs = packs::installed(installation, &installed.known);
+    let (config, _) = configuration(installation);
+    let installed = Installed::read(installation, &config)?;
+    let packs = packs::installed(installation, &installed.trust, &installed.known);
     let checks = || packs.usable.iter().flat_map(|pack| &pack.checks);
     let Some(check) = checks().find(|check| check.id == id) else {
         diagnostics::print(&packs.diagnostics);

@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod checks;
 pub(crate) mod enroll;
 pub(crate) mod explain;
+pub(crate) mod grant;
 pub(crate) mod plugins;
 pub(crate) mod report;
 
@@ -20,6 +21,7 @@ use crate::installation::Installation;
 use crate::plugins::Plugins;
 use crate::render::diagnostics;
 use crate::state::{State, StateError};
+use crate::trust::Trust;
 
 /// How a command ends. The numbers are a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,15 +45,17 @@ pub(crate) type Outcome = Result<Exit, Diagnostic>;
 
 /// What is installed: the plugins, and their contracts as the engine wants them.
 pub(crate) struct Installed {
+    pub(crate) trust: Trust,
     pub(crate) plugins: Plugins,
     pub(crate) host_contract: Contract,
     pub(crate) known: KnownPlugins,
 }
 
 impl Installed {
-    /// Reads every plugin's manifest.
-    pub(crate) fn read(installation: &Installation) -> Result<Installed, Diagnostic> {
-        let plugins = crate::plugins::find(&installation.plugins())?;
+    /// Reads the trusted keys and every plugin's manifest.
+    pub(crate) fn read(installation: &Installation, config: &Config) -> Result<Installed, Diagnostic> {
+        let trust = Trust::load(installation, &config.allow_unsigned);
+        let plugins = crate::plugins::find(&installation.plugins(), &trust)?;
         let host_contract = host::contract().map_err(|errors| {
             errors
                 .into_iter()
@@ -63,7 +67,7 @@ impl Installed {
         for plugin in &plugins.usable {
             known.add(plugin.manifest.version.clone(), plugin.manifest.contract.clone());
         }
-        Ok(Installed { plugins, host_contract, known })
+        Ok(Installed { trust, plugins, host_contract, known })
     }
 }
 

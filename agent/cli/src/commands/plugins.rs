@@ -1,38 +1,48 @@
 //! `goodstead plugins list|inspect`: what is installed, and what a plugin may do. Runs none of its code.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anstyle::Style;
+use goodstead_model::{Cause, Signature};
 use goodstead_protocol::contract::{Field, Sensitivity};
 use goodstead_protocol::diagnostic::{Diagnostic, did_you_mean};
 use goodstead_protocol::manifest::Manifest;
 use serde_json::json;
 
-use super::{Exit, Outcome};
+use super::{Exit, Installed, Outcome, configuration};
 use crate::args::{Format, Plugins as Args};
 use crate::installation::Installation;
-use crate::plugins::{Plugin, Plugins, find};
+use crate::plugins::{Plugin, Plugins};
 use crate::render::table::{self, plain};
 use crate::render::{diagnostics, output};
+use crate::trust::NOT_RUN;
 
 const BOLD: Style = Style::new().bold();
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, installation: &Installation) -> Outcome {
+    let (config, _) = configuration(installation);
+    let installed = Installed::read(installation, &config)?;
+    diagnostics::print(&installed.trust.diagnostics);
     match args {
-        Args::List { format } => list(&find(&installation.plugins())?, *format),
-        Args::Inspect { plugin } => inspect(plugin, installation),
+        Args::List { format } => list(&installed.plugins, *format, installed.trust.sound()),
+        Args::Inspect { plugin } => inspect(plugin, installed),
     }
 }
 
-fn list(plugins: &Plugins, format: Format) -> Outcome {
+fn list(plugins: &Plugins, format: Format, sound: bool) -> Outcome {
     diagnostics::print(&plugins.diagnostics);
     let text = match format {
         Format::Json => {
             let entry = |plugin: &Plugin| {
                 let manifest = &plugin.manifest;
+                let (signature, refused) = match vouched(plugin) {
+                    Ok(signature) => (Some(signature), None),
+                    Err(cause) => (None, Some(why(&cause).to_owned())),
+                };
                 json!({
+                    "signature": signature, "refused": refused,
                     "name": manifest.name, "title": manifest.title, "version": manifest.version.to_string(),
                     "protocol": manifest.protocol, "products": manifest.products, "folder": plugin.folder,
                 })
@@ -41,28 +51,58 @@ fn list(plugins: &Plugins, format: Format) -> Outcome {
             serde_json::to_string_pretty(&list).unwrap_or_default() + "\n"
         }
         Format::Text => {
-            let mut table = plain(&["PLUGIN", "VERSION", "FACTS", "INSPECTS"]);
+            let mut table = plain(&["PLUGIN", "VERSION", "FACTS", "INSPECTS", "SIGNED BY"]);
             for plugin in &plugins.usable {
                 let manifest = &plugin.manifest;
                 let facts = manifest.contract.leaves().len().to_string();
-                table.add_row([&manifest.name, &manifest.version.to_string(), &facts, &manifest.title]);
+                let version = manifest.version.to_string();
+                table.add_row([&manifest.name, &version, &facts, &manifest.title, &signed_by(plugin)]);
             }
             table::text(&table)
         }
     };
     output::write(&text, None)?;
-    Ok(if plugins.diagnostics.is_empty() { Exit::Fine } else { Exit::Trouble })
+    Ok(if sound && plugins.diagnostics.is_empty() { Exit::Fine } else { Exit::Trouble })
 }
 
-fn inspect(name: &str, installation: &Installation) -> Outcome {
-    let plugin = if name.contains('/') {
-        Plugin::read(Path::new(name)).map_err(|mut errors| {
+/// Who vouches for the manifest and for the library as it lies there now.
+fn vouched(plugin: &Plugin) -> Result<Signature, Cause> {
+    plugin.sealed().map(|(_, signature)| signature)
+}
+
+/// Why nobody does, for readers who did not ask for a scan.
+fn why(cause: &Cause) -> &str {
+    cause.detail.strip_prefix(NOT_RUN).unwrap_or(&cause.detail)
+}
+
+fn signed_by(plugin: &Plugin) -> String {
+    match vouched(plugin) {
+        Ok(Signature::Signed { key }) => key,
+        Ok(Signature::Unsigned | Signature::Local) => "unsigned, allowed".to_owned(),
+        Err(cause) => format!("refused: {}", why(&cause)),
+    }
+}
+
+/// The folder that is meant when no installed plugin is: one with a `/`, or its manifest.
+fn folder(name: &str) -> Option<PathBuf> {
+    let path = Path::new(name);
+    if path.is_file() {
+        // The manifest of the folder in which the user stands has an empty parent.
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        return Some(parent.unwrap_or(Path::new(".")).to_owned());
+    }
+    name.contains('/').then(|| path.to_owned())
+}
+
+fn inspect(name: &str, installed: Installed) -> Outcome {
+    let plugin = if let Some(folder) = folder(name) {
+        Plugin::read(&folder, &installed.trust).map_err(|mut errors| {
             let last = errors.pop();
             diagnostics::print(&errors);
             last.unwrap_or_else(|| Diagnostic::error("bad-manifest", "the manifest cannot be used"))
         })?
     } else {
-        let plugins = find(&installation.plugins())?;
+        let plugins = installed.plugins;
         let names: Vec<_> = plugins.usable.iter().map(|plugin| plugin.manifest.name.clone()).collect();
         plugins.usable.into_iter().find(|plugin| plugin.manifest.name == name).ok_or_else(|| {
             diagnostics::print(&plugins.diagnostics);
@@ -71,8 +111,22 @@ fn inspect(name: &str, installation: &Installation) -> Outcome {
                 .maybe_help(did_you_mean(name, names.iter().map(String::as_str)))
         })?
     };
-    output::write(&inspected(&plugin.manifest), None)?;
+    output::write(&(provenance(&plugin) + &inspected(&plugin.manifest)), None)?;
     Ok(Exit::Fine)
+}
+
+/// Who signed it: before all that the manifest says, because it says whether to believe it.
+fn provenance(plugin: &Plugin) -> String {
+    match vouched(plugin) {
+        Ok(Signature::Signed { key }) => format!("{BOLD}Signed{BOLD:#} by {key}\n\n"),
+        Ok(Signature::Unsigned | Signature::Local) => {
+            format!("{BOLD}Not signed{BOLD:#}, which agent.toml allows\n\n")
+        }
+        Err(cause) => {
+            let remedy = cause.remedy.as_ref().map(|remedy| format!("\n  {remedy}")).unwrap_or_default();
+            format!("{BOLD}Refused{BOLD:#}: {}{remedy}\n\n", why(&cause))
+        }
+    }
 }
 
 fn inspected(manifest: &Manifest) -> String {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use goodstead_protocol::diagnostic::{Diagnostic, Severity};
 
-use super::check::face;
+use super::check::{face, log_face};
 use super::{Exit, Outcome, configuration, state, state_trouble};
 use crate::args::Report as Args;
 use crate::deliver::Desk;
@@ -17,7 +17,13 @@ pub(crate) fn run(args: &Args, installation: &Installation) -> Outcome {
     let state = state(installation)?;
     let trouble = |error: StateError| state_trouble(installation, &error);
     match args {
-        Args::Show { id, format } => {
+        Args::Show { id, format, access: true } => {
+            let report = kept(&state, id.as_deref(), installation)?;
+            let log = state.access_log(&report.id).map_err(trouble)?.unwrap_or_default();
+            output::write(&log_face(&log, *format), None)?;
+            Ok(Exit::Fine)
+        }
+        Args::Show { id, format, access: false } => {
             let report = kept(&state, id.as_deref(), installation)?.parse().map_err(trouble)?;
             output::write(&face(&report, *format), None)?;
             Ok(Exit::Fine)

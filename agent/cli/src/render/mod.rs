@@ -1,5 +1,6 @@
 //! The faces of what the command line has to say.
 
+pub(crate) mod access;
 pub(crate) mod diagnostics;
 pub(crate) mod output;
 pub(crate) mod table;

@@ -6,6 +6,9 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use goodstead_model::{Impact, Judgement, Origin, Range, Readiness, Report, Target};
 
+use goodstead_protocol::contract::Unit;
+use goodstead_protocol::fact::Fact;
+
 use super::value::value;
 
 /// Lines are no longer than this, however wide the terminal is: longer ones are hard to read.
@@ -35,6 +38,7 @@ pub(crate) fn report(report: &Report, width: usize) -> String {
     page.findings(report);
     page.not_judged(report);
     page.warnings(report);
+    page.access(report);
     page.text
 }
 
@@ -192,6 +196,26 @@ impl Page {
         put!(self, "{BOLD}Worth knowing{BOLD:#}");
         for warning in &report.warnings {
             self.wrapped("  - ", "    ", warning);
+        }
+    }
+
+    fn access(&mut self, report: &Report) {
+        if report.access.is_empty() {
+            return;
+        }
+        put!(self, "");
+        put!(self, "{BOLD}What was looked at{BOLD:#} (all of it: goodstead report show --access)");
+        for (plugin, access) in &report.access {
+            let refused =
+                if access.refused > 0 { format!(", {} refused", access.refused) } else { String::new() };
+            let granted = count(usize::try_from(access.granted).unwrap_or(usize::MAX), "request");
+            let bytes = value(&Fact::Int(i64::try_from(access.bytes).unwrap_or(i64::MAX)), Some(Unit::Bytes));
+            put!(self, "  {plugin}: {granted} granted{refused}, {bytes}");
+            for lack in
+                report.plugins.get(plugin).into_iter().flat_map(|plugin| plugin.lacks.iter().flatten())
+            {
+                self.wrapped("    not fully isolated: ", "      ", lack);
+            }
         }
     }
 

@@ -1,0 +1,75 @@
+//! A plugin's library as it is handed to the runner: a copy in memory that nobody can change any more, verified after
+//! it was sealed. What was verified is what runs, whatever happens to the file meanwhile.
+
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use goodstead_model::{Cause, CauseKind};
+use rustix::fs::{MemfdFlags, SealFlags};
+
+use super::files::open_regular;
+use super::revoked::Revoked;
+use super::{Fingerprint, Refusal};
+
+/// The largest library: it lies in memory while the plugin runs.
+const MAX_LIBRARY: u64 = 256 << 20;
+
+/// Which library a plugin may run.
+#[derive(Debug, Clone)]
+pub(crate) struct Library {
+    /// As it was signed; `None` for a plugin that the admin allows unsigned.
+    pub(super) expected: Option<Fingerprint>,
+    pub(super) revoked: Arc<Revoked>,
+}
+
+impl Library {
+    fn check(&self, found: &Fingerprint, path: &Path) -> Result<(), Refusal> {
+        self.revoked.check_hash(&found.sha256)?;
+        match &self.expected {
+            Some(signed) if signed != found => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                Err(Refusal::altered(format!("its library {name} is not as it was signed")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Copies the library into sealed memory and verifies the copy.
+///
+/// # Errors
+/// It cannot be read, or is not the one that may run.
+pub(crate) fn sealed_copy(path: &Path, library: &Library) -> Result<OwnedFd, Cause> {
+    let mut memory = seal(path).map_err(|error| {
+        let detail = format!("the library {} cannot be read: {error}", path.display());
+        Cause::new(CauseKind::PluginFailed, detail)
+            .remedy("reinstall the plugin: its library is missing or damaged")
+    })?;
+    let found = fingerprint(&mut memory).map_err(|error| {
+        Cause::new(CauseKind::PluginFailed, format!("the library's copy cannot be read: {error}"))
+    })?;
+    library.check(&found, path).map_err(|refusal| refusal.cause())?;
+    Ok(memory.into())
+}
+
+fn seal(path: &Path) -> io::Result<File> {
+    let (library, _) = open_regular(path)?;
+    let memory = rustix::fs::memfd_create("plugin", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    let mut memory = File::from(memory);
+    if io::copy(&mut library.take(MAX_LIBRARY + 1), &mut memory)? > MAX_LIBRARY {
+        return Err(io::Error::other(format!("it is larger than {} MiB", MAX_LIBRARY >> 20)));
+    }
+    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    rustix::fs::fcntl_add_seals(&memory, seals)?;
+    Ok(memory)
+}
+
+fn fingerprint(memory: &mut File) -> io::Result<Fingerprint> {
+    memory.rewind()?;
+    let found = Fingerprint::of_reader(memory)?;
+    memory.rewind()?;
+    Ok(found)
+}

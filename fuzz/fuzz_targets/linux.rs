@@ -1,0 +1,7 @@
+//! See `goodstead_fuzzed::plugin::files`.
+#![no_main]
+
+use goodstead_fuzzed::plugin;
+use goodstead_linux::Linux;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| plugin::files::<Linux>("linux", data));

@@ -1,0 +1,244 @@
+//! The system call filters: which calls there are at all.
+//!
+//! A filter is a list of what is allowed; anything else answers "not permitted", and so does the other numbering of the
+//! same calls on x86-64 (x32). Calls of another architecture end the process, and so do those that only an attack makes.
+//! Filters add up: a call has to pass all of them, and none can be taken back.
+
+use std::collections::BTreeMap;
+use std::ffi::c_long;
+use std::io;
+
+use seccompiler::{
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule,
+};
+
+/// What it means that the kernel has none.
+pub(super) const LACKING: &str = "no seccomp filters: the plugin can make any system call that the user it runs as can make, \
+     open connections among them";
+
+/// Calls and, for each, the ways in which it is allowed; none for every way.
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// Whether the kernel has filters: one that cannot be read is refused for that reason only if filters are known.
+pub(super) fn is_there() -> bool {
+    let nothing = std::ptr::null::<libc::sock_fprog>();
+    // SAFETY: the kernel checks the pointer, which is what this asks for.
+    let outcome = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, nothing) };
+    let error = io::Error::last_os_error().raw_os_error();
+    outcome == 0 || !matches!(error, Some(libc::ENOSYS | libc::EINVAL))
+}
+
+/// What holds from before the library is loaded: a plugin's own calls, and the loader's.
+pub(super) fn for_loading() -> Result<(), String> {
+    let rules = || -> Result<Rules, BackendError> {
+        let mut allowed = running()?;
+        allowed.extend(loading()?);
+        Ok(allowed)
+    };
+    let every_way = |calls: &[c_long]| calls.iter().map(|call| (*call, Vec::new())).collect();
+    // The harshest word counts, whichever filter says it.
+    install(every_way(&ATTACKS), SeccompAction::Allow, SeccompAction::KillProcess)?;
+    install(every_way(&super::trap::ANSWERED), SeccompAction::Allow, SeccompAction::Trap)?;
+    install(rules().map_err(broken)?, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow)
+}
+
+/// What holds from when the library is loaded: a plugin's own calls.
+pub(super) fn for_running() -> Result<(), String> {
+    let rules = running().map_err(broken)?;
+    install(rules, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow)
+}
+
+fn install(rules: Rules, otherwise: SeccompAction, matching: SeccompAction) -> Result<(), String> {
+    let program = || -> Result<BpfProgram, BackendError> {
+        let architecture = std::env::consts::ARCH.try_into()?;
+        SeccompFilter::new(rules, otherwise, matching, architecture)?.try_into()
+    };
+    let program = program().map_err(broken)?;
+    seccompiler::apply_filter(&program).map_err(|error| format!("the system call filter: {error}"))
+}
+
+fn broken(error: BackendError) -> String {
+    format!("the system call filter: {error}")
+}
+
+/// Nobody makes these by mistake.
+const ATTACKS: [c_long; 36] = [
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_move_mount,
+    libc::SYS_open_tree,
+    libc::SYS_fsopen,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fspick,
+    libc::SYS_mount_setattr,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_keyctl,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_kexec_load,
+    libc::SYS_kexec_file_load,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_reboot,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_acct,
+];
+
+/// Allowed however they are made: a conversation over the descriptors that are handed in, an event loop, the allocator,
+/// a panic and the end. None opens a file, a socket or a process.
+const ALLOWED: [c_long; 32] = [
+    libc::SYS_read,
+    libc::SYS_readv,
+    libc::SYS_write,
+    libc::SYS_writev,
+    libc::SYS_recvfrom,
+    libc::SYS_recvmsg,
+    libc::SYS_sendmsg,
+    libc::SYS_shutdown,
+    libc::SYS_close,
+    libc::SYS_epoll_create1,
+    libc::SYS_epoll_ctl,
+    libc::SYS_epoll_pwait,
+    libc::SYS_ppoll,
+    libc::SYS_eventfd2,
+    libc::SYS_brk,
+    libc::SYS_munmap,
+    libc::SYS_mremap,
+    libc::SYS_madvise,
+    libc::SYS_futex,
+    libc::SYS_getrandom,
+    libc::SYS_clock_gettime,
+    libc::SYS_sched_yield,
+    libc::SYS_getpid,
+    libc::SYS_gettid,
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_sigaltstack,
+    // The kernel's own way to go on with a wait after a stop.
+    libc::SYS_restart_syscall,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+    libc::SYS_getsockname,
+];
+
+/// The older forms of calls above, which aarch64 never had.
+#[cfg(target_arch = "x86_64")]
+const ALLOWED_HERE: [c_long; 2] = [libc::SYS_epoll_wait, libc::SYS_poll];
+#[cfg(not(target_arch = "x86_64"))]
+const ALLOWED_HERE: [c_long; 0] = [];
+
+/// What may be said of a socket besides its kind.
+const SOCKET_FLAGS: i32 = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+
+/// What a loaded plugin may call.
+fn running() -> Result<Rules, BackendError> {
+    let mut rules: Rules = ALLOWED.iter().chain(&ALLOWED_HERE).map(|call| (*call, Vec::new())).collect();
+    let this = u64::from(std::process::id());
+    rules.extend([
+        // To where the socket is connected, and nowhere else.
+        (libc::SYS_sendto, vec![rule(&[is_null(4)])?]),
+        // Two ends of nothing, which an event loop wakes itself with. Connected for good, so that neither can be pointed
+        // at a path, which the unconnected kinds could.
+        (
+            libc::SYS_socketpair,
+            vec![rule(&[
+                is(0, wide(libc::AF_UNIX)),
+                is_but_for(1, wide(libc::SOCK_STREAM), SOCKET_FLAGS),
+                is(2, 0),
+            ])?],
+        ),
+        (libc::SYS_ioctl, one_of(1, &[libc::FIONBIO, libc::FIONREAD])?),
+        (
+            libc::SYS_fcntl,
+            one_of(
+                1,
+                &[libc::F_GETFL, libc::F_SETFL, libc::F_GETFD, libc::F_SETFD, libc::F_DUPFD_CLOEXEC]
+                    .map(wide),
+            )?,
+        ),
+        (libc::SYS_getsockopt, vec![rule(&[is(1, wide(libc::SOL_SOCKET)), is(2, wide(libc::SO_ERROR))])?]),
+        (
+            libc::SYS_setsockopt,
+            vec![
+                rule(&[is(1, wide(libc::SOL_SOCKET)), is(2, wide(libc::SO_RCVTIMEO))])?,
+                rule(&[is(1, wide(libc::SOL_SOCKET)), is(2, wide(libc::SO_SNDTIMEO))])?,
+                rule(&[is(1, wide(libc::IPPROTO_TCP)), is(2, wide(libc::TCP_NODELAY))])?,
+            ],
+        ),
+        (libc::SYS_mmap, vec![rule(&[has_none_of(2, libc::PROT_EXEC)])?]),
+        (libc::SYS_mprotect, vec![rule(&[has_none_of(2, libc::PROT_EXEC)])?]),
+        // An abort is a signal to oneself.
+        (libc::SYS_tgkill, vec![rule(&[is(0, this), is(1, this)])?]),
+    ]);
+    Ok(rules)
+}
+
+/// What loading takes besides, in place of what a loaded plugin may. The library itself is opened in `trap.rs`.
+fn loading() -> Result<Rules, BackendError> {
+    Ok(Rules::from([
+        (libc::SYS_fstat, Vec::new()),
+        (libc::SYS_pread64, Vec::new()),
+        (libc::SYS_mmap, Vec::new()),
+        (libc::SYS_mprotect, Vec::new()),
+        // For the second filter.
+        (libc::SYS_prctl, vec![rule(&[is(0, wide(libc::PR_SET_NO_NEW_PRIVS))])?]),
+        (libc::SYS_seccomp, vec![rule(&[is(0, u64::from(libc::SECCOMP_SET_MODE_FILTER)), is(1, 0)])?]),
+    ]))
+}
+
+/// A condition on one argument, by its number.
+struct Condition(u8, SeccompCmpArgLen, SeccompCmpOp, u64);
+
+/// The lower half is `value`: the kernel reads no more of these arguments.
+fn is(argument: u8, value: u64) -> Condition {
+    Condition(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
+}
+
+fn is_null(argument: u8) -> Condition {
+    Condition(argument, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0)
+}
+
+fn has_none_of(argument: u8, bits: i32) -> Condition {
+    Condition(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(wide(bits)), 0)
+}
+
+fn is_but_for(argument: u8, value: u64, bits: i32) -> Condition {
+    Condition(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(wide(!bits)), value)
+}
+
+/// All conditions together.
+fn rule(conditions: &[Condition]) -> Result<SeccompRule, BackendError> {
+    let conditions = conditions.iter().map(|Condition(argument, length, operator, value)| {
+        SeccompCondition::new(*argument, length.clone(), operator.clone(), *value)
+    });
+    SeccompRule::new(conditions.collect::<Result<_, _>>()?)
+}
+
+/// The argument is any of these values.
+fn one_of(argument: u8, values: &[u64]) -> Result<Vec<SeccompRule>, BackendError> {
+    values.iter().map(|value| rule(&[is(argument, *value)])).collect()
+}
+
+/// A constant of the C headers, as the filter has it.
+fn wide(constant: i32) -> u64 {
+    u64::from(constant as u32)
+}

@@ -1,0 +1,95 @@
+//! Check packs of an admin's own, and the conditions in them.
+//!
+//! Whatever stands in them, loading ends with a pack or with what is wrong; what was loaded judges any facts without
+//! panic and without end; and scores stay within their range.
+
+use goodstead_engine::{Figures, Loaded, PackSource, assess, load, run_cases};
+use goodstead_protocol::document::Document;
+use goodstead_protocol::fact::{CauseKind, Fact};
+
+use crate::sample::{plugins, targets};
+use crate::tellable;
+
+const PACK: &str = "name = 'demo'\ntitle = 'Demo'\nversion = '0.1.0'\n\
+                    [requires]\ndemo = '^0.1'\nlinux = '^0.1'\npostgresql = '^0.1'\n";
+
+/// A check with texts to put in; the cases are left to the shipped ones.
+const CHECK: &str = r#"
+title = "The port is taken"
+since = "0.1.0"
+concern = "reliability"
+impact = "critical"
+likelihood = "high"
+why = "Another program listens there."
+[[case]]
+name = "free"
+facts.demo.port = 81
+expect = "pass"
+[[case]]
+name = "taken"
+facts.demo.port = 80
+expect = "fail"
+[[case]]
+name = "not known"
+facts.demo.port = "$unknown"
+expect = "unknown"
+"#;
+
+/// Reads `data` as a check, and as the pack's own file.
+pub fn run(data: &[u8]) {
+    let document = |file: &str| Document::from_bytes(file, data.to_vec());
+    let (check, pack) = match (document("demo/a.toml"), document("demo/pack.toml")) {
+        (Ok(check), Ok(pack)) => (check, pack),
+        (Err(found), _) | (_, Err(found)) => return tellable(&[found]),
+    };
+    judge(vec![Document::new("demo/pack.toml", PACK), check]);
+    judge(vec![pack, check_with("id = 'demo.a'\npass = 'demo.port != 80'\nremedy = 'Mend it.'")]);
+}
+
+/// Reads `data` as a condition: as what must hold, of each element too, and as what is shown.
+pub fn condition(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let text = quoted(text);
+    let shown = quoted(&format!("Mend {{{{ {} }}}} now. And then?", String::from_utf8_lossy(data)));
+    let named = |file: &str, lines: String| Document { file: file.to_owned(), ..check_with(&lines) };
+    judge(vec![
+        Document::new("demo/pack.toml", PACK),
+        named("demo/a.toml", format!("id = 'demo.a'\npass = {text}\napplies = {text}\nremedy = 'Mend it.'")),
+        named(
+            "demo/b.toml",
+            format!("id = 'demo.b'\npass = {text}\neach = 'demo.tables[].indexes[]'\nremedy = 'Mend it.'"),
+        ),
+        named(
+            "demo/c.toml",
+            format!("id = 'demo.c'\npass = 'demo.primary'\nevidence = [{text}]\nremedy = {shown}"),
+        ),
+    ]);
+}
+
+fn check_with(lines: &str) -> Document {
+    Document::new("demo/a.toml", format!("{lines}{CHECK}"))
+}
+
+/// A TOML string; JSON's escapes are TOML's but for one character.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+}
+
+fn judge(documents: Vec<Document>) {
+    let source = PackSource { name: "demo".to_owned(), documents, local: true };
+    let Loaded { pack, diagnostics, .. } = load(source, plugins());
+    tellable(&diagnostics);
+    let Some(pack) = pack else { return };
+    let outcomes = run_cases(&pack);
+    tellable(&outcomes.into_iter().filter_map(|outcome| outcome.problem).collect::<Vec<_>>());
+    let figures = Figures::shipped().expect("the shipped figures");
+    let host = Fact::unknown(CauseKind::NotApplicableHere, "no host");
+    let assessment = assess(&[pack], targets(), &host, &figures);
+    for judgement in &assessment.judgements {
+        assert!(judgement.points.is_finite() && judgement.gain.is_finite(), "{judgement:?}");
+    }
+    if let Some(readiness) = assessment.readiness {
+        let range = readiness.range;
+        assert!(0.0 <= range.low && range.low <= range.high && range.high <= 100.0, "{range:?}");
+    }
+}

@@ -1,0 +1,446 @@
+//! The runner's lock, tried from inside by a plugin that wants out, and looked at from outside: with the Landlock of
+//! older kernels, as root, and as an ordinary user.
+
+use std::fs::{self, File};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use goodstead_protocol::channel::{Channel, ChannelError, Frame};
+use goodstead_protocol::message::{Confinement, Kind, Loaded};
+use goodstead_tests::tree::Tree;
+use goodstead_tests::{checkout, is_root};
+use rustix::fs::{MemfdFlags, SealFlags};
+use serde_json::{Value as Json, json};
+
+/// The user and group who own nothing.
+const NOBODY: u32 = 65534;
+
+/// The signal of a call that the filter answers with death.
+const SIGSYS: i32 = 31;
+
+/// As whom the runner is started, and as whom it ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Way {
+    /// As root, which becomes nobody.
+    Root,
+    /// As an ordinary user, which stays one.
+    Ordinary,
+}
+
+/// The ways that there are for the user who runs the tests.
+fn ways() -> &'static [Way] {
+    if is_root() { &[Way::Root, Way::Ordinary] } else { &[Way::Ordinary] }
+}
+
+fn confinement(way: Way) -> Confinement {
+    let nobody = (way == Way::Root).then_some(NOBODY);
+    Confinement { user: nobody, group: nobody, memory_bytes: 1 << 30, cpu_seconds: 20, landlock_abi: None }
+}
+
+/// A runner that was sent a library.
+struct Runner {
+    child: Child,
+    channel: Channel,
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Runner {
+    /// Starts the program and waits for its greeting.
+    fn start(program: &mut Command) -> Runner {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        program.stdin(Stdio::from(OwnedFd::from(theirs)));
+        let child = program.spawn().expect("the runner starts");
+        program.stdin(Stdio::null());
+        let mut runner = Runner { child, channel: Channel::new(ours) };
+        assert_eq!(runner.receive().unwrap().kind, Kind::Hello);
+        runner
+    }
+
+    /// Has it lock itself in and load the library.
+    fn load(&mut self, confinement: &Confinement, library: OwnedFd) -> Result<Loaded, String> {
+        self.send(Kind::Load, &json!(confinement), Some(library));
+        let frame = self.receive().unwrap_or_else(|error| panic!("{error}: {:?}", self.child.wait()));
+        match frame.kind {
+            Kind::Loaded => Ok(serde_json::from_slice(&frame.body).unwrap()),
+            Kind::NotLoaded => Err(serde_json::from_slice(&frame.body).unwrap()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What the plugin gathers.
+    fn gather(&mut self) -> Json {
+        self.send(Kind::Gather, &json!({}), None);
+        let emitted = self.receive().unwrap_or_else(|error| panic!("{error}: {:?}", self.child.wait()));
+        assert_eq!(emitted.kind, Kind::Emit);
+        assert_eq!(self.receive().unwrap().kind, Kind::Done);
+        serde_json::from_slice(&emitted.body).unwrap()
+    }
+
+    fn send(&mut self, kind: Kind, body: &Json, descriptor: Option<OwnedFd>) {
+        let descriptor = descriptor.as_ref().map(AsFd::as_fd);
+        self.channel.send(kind, body.to_string().as_bytes(), &[], descriptor, None).unwrap();
+    }
+
+    fn receive(&mut self) -> Result<Frame, ChannelError> {
+        self.channel.receive(Some(Instant::now() + Duration::from_secs(20)))
+    }
+
+    /// How it ends, which it does by itself.
+    fn end(&mut self) -> ExitStatus {
+        assert!(matches!(self.receive(), Err(ChannelError::Closed)));
+        self.child.wait().unwrap()
+    }
+
+    /// What the kernel says of it.
+    fn proc(&self, file: &str) -> String {
+        fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap()
+    }
+}
+
+/// The staged runner as the agent starts it.
+fn program(tree: &Tree, way: Way) -> Command {
+    let mut command = Command::new(tree.path("lib/goodstead/goodstead-runner"));
+    command.env_clear().current_dir("/").process_group(0).stdout(Stdio::null()).stderr(Stdio::null());
+    if way == Way::Ordinary && is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command
+}
+
+/// Compiles the plugin and returns it as the agent hands it over: sealed, in memory.
+fn plugin(tree: &Tree, options: &[&str]) -> OwnedFd {
+    let library = tree.scratch("liblock.so");
+    let status = Command::new("cc")
+        .args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-O1"])
+        .arg(format!("-DPARENT={}", std::process::id()))
+        .args(options)
+        .arg("-I")
+        .arg(checkout().join("plugins/sdk/include"))
+        .arg("-o")
+        .arg(&library)
+        .arg(checkout().join("tests/plugins/lock.c"))
+        .status()
+        .expect("cc runs");
+    assert!(status.success(), "{options:?}");
+    sealed(&library)
+}
+
+fn sealed(library: &Path) -> OwnedFd {
+    let memory = rustix::fs::memfd_create("plugin", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
+    let mut memory = File::from(memory);
+    std::io::copy(&mut File::open(library).unwrap(), &mut memory).unwrap();
+    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    rustix::fs::fcntl_add_seals(&memory, seals).unwrap();
+    memory.into()
+}
+
+/// Loads the plugin in its mode, and insists that it loads.
+fn loaded(tree: &Tree, way: Way, options: &[&str]) -> Runner {
+    let mut runner = Runner::start(&mut program(tree, way));
+    runner.load(&confinement(way), plugin(tree, options)).unwrap();
+    runner
+}
+
+#[test]
+fn no_attempt_gets_through_whatever_landlock_the_kernel_has() {
+    let tree = Tree::new();
+    for way in ways() {
+        for landlock_abi in [None, Some(0), Some(1), Some(3), Some(4)] {
+            let mut runner = Runner::start(&mut program(&tree, *way));
+            let confinement = Confinement { landlock_abi, ..confinement(*way) };
+            let loaded = runner.load(&confinement, plugin(&tree, &[])).unwrap();
+            // Everything that an older Landlock leaves open the filter refuses.
+            assert_eq!(loaded.lacks, Vec::<String>::new(), "{way:?} {landlock_abi:?}");
+            let facts = runner.gather();
+            for (when, least) in [("constructor", 70), ("gather", 74)] {
+                let attempts = facts[when].as_object().unwrap();
+                assert!(attempts.len() >= least, "{} attempts", attempts.len());
+                for (attempt, problem) in attempts {
+                    assert_ne!(problem, 0, "{attempt}, in {when}, {way:?}, Landlock {landlock_abi:?}");
+                    // Not one is refused only because there happens to be nothing, or because the user may not.
+                    assert_eq!(problem, 1, "{attempt}, in {when}, {way:?}, Landlock {landlock_abi:?}");
+                }
+            }
+        }
+    }
+    assert!(!Path::new("/tmp/goodstead-lock").exists());
+}
+
+#[test]
+fn what_only_an_attack_does_ends_the_plugin() {
+    const LETHAL: [&str; 22] = [
+        "ptrace",
+        "traceme",
+        "process_vm_readv",
+        "process_vm_writev",
+        "bpf",
+        "perf_event_open",
+        "userfaultfd",
+        "io_uring_setup",
+        "io_uring_enter",
+        "mount",
+        "move_mount",
+        "fsopen",
+        "pivot_root",
+        "chroot",
+        "unshare",
+        "setns",
+        "keyctl",
+        "add_key",
+        "request_key",
+        "kexec_load",
+        "init_module",
+        "open_by_handle_at",
+    ];
+    let tree = Tree::new();
+    let foreign = cfg!(target_arch = "x86_64").then_some("32 bit");
+    for name in LETHAL.into_iter().chain(foreign) {
+        let lethal = format!("-DLETHAL=\"{name}\"");
+        let mut runner = Runner::start(&mut program(&tree, ways()[0]));
+        runner.send(
+            Kind::Load,
+            &json!(confinement(ways()[0])),
+            Some(plugin(&tree, &[&lethal, "-DIN_CONSTRUCTOR"])),
+        );
+        assert_eq!(runner.end().signal(), Some(SIGSYS), "{name} in the constructor");
+
+        let mut runner = loaded(&tree, ways()[0], &[&lethal]);
+        runner.send(Kind::Gather, &json!({}), None);
+        assert_eq!(runner.end().signal(), Some(SIGSYS), "{name}");
+    }
+}
+
+#[test]
+fn the_kernel_sees_a_process_that_has_nothing() {
+    let tree = Tree::new();
+    for way in ways() {
+        let mut runner = loaded(&tree, *way, &["-DENVIRONMENT", "-DQUIET"]);
+        let status = runner.proc("status");
+        let line = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_else(|| panic!("{name} in {status}")).trim_start_matches(':').trim().to_owned()
+        };
+        for (name, value) in [
+            ("CapInh", "0000000000000000"),
+            ("CapPrm", "0000000000000000"),
+            ("CapEff", "0000000000000000"),
+            ("CapAmb", "0000000000000000"),
+            ("NoNewPrivs", "1"),
+            ("Seccomp", "2"),
+            ("Threads", "1"),
+        ] {
+            assert_eq!(line(name), value, "{name}, {way:?}");
+        }
+        if is_root() {
+            let four = format!("{NOBODY}\t{NOBODY}\t{NOBODY}\t{NOBODY}");
+            assert_eq!(
+                (line("Uid"), line("Gid"), line("Groups")),
+                (four.clone(), four, String::new()),
+                "{way:?}"
+            );
+        }
+        if *way == Way::Root {
+            assert_eq!(line("CapBnd"), "0000000000000000");
+        }
+        let limits = runner.proc("limits");
+        for (name, values) in [
+            ("Max cpu time", "20 21"),
+            ("Max file size", "0 0"),
+            ("Max core file size", "0 0"),
+            ("Max processes", "0 0"),
+            ("Max open files", "64 64"),
+            ("Max locked memory", "0 0"),
+            ("Max address space", "1073741824 1073741824"),
+            ("Max msgqueue size", "0 0"),
+            ("Max nice priority", "0 0"),
+            ("Max realtime priority", "0 0"),
+        ] {
+            let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            let found: Vec<_> = line.split_whitespace().take(2).collect();
+            assert_eq!(found.join(" "), values, "{name}, {way:?}");
+        }
+        // Nobody of the same user may look in: what the kernel shows of such a process belongs to root.
+        let owner = fs::metadata(format!("/proc/{}/environ", runner.child.id())).unwrap();
+        assert_eq!(std::os::unix::fs::MetadataExt::uid(&owner), 0, "{way:?}");
+        assert_eq!(runner.gather(), json!({ "empty": true }));
+    }
+}
+
+#[test]
+fn nothing_stays_open_but_the_channel() {
+    if !is_root() {
+        // Only root may look into a process that is not dumpable.
+        return;
+    }
+    let tree = Tree::new();
+    for way in ways() {
+        // A careless agent leaves a descriptor open, and a terminal behind the standard ones.
+        let runner = tree.path("lib/goodstead/goodstead-runner");
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "exec 7</etc/passwd 8>&1 9<&0; exec \"$0\""]).arg(runner);
+        command.env_clear().current_dir("/").process_group(0);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        if *way == Way::Ordinary {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        // The shell sets a variable or two, which stops it.
+        let mut runner = Runner::start(&mut command);
+        let refused = runner.load(&confinement(*way), plugin(&tree, &["-DQUIET"])).unwrap_err();
+        assert!(refused.contains("environment"), "{refused}");
+        drop(runner);
+
+        let line = "exec 7</etc/passwd 8>&1 9<&0; exec env -i \"$0\"";
+        command = Command::new("/bin/sh");
+        command.args(["-c", line]).arg(tree.path("lib/goodstead/goodstead-runner")).process_group(0);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        if *way == Way::Ordinary {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let mut runner = Runner::start(&mut command);
+        runner.load(&confinement(*way), plugin(&tree, &["-DQUIET"])).unwrap();
+        let mut open: Vec<_> = fs::read_dir(format!("/proc/{}/fd", runner.child.id()))
+            .unwrap()
+            .map(|entry| fs::read_link(entry.unwrap().path()).unwrap().display().to_string())
+            .collect();
+        open.sort_unstable();
+        assert_eq!(open.len(), 4, "{open:?}");
+        assert_eq!(open[..3], ["/dev/null"; 3]);
+        assert!(open[3].starts_with("socket:"), "{open:?}");
+    }
+}
+
+#[test]
+fn root_that_is_not_told_whom_to_become_loads_nothing() {
+    if !is_root() {
+        return;
+    }
+    let tree = Tree::new();
+    for (user, group) in [
+        (None, None),
+        (Some(0), Some(0)),
+        (Some(NOBODY), None),
+        (Some(NOBODY), Some(0)),
+        (Some(u32::MAX), Some(NOBODY)),
+    ] {
+        let mut runner = Runner::start(&mut program(&tree, Way::Root));
+        let confinement = Confinement { user, group, ..confinement(Way::Root) };
+        // A constructor that runs is one too many, and would show.
+        let library = plugin(&tree, &["-DLETHAL=\"ptrace\"", "-DIN_CONSTRUCTOR"]);
+        let reason = runner.load(&confinement, library).unwrap_err();
+        assert!(reason.starts_with("the runner cannot be locked in: "), "{user:?} {group:?}: {reason}");
+    }
+}
+
+#[test]
+fn an_ordinary_user_cannot_be_told_to_become_another() {
+    let tree = Tree::new();
+    let mut runner = Runner::start(&mut program(&tree, Way::Ordinary));
+    let confinement = Confinement { user: Some(1), group: Some(1), ..confinement(Way::Ordinary) };
+    let library = plugin(&tree, &["-DLETHAL=\"ptrace\"", "-DIN_CONSTRUCTOR"]);
+    let reason = runner.load(&confinement, library).unwrap_err();
+    assert!(reason.contains("cannot be locked in"), "{reason}");
+}
+
+#[test]
+fn the_limits_end_what_they_limit() {
+    let tree = Tree::new();
+    for way in ways() {
+        let mut runner = Runner::start(&mut program(&tree, *way));
+        let limited = Confinement { memory_bytes: 256 << 20, cpu_seconds: 1, ..confinement(*way) };
+        runner.load(&limited, plugin(&tree, &["-DHOARD", "-DQUIET"])).unwrap();
+        let hoard = runner.gather();
+        assert!(hoard["mebibytes"].as_u64().unwrap() < 256, "{hoard}");
+        assert!(hoard["descriptors"].as_u64().unwrap() < 64, "{hoard}");
+
+        let mut runner = Runner::start(&mut program(&tree, *way));
+        runner.load(&limited, plugin(&tree, &["-DSPIN", "-DQUIET"])).unwrap();
+        runner.send(Kind::Gather, &json!({}), None);
+        // It does not listen to the first signal.
+        assert_eq!(runner.end().signal(), Some(9), "{way:?}");
+    }
+}
+
+#[test]
+fn an_abort_looks_like_one() {
+    let tree = Tree::new();
+    let mut runner = loaded(&tree, ways()[0], &["-DABORT", "-DQUIET"]);
+    runner.send(Kind::Gather, &json!({}), None);
+    assert_eq!(runner.end().signal(), Some(6));
+}
+
+#[test]
+fn the_plugin_does_not_outlive_the_agent() {
+    let tree = Tree::new();
+    for way in ways() {
+        // A shell stands for the agent: it starts the runner with this test's socket, and is killed.
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let mut command = Command::new("/bin/sh");
+        let line = "exec 3<&0; env -i \"$0\" <&3 3<&- >/dev/null 2>&1 & echo $!; wait";
+        command.args(["-c", line]).arg(tree.path("lib/goodstead/goodstead-runner")).current_dir("/");
+        command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::piped());
+        if *way == Way::Ordinary && is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let mut shell = Runner { child: command.spawn().unwrap(), channel: Channel::new(ours) };
+        drop(command);
+        let mut number = String::new();
+        let output = shell.child.stdout.take().unwrap();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(output), &mut number).unwrap();
+        assert_eq!(shell.receive().unwrap().kind, Kind::Hello);
+        // It hangs with every signal blocked, and does not see that the channel closes.
+        shell.send(Kind::Load, &json!(confinement(*way)), Some(plugin(&tree, &["-DHANG_IN_CONSTRUCTOR"])));
+        let status = format!("/proc/{}/status", number.trim());
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !fs::read_to_string(&status).unwrap().contains("SigBlk:\tfffffffe") {
+            assert!(Instant::now() < deadline, "it does not hang: {}", fs::read_to_string(&status).unwrap());
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        shell.child.kill().unwrap();
+        shell.child.wait().unwrap();
+        let lives = || fs::read_to_string(&status).is_ok_and(|status| !status.contains("State:\tZ"));
+        while lives() && Instant::now() < deadline {
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        if lives() {
+            let number = rustix::process::Pid::from_raw(number.trim().parse().unwrap()).unwrap();
+            rustix::process::kill_process(number, rustix::process::Signal::KILL).unwrap();
+            panic!("it lived on, {way:?}");
+        }
+    }
+}
+
+/// Run with `--ignored --nocapture` after `cargo build --release -p goodstead-runner`.
+#[test]
+#[ignore = "a measurement, not a judgement: it needs a quiet machine"]
+fn from_spawn_to_the_first_request() {
+    let tree = Tree::new();
+    let release = goodstead_tests::stage().parent().unwrap().join("release/goodstead-runner");
+    let runner = tree.path("lib/goodstead/goodstead-runner");
+    fs::remove_file(&runner).unwrap();
+    fs::copy(release, &runner).unwrap();
+    for way in ways() {
+        let library = plugin(&tree, &["-DQUIET"]);
+        let mut took: Vec<Duration> = (0..200)
+            .map(|_| {
+                let start = Instant::now();
+                let mut runner = Runner::start(&mut program(&tree, *way));
+                runner.load(&confinement(*way), library.try_clone().unwrap()).unwrap();
+                runner.send(Kind::Discover, &json!({}), None);
+                assert_eq!(runner.receive().unwrap().kind, Kind::Ask);
+                start.elapsed()
+            })
+            .collect();
+        took.sort_unstable();
+        println!("{way:?}: median {:?}, of 200 {:?} to {:?}", took[100], took[0], took[199]);
+    }
+}

@@ -1,0 +1,408 @@
+//! Who vouches for what: everything that is not exactly what a trusted key signed is refused with the reason, and the
+//! rest of the scan goes on.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use goodstead_tests::foreign::{compile, manifest};
+use goodstead_tests::tree::{Run, Tree};
+use minisign::KeyPair;
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+
+const PLUGINS: &str = "lib/goodstead/plugins";
+const PACKS: &str = "share/goodstead/checks";
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn key() -> KeyPair {
+    KeyPair::generate_unencrypted_keypair().unwrap()
+}
+
+/// The key's id as the minisign tool writes it.
+fn id(key: &KeyPair) -> String {
+    key.pk.keynum().iter().rev().map(|byte| format!("{byte:02X}")).collect()
+}
+
+/// Signs files of a folder as docs/SIGNING.md describes it, independently of `cargo xtask`.
+fn sign(folder: &Path, kind: &str, name: &str, files: &[&str], key: &KeyPair) {
+    let mut files = files.to_vec();
+    files.sort_unstable();
+    let mut statement = format!("goodstead {kind} 1\nname {name}\nversion 0.1.0\n");
+    for file in files {
+        let bytes = fs::read(folder.join(file)).unwrap();
+        statement += &format!("{}  {}  {file}\n", sha256(&bytes), bytes.len());
+    }
+    let signature = minisign::sign(None, &key.sk, statement.as_bytes(), None, None).unwrap().into_string();
+    replace(&folder.join(format!("{kind}.sig")), format!("{}\n\n{statement}", signature.trim_end()));
+}
+
+/// Writes a file anew: those of the tree are linked with the staged ones.
+fn replace(file: &Path, bytes: impl AsRef<[u8]>) {
+    let _ = fs::remove_file(file);
+    fs::write(file, bytes).unwrap();
+}
+
+/// Flips the lowest bit of the byte at which `part` begins.
+fn flip(file: &Path, part: &str) {
+    let mut bytes = fs::read(file).unwrap();
+    let at = bytes.windows(part.len()).position(|window| window == part.as_bytes()).expect("it is there");
+    bytes[at] ^= 1;
+    replace(file, bytes);
+}
+
+/// Puts a key among the admin's trusted ones.
+fn trust(tree: &Tree, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    let folder = tree.config("trusted-keys");
+    fs::create_dir_all(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    let file = folder.join(name);
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    file
+}
+
+fn public(key: &KeyPair) -> String {
+    key.pk.to_box().unwrap().into_string()
+}
+
+/// A plugin in C beside the shipped ones, which nobody vouches for yet.
+fn foreign(tree: &Tree) -> PathBuf {
+    let folder = tree.path(PLUGINS).join("foreign");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("plugin.toml"), manifest("foreign", "")).unwrap();
+    compile("GOOD", &folder.join("libforeign.so"));
+    folder
+}
+
+fn sign_foreign(folder: &Path, key: &KeyPair) {
+    sign(folder, "plugin", "foreign", &["plugin.toml", "libforeign.so"], key);
+}
+
+/// That the plugin was not run, for this reason, that everybody hears of it, and that the host was judged.
+fn refused(tree: &Tree, plugin: &str, reason: &str) -> (Run, Json) {
+    let (run, report) = tree.check(&["--fail-on", "never"]);
+    let warnings = report["warnings"].to_string();
+    assert!(warnings.contains(&format!("{plugin}: the plugin was not run: ")), "{warnings}");
+    assert!(warnings.contains(reason), "{reason} is missing in {warnings}");
+    assert!(report["plugins"].get(plugin).is_none(), "it was not used: {report:#}");
+    assert_eq!(report["access"][plugin]["granted"], 0, "it asked for nothing: {report:#}");
+    let targets = report["targets"].as_array().unwrap();
+    assert!(targets.iter().any(|it| it["id"] == plugin), "its checks count as not judged: {report:#}");
+    host_is_whole(&report);
+    let list = tree.run(&["plugins", "list"]);
+    let line = list.stdout.lines().find(|line| line.starts_with(plugin)).unwrap().to_owned();
+    assert!(line.contains("refused: "), "{list:?}");
+    let inspected = tree.run(&["plugins", "inspect", plugin]);
+    assert!(inspected.stdout.starts_with("Refused: ") && inspected.stdout.contains(reason), "{inspected:?}");
+    (run, report)
+}
+
+fn host_is_whole(report: &Json) {
+    let linux = report["verdicts"].as_array().unwrap().iter().filter(|it| it["target"] == "linux");
+    let passed = linux.filter(|it| it["verdict"] == "pass").count();
+    assert!(passed >= 3, "the host's facts came through: {report:#}");
+}
+
+#[test]
+fn a_plugin_with_one_bit_changed_is_not_run_and_the_rest_is() {
+    for (file, part, reason) in [
+        (
+            "libgoodstead_postgresql.so",
+            "goodstead",
+            "its library libgoodstead_postgresql.so is not as it was signed",
+        ),
+        ("plugin.toml", "PostgreSQL", "its plugin.toml is not as it was signed"),
+        ("plugin.sig", "name postgresql", "its signature was not made by the key"),
+        ("plugin.sig", "trusted comment: goodstead plugin", "its plugin.sig is no signature"),
+    ] {
+        let tree = Tree::new();
+        flip(&tree.path(PLUGINS).join("postgresql").join(file), part);
+        let (run, report) = refused(&tree, "postgresql", reason);
+        assert_eq!(
+            run.code, 0,
+            "{file}: a plugin that is refused leaves the exit code to the findings: {run:?}"
+        );
+        let lost = report["verdicts"].as_array().unwrap().iter().filter(|it| it["target"] == "postgresql");
+        let causes: Vec<_> = lost.map(|it| (&it["verdict"], &it["cause"]["kind"])).collect();
+        assert!(!causes.is_empty(), "{report:#}");
+        for cause in causes {
+            assert_eq!(cause, (&Json::from("unknown"), &Json::from("not-permitted")), "{file}");
+        }
+    }
+}
+
+#[test]
+fn a_pack_with_one_bit_changed_is_not_used_and_the_rest_is() {
+    for (file, part, reason) in [
+        ("fsync-off.toml", "Committed", "its file fsync-off.toml is not as it was signed"),
+        ("pack.toml", "PostgreSQL", "its file pack.toml is not as it was signed"),
+        ("pack.sig", "version", "its signature was not made by the key"),
+    ] {
+        let tree = Tree::new();
+        flip(&tree.path(PACKS).join("postgresql").join(file), part);
+        pack_refused(&tree, reason);
+    }
+}
+
+#[test]
+fn a_pack_with_a_file_more_or_less_is_not_used() {
+    for extra in ["more.toml", "README.md", "below/more.toml", ".hidden"] {
+        let tree = Tree::new();
+        let file = tree.path(PACKS).join("postgresql").join(extra);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, "# nobody signed this\n").unwrap();
+        pack_refused(&tree, &format!("its file {extra} was not signed with it"));
+    }
+    let tree = Tree::new();
+    fs::remove_file(tree.path(PACKS).join("postgresql/fsync-off.toml")).unwrap();
+    pack_refused(&tree, "its file fsync-off.toml is missing");
+    let tree = Tree::new();
+    fs::remove_file(tree.path(PACKS).join("postgresql/pack.sig")).unwrap();
+    pack_refused(&tree, "it is not signed by a trusted key: it has no pack.sig");
+}
+
+/// That the pack of PostgreSQL is told as broken input, and that the host was judged by its own.
+fn pack_refused(tree: &Tree, reason: &str) {
+    let (run, report) = tree.check(&["--fail-on", "never"]);
+    assert_eq!(run.code, 2, "a pack that was tampered with is broken input: {run:?}");
+    assert!(run.stderr.contains("the pack `postgresql` is not used"), "{run:?}");
+    assert!(run.stderr.contains(reason) && run.stderr.contains("pack.sig"), "{reason}: {run:?}");
+    assert!(report["warnings"].to_string().contains(reason), "{report:#}");
+    let packs: Vec<_> = report["packs"].as_array().unwrap().iter().map(|pack| &pack["name"]).collect();
+    assert_eq!(packs, ["linux"], "{report:#}");
+    host_is_whole(&report);
+    let list = tree.run(&["checks", "list"]);
+    assert!(
+        list.code == 2 && list.stderr.contains(reason) && !list.stdout.contains("postgresql."),
+        "{list:?}"
+    );
+}
+
+#[test]
+fn a_key_counts_once_it_is_trusted_and_until_it_is_withdrawn() {
+    let tree = Tree::new();
+    let (old, new) = (key(), key());
+    let folder = foreign(&tree);
+    sign_foreign(&folder, &new);
+    refused(&tree, "foreign", &format!("the key {} is not among them", id(&new)));
+
+    // Rotation: both are trusted for a while, and what either signed runs.
+    trust(&tree, "acme-2025.pub", public(&old));
+    trust(&tree, "acme-2026.pub", public(&new));
+    for (key, name) in [(&old, "acme-2025.pub"), (&new, "acme-2026.pub")] {
+        sign_foreign(&folder, key);
+        let (run, report) = tree.check(&["--fail-on", "never"]);
+        assert_eq!(run.code, 0, "{run:?}");
+        let signature = serde_json::json!({ "kind": "signed", "key": name });
+        assert_eq!(report["plugins"]["foreign"]["signature"], signature, "{report:#}");
+        assert!(
+            tree.run(&["plugins", "inspect", "foreign"]).stdout.starts_with(&format!("Signed by {name}\n"))
+        );
+    }
+
+    let list = format!("[[revoked]]\nkey = \"{}\"\nreason = \"stolen in May\"\n", id(&new).to_lowercase());
+    trust(&tree, "revoked.toml", list);
+    let (run, _) = refused(&tree, "foreign", "was withdrawn: stolen in May");
+    assert_eq!(run.code, 0, "{run:?}");
+    sign_foreign(&folder, &old);
+    assert!(tree.run(&["plugins", "list"]).stdout.contains("acme-2025.pub"), "the other key still counts");
+}
+
+#[test]
+fn a_single_plugin_or_pack_can_be_withdrawn_and_also_when_unsigned_is_allowed() {
+    let tree = Tree::new();
+    let library = fs::read(tree.path(PLUGINS).join("postgresql/libgoodstead_postgresql.so")).unwrap();
+    let withdraw = |bytes: &[u8]| {
+        let list = format!("[[revoked]]\nsha256 = \"{}\"\nreason = \"reads too much\"\n", sha256(bytes));
+        trust(&tree, "revoked.toml", list);
+    };
+    withdraw(&library);
+    refused(&tree, "postgresql", "was withdrawn: reads too much");
+
+    let signature = fs::read_to_string(tree.path(PACKS).join("postgresql/pack.sig")).unwrap();
+    withdraw(signature.split_once("\n\n").unwrap().1.as_bytes());
+    pack_refused(&tree, "was withdrawn: reads too much");
+
+    withdraw(&fs::read(tree.path(PACKS).join("postgresql/fsync-off.toml")).unwrap());
+    pack_refused(&tree, "was withdrawn: reads too much");
+
+    let folder = foreign(&tree);
+    tree.allow_unsigned(&folder);
+    withdraw(&fs::read(folder.join("libforeign.so")).unwrap());
+    refused(&tree, "foreign", "was withdrawn: reads too much");
+}
+
+#[test]
+fn a_valid_signature_over_something_else_does_not_count() {
+    let tree = Tree::new();
+    let other = fs::read(tree.path(PLUGINS).join("linux/plugin.sig")).unwrap();
+    replace(&tree.path(PLUGINS).join("postgresql/plugin.sig"), &other);
+    refused(&tree, "postgresql", "its signature is that of the plugin `linux` 0.1.0");
+    replace(&tree.path(PACKS).join("postgresql/pack.sig"), &other);
+    pack_refused(&tree, "its signature is about something else than a pack");
+    let other = fs::read(tree.path(PACKS).join("linux/pack.sig")).unwrap();
+    replace(&tree.path(PACKS).join("postgresql/pack.sig"), &other);
+    pack_refused(&tree, "its signature is that of the pack `linux` 0.1.0");
+
+    // By a trusted key, and still not about exactly the manifest and the library.
+    let tree = Tree::new();
+    let (folder, key) = (foreign(&tree), key());
+    trust(&tree, "acme.pub", public(&key));
+    fs::write(folder.join("more"), "more").unwrap();
+    for files in [&["plugin.toml"][..], &["plugin.toml", "libforeign.so", "more"]] {
+        sign(&folder, "plugin", "foreign", files, &key);
+        refused(&tree, "foreign", "its signature is not about plugin.toml and libforeign.so alone");
+    }
+}
+
+#[test]
+fn a_key_that_cannot_be_relied_on_is_named_and_not_used() {
+    let signer = key();
+    let writable = |file: &Path| fs::set_permissions(file, fs::Permissions::from_mode(0o666)).unwrap();
+    let garbage = |file: &Path| fs::write(file, [0, 159, 146, 150]).unwrap();
+    let no_key = |file: &Path| fs::write(file, "untrusted comment: x\nnonsense\n").unwrap();
+    let large = |file: &Path| fs::write(file, public(&signer) + &"x".repeat(5000)).unwrap();
+    let fifo = |file: &Path| {
+        fs::remove_file(file).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(file).status().unwrap().success());
+    };
+    let open_folder = |file: &Path| {
+        fs::set_permissions(file.parent().unwrap(), fs::Permissions::from_mode(0o777)).unwrap();
+    };
+    type Case<'a> = (&'a dyn Fn(&Path), &'a str, &'a str);
+    let cases: [Case<'_>; 6] = [
+        (&writable, "others may write to it (mode 666)", "acme.pub"),
+        (&garbage, "it is no text", "acme.pub"),
+        (&no_key, "it is no minisign public key", "acme.pub"),
+        (&large, "it is larger than 4 KiB", "acme.pub"),
+        (&fifo, "it is no regular file", "acme.pub"),
+        (&open_folder, "others may write to it (mode 777)", "trusted-keys"),
+    ];
+    for (spoil, words, named) in cases {
+        let tree = Tree::new();
+        sign_foreign(&foreign(&tree), &signer);
+        let file = trust(&tree, "acme.pub", public(&signer));
+        spoil(&file);
+        let (run, report) = refused(&tree, "foreign", "it is not signed by a trusted key");
+        assert_eq!(run.code, 2, "a key that cannot be used is broken input: {run:?}");
+        assert!(run.stderr.contains(words) && run.stderr.contains(named), "{words}: {run:?}");
+        assert!(report["warnings"].to_string().contains(words), "{report:#}");
+    }
+}
+
+#[test]
+fn a_list_of_withdrawn_keys_that_cannot_be_read_stops_all_that_is_signed() {
+    for (list, place, words) in [
+        (
+            "[[revoked]]\nkey = \"0123456789ABCDEF\"\nraeson = \"x\"\n",
+            "revoked.toml:3:1",
+            "did you mean `reason`?",
+        ),
+        (
+            "[[revoked]]\nkey = \"stolen\"\nreason = \"x\"\n",
+            "revoked.toml:2:7",
+            "this must be 16 hexadecimal digits",
+        ),
+        ("[[revoked]]\nreason = \"x\"\n", "revoked.toml:1:1", "either a `key` or a `sha256`"),
+    ] {
+        let tree = Tree::new();
+        trust(&tree, "revoked.toml", list);
+        let run = tree.run(&["check"]);
+        assert_eq!(run.code, 2, "{run:?}");
+        assert!(run.stderr.contains(words) && run.stderr.contains(place), "{run:?}");
+        let list = tree.run(&["plugins", "list"]);
+        assert_eq!(list.stdout.matches("cannot be relied on").count(), 2, "{list:?}");
+        assert!(list.code == 2 && list.stderr.contains(words), "{words}: {list:?}");
+    }
+}
+
+#[test]
+fn unsigned_is_allowed_by_path_and_shown_everywhere() {
+    let tree = Tree::new();
+    let folder = foreign(&tree);
+    let (_, report) = refused(&tree, "foreign", "it has no plugin.sig");
+    assert!(report["warnings"].to_string().contains("it is not signed by a trusted key"), "{report:#}");
+    tree.allow_unsigned(&folder);
+    fs::remove_file(tree.path(PACKS).join("linux/pack.sig")).unwrap();
+    tree.allow_unsigned(&tree.path("share"));
+
+    let (run, report) = tree.check(&["--fail-on", "never"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(report["plugins"]["foreign"]["signature"]["kind"], "unsigned", "{report:#}");
+    assert_eq!(report["plugins"]["linux"]["signature"]["key"], "development.pub", "{report:#}");
+    let packs = report["packs"].as_array().unwrap();
+    assert_eq!(packs.iter().filter(|pack| pack["signature"]["kind"] == "unsigned").count(), 1, "{report:#}");
+    let text = tree.run(&["check", "--fail-on", "never"]).stdout;
+    for words in ["the plugin foreign is not signed", "the pack linux is not signed"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let list = tree.run(&["plugins", "list"]).stdout;
+    assert!(list.contains("unsigned, allowed") && list.contains("development.pub"), "{list}");
+    assert!(
+        tree.run(&["plugins", "inspect", "foreign"])
+            .stdout
+            .starts_with("Not signed, which agent.toml allows\n")
+    );
+    assert!(tree.run(&["checks", "list"]).stdout.contains("the pack linux is not signed"));
+
+    // What is there and wrong is not excused.
+    sign_foreign(&folder, &key());
+    refused(&tree, "foreign", "is not among them");
+    fs::write(folder.join("plugin.sig"), "nonsense").unwrap();
+    refused(&tree, "foreign", "its plugin.sig is no signature");
+    replace(&tree.path(PACKS).join("linux/pack.sig"), "nonsense");
+    assert!(tree.run(&["checks", "list"]).stderr.contains("its pack.sig is no signature"));
+}
+
+#[test]
+fn a_configuration_that_others_may_write_to_allows_nothing() {
+    let tree = Tree::new();
+    let folder = foreign(&tree);
+    tree.allow_unsigned(&folder);
+    fs::set_permissions(tree.config("agent.toml"), fs::Permissions::from_mode(0o666)).unwrap();
+    let (run, _) = refused(&tree, "foreign", "it has no plugin.sig");
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stderr.contains("allow_unsigned is not heeded"), "{run:?}");
+}
+
+#[test]
+fn an_admins_own_pack_needs_no_signature_and_is_marked() {
+    let tree = Tree::new();
+    let shipped = tree.path(PACKS).join("linux");
+    let own = tree.config("checks/mine");
+    fs::create_dir_all(&own).unwrap();
+    let pack = fs::read_to_string(shipped.join("pack.toml")).unwrap().replace("\"linux\"\n", "\"mine\"\n");
+    fs::write(own.join("pack.toml"), pack).unwrap();
+    let check = fs::read_to_string(shipped.join("swappiness-zero.toml")).unwrap();
+    fs::write(own.join("a.toml"), check.replace("linux.swappiness-zero", "linux.mine-zero")).unwrap();
+    let (run, report) = tree.check(&["--fail-on", "never"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let mine = report["packs"].as_array().unwrap().iter().find(|pack| pack["name"] == "mine").unwrap();
+    assert_eq!(mine["signature"]["kind"], "local", "{report:#}");
+}
+
+#[test]
+fn nobody_takes_a_plugins_name_without_a_signature() {
+    let tree = Tree::new();
+    // Its folder comes first, and would have won.
+    let folder = tree.path(PLUGINS).join("aaa");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("plugin.toml"), manifest("linux", "")).unwrap();
+    let (run, report) = tree.check(&["--fail-on", "never"]);
+    assert!(run.stderr.contains("the plugin `linux` is already there"), "{run:?}");
+    host_is_whole(&report);
+}
+
+#[test]
+fn a_plugin_is_inspected_by_folder_or_manifest_before_it_is_installed() {
+    let tree = Tree::new();
+    let folder = tree.path(PLUGINS).join("linux");
+    for path in [folder.clone(), folder.join("plugin.toml")] {
+        let run = tree.run(&["plugins", "inspect", &path.display().to_string()]);
+        assert!(run.code == 0 && run.stdout.starts_with("Signed by development.pub\n"), "{run:?}");
+    }
+}
