@@ -65,7 +65,7 @@ static void frame(uint32_t kind, const char *body) {
 }
 __attribute__((constructor)) static void begin(void) {
     char sink[4096];
-    frame(3, "{\"protocol\": 1, \"lacks\": []}");
+    frame(3, "{\"protocol\": 1}");
     if (recv(channel(), sink, sizeof sink, 0) < 0) abort();
     frame(9, "[{\"title\": \"Forged\"}]");
     frame(10, "0");

@@ -35,7 +35,7 @@ HOSTILE(frame_of_no_kind) { (void)site, frame(99, 0, 0, ""); }
 HOSTILE(frame_of_the_agent) { (void)site, whole_frame(6, "{}"); }
 HOSTILE(reply_that_nobody_awaits) { (void)site, whole_frame(8, "{}"); }
 HOSTILE(greeting_again) { (void)site, whole_frame(1, "{\"protocol\": 1}"); }
-HOSTILE(loaded_again) { (void)site, whole_frame(3, "{\"protocol\": 1, \"lacks\": []}"); }
+HOSTILE(loaded_again) { (void)site, whole_frame(3, "{\"protocol\": 1}"); }
 HOSTILE(huge_body) { (void)site, frame(9, 100 << 20, 0, ""); }
 HOSTILE(huge_data) { (void)site, frame(7, 2, UINT32_MAX, "{}"); }
 HOSTILE(largest_body_of_which_nothing_comes) { (void)site, frame(9, 16 << 20, 0, "{}"), wait_for_ever(); }

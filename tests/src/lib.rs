@@ -9,6 +9,7 @@ pub mod desk;
 pub mod foreign;
 pub mod hostile;
 pub mod postgres;
+pub mod runner;
 pub mod tree;
 
 use std::path::{Path, PathBuf};

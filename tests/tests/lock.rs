@@ -1,148 +1,23 @@
 //! The runner's lock, tried from inside by a plugin that wants out, and looked at from outside: with the Landlock of
 //! older kernels, as root, and as an ordinary user.
 
-use std::fs::{self, File};
-use std::os::fd::{AsFd, OwnedFd};
+use std::fs;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use goodstead_protocol::channel::{Channel, ChannelError, Frame};
-use goodstead_protocol::message::{Confinement, Kind, Loaded};
+use goodstead_protocol::channel::Channel;
+use goodstead_protocol::message::{Confinement, Kind};
+use goodstead_tests::is_root;
+use goodstead_tests::runner::{NOBODY, Runner, Way, confinement, plugin, program, ways};
 use goodstead_tests::tree::Tree;
-use goodstead_tests::{checkout, is_root};
-use rustix::fs::{MemfdFlags, SealFlags};
-use serde_json::{Value as Json, json};
-
-/// The user and group who own nothing.
-const NOBODY: u32 = 65534;
+use serde_json::json;
 
 /// The signal of a call that the filter answers with death.
 const SIGSYS: i32 = 31;
-
-/// As whom the runner is started, and as whom it ends.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Way {
-    /// As root, which becomes nobody.
-    Root,
-    /// As an ordinary user, which stays one.
-    Ordinary,
-}
-
-/// The ways that there are for the user who runs the tests.
-fn ways() -> &'static [Way] {
-    if is_root() { &[Way::Root, Way::Ordinary] } else { &[Way::Ordinary] }
-}
-
-fn confinement(way: Way) -> Confinement {
-    let nobody = (way == Way::Root).then_some(NOBODY);
-    Confinement { user: nobody, group: nobody, memory_bytes: 1 << 30, cpu_seconds: 20, landlock_abi: None }
-}
-
-/// A runner that was sent a library.
-struct Runner {
-    child: Child,
-    channel: Channel,
-}
-
-impl Drop for Runner {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Runner {
-    /// Starts the program and waits for its greeting.
-    fn start(program: &mut Command) -> Runner {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        program.stdin(Stdio::from(OwnedFd::from(theirs)));
-        let child = program.spawn().expect("the runner starts");
-        program.stdin(Stdio::null());
-        let mut runner = Runner { child, channel: Channel::new(ours) };
-        assert_eq!(runner.receive().unwrap().kind, Kind::Hello);
-        runner
-    }
-
-    /// Has it lock itself in and load the library.
-    fn load(&mut self, confinement: &Confinement, library: OwnedFd) -> Result<Loaded, String> {
-        self.send(Kind::Load, &json!(confinement), Some(library));
-        let frame = self.receive().unwrap_or_else(|error| panic!("{error}: {:?}", self.child.wait()));
-        match frame.kind {
-            Kind::Loaded => Ok(serde_json::from_slice(&frame.body).unwrap()),
-            Kind::NotLoaded => Err(serde_json::from_slice(&frame.body).unwrap()),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// What the plugin gathers.
-    fn gather(&mut self) -> Json {
-        self.send(Kind::Gather, &json!({}), None);
-        let emitted = self.receive().unwrap_or_else(|error| panic!("{error}: {:?}", self.child.wait()));
-        assert_eq!(emitted.kind, Kind::Emit);
-        assert_eq!(self.receive().unwrap().kind, Kind::Done);
-        serde_json::from_slice(&emitted.body).unwrap()
-    }
-
-    fn send(&mut self, kind: Kind, body: &Json, descriptor: Option<OwnedFd>) {
-        let descriptor = descriptor.as_ref().map(AsFd::as_fd);
-        self.channel.send(kind, body.to_string().as_bytes(), &[], descriptor, None).unwrap();
-    }
-
-    fn receive(&mut self) -> Result<Frame, ChannelError> {
-        self.channel.receive(Some(Instant::now() + Duration::from_secs(20)))
-    }
-
-    /// How it ends, which it does by itself.
-    fn end(&mut self) -> ExitStatus {
-        assert!(matches!(self.receive(), Err(ChannelError::Closed)));
-        self.child.wait().unwrap()
-    }
-
-    /// What the kernel says of it.
-    fn proc(&self, file: &str) -> String {
-        fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap()
-    }
-}
-
-/// The staged runner as the agent starts it.
-fn program(tree: &Tree, way: Way) -> Command {
-    let mut command = Command::new(tree.path("lib/goodstead/goodstead-runner"));
-    command.env_clear().current_dir("/").process_group(0).stdout(Stdio::null()).stderr(Stdio::null());
-    if way == Way::Ordinary && is_root() {
-        command.uid(NOBODY).gid(NOBODY);
-    }
-    command
-}
-
-/// Compiles the plugin and returns it as the agent hands it over: sealed, in memory.
-fn plugin(tree: &Tree, options: &[&str]) -> OwnedFd {
-    let library = tree.scratch("liblock.so");
-    let status = Command::new("cc")
-        .args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-O1"])
-        .arg(format!("-DPARENT={}", std::process::id()))
-        .args(options)
-        .arg("-I")
-        .arg(checkout().join("plugins/sdk/include"))
-        .arg("-o")
-        .arg(&library)
-        .arg(checkout().join("tests/plugins/lock.c"))
-        .status()
-        .expect("cc runs");
-    assert!(status.success(), "{options:?}");
-    sealed(&library)
-}
-
-fn sealed(library: &Path) -> OwnedFd {
-    let memory = rustix::fs::memfd_create("plugin", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
-    let mut memory = File::from(memory);
-    std::io::copy(&mut File::open(library).unwrap(), &mut memory).unwrap();
-    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-    rustix::fs::fcntl_add_seals(&memory, seals).unwrap();
-    memory.into()
-}
 
 /// Loads the plugin in its mode, and insists that it loads.
 fn loaded(tree: &Tree, way: Way, options: &[&str]) -> Runner {
@@ -212,6 +87,7 @@ fn what_only_an_attack_does_ends_the_plugin() {
             &json!(confinement(ways()[0])),
             Some(plugin(&tree, &[&lethal, "-DIN_CONSTRUCTOR"])),
         );
+        assert_eq!(runner.receive().unwrap().kind, Kind::Locked, "{name}");
         assert_eq!(runner.end().signal(), Some(SIGSYS), "{name} in the constructor");
 
         let mut runner = loaded(&tree, ways()[0], &[&lethal]);
@@ -419,28 +295,21 @@ fn the_plugin_does_not_outlive_the_agent() {
     }
 }
 
-/// Run with `--ignored --nocapture` after `cargo build --release -p goodstead-runner`.
 #[test]
-#[ignore = "a measurement, not a judgement: it needs a quiet machine"]
-fn from_spawn_to_the_first_request() {
+fn what_a_kernel_lacks_is_said_before_the_plugin_and_can_be_refused() {
     let tree = Tree::new();
-    let release = goodstead_tests::stage().parent().unwrap().join("release/goodstead-runner");
-    let runner = tree.path("lib/goodstead/goodstead-runner");
-    fs::remove_file(&runner).unwrap();
-    fs::copy(release, &runner).unwrap();
     for way in ways() {
-        let library = plugin(&tree, &["-DQUIET"]);
-        let mut took: Vec<Duration> = (0..200)
-            .map(|_| {
-                let start = Instant::now();
-                let mut runner = Runner::start(&mut program(&tree, *way));
-                runner.load(&confinement(*way), library.try_clone().unwrap()).unwrap();
-                runner.send(Kind::Discover, &json!({}), None);
-                assert_eq!(runner.receive().unwrap().kind, Kind::Ask);
-                start.elapsed()
-            })
-            .collect();
-        took.sort_unstable();
-        println!("{way:?}: median {:?}, of 200 {:?} to {:?}", took[100], took[0], took[199]);
+        let lacking = Confinement { without_seccomp: true, landlock_abi: Some(0), ..confinement(*way) };
+        let locked =
+            Runner::start(&mut program(&tree, *way)).load(&lacking, plugin(&tree, &["-DQUIET"])).unwrap();
+        assert_eq!(locked.lacks.len(), 2, "{way:?}: {locked:?}");
+        assert!(locked.lacks.iter().any(|lack| lack.contains("seccomp")), "{way:?}: {locked:?}");
+        let refused = Confinement { require_full: true, ..lacking };
+        let reason =
+            Runner::start(&mut program(&tree, *way)).load(&refused, plugin(&tree, &["-DQUIET"])).unwrap_err();
+        assert!(
+            reason.contains("full isolation is demanded") && reason.contains("seccomp"),
+            "{way:?}: {reason}"
+        );
     }
 }

@@ -393,7 +393,7 @@ fn nobody_takes_a_plugins_name_without_a_signature() {
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("plugin.toml"), manifest("linux", "")).unwrap();
     let (run, report) = tree.check(&["--fail-on", "never"]);
-    assert!(run.stderr.contains("the plugin `linux` is already there"), "{run:?}");
+    assert!(run.stderr.contains("this folder holds the plugin `linux`"), "{run:?}");
     host_is_whole(&report);
 }
 

@@ -65,10 +65,6 @@ impl Plugin {
         let standing = trust.plugin(folder, &manifest, document.source.as_bytes());
         Ok(Plugin { manifest, folder: folder.to_owned(), standing })
     }
-
-    fn refused(&self) -> bool {
-        matches!(self.standing, Standing::Refused(_))
-    }
 }
 
 /// All plugins, by name, and what is wrong with those that cannot be used.
@@ -97,31 +93,24 @@ pub(crate) fn find(folder: &Path, trust: &Trust) -> Result<Plugins, Diagnostic> 
         }
     }
     folders.sort();
-    let mut read = Vec::new();
     for path in folders {
         match Plugin::read(&path, trust) {
-            Ok(plugin) => read.push(plugin),
+            // Folders have different names, so no plugin can take another's.
+            Ok(plugin) if path.file_name().is_some_and(|folder| folder == plugin.manifest.name.as_str()) => {
+                plugins.usable.push(plugin);
+            }
+            Ok(plugin) => {
+                let name = plugin.manifest.name;
+                let misplaced = Diagnostic::error(
+                    "misplaced-plugin",
+                    format!("this folder holds the plugin `{name}`"),
+                )
+                .at(Place::file(path.display().to_string()))
+                .help("a plugin lies in the folder of its name, so that none can take the name of another");
+                plugins.diagnostics.push(misplaced);
+            }
             Err(errors) => plugins.diagnostics.extend(errors),
         }
     }
-    // A plugin that nobody vouches for does not take the name of one that somebody does.
-    read.sort_by_key(Plugin::refused);
-    for plugin in read {
-        match plugins.usable.iter().find(|known| known.manifest.name == plugin.manifest.name) {
-            None => plugins.usable.push(plugin),
-            Some(known) => {
-                let message = format!(
-                    "the plugin `{}` is already there, in {}",
-                    known.manifest.name,
-                    known.folder.display()
-                );
-                plugins.diagnostics.push(
-                    Diagnostic::error("duplicate-plugin", message)
-                        .at(Place::file(plugin.folder.display().to_string())),
-                );
-            }
-        }
-    }
-    plugins.usable.sort_by(|one, two| one.manifest.name.cmp(&two.manifest.name));
     Ok(plugins)
 }

@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 use goodstead_protocol::PROTOCOL;
 use goodstead_protocol::channel::{Channel, ChannelError, Frame};
 use goodstead_protocol::fact::{Cause, CauseKind, Fact};
-use goodstead_protocol::message::{Confinement, Hello, Kind, Loaded, Proposal, Target};
+use goodstead_protocol::message::{Confinement, Hello, Kind, Locked, Proposal, Target};
 use rustix::process::{Pid, Signal};
+use serde::de::DeserializeOwned;
 
 use crate::broker::Broker;
 
@@ -53,8 +54,6 @@ pub(crate) struct Task<'a> {
     pub(crate) time_limit: Duration,
     /// How the runner locks itself in.
     pub(crate) confinement: &'a Confinement,
-    /// Whether the plugin may run where the kernel lacks a part of the isolation.
-    pub(crate) partial_isolation: bool,
     /// Targets from `agent.toml`.
     pub(crate) configured: Vec<FoundTarget>,
     /// The only target names wanted; empty for all.
@@ -66,19 +65,10 @@ pub(crate) fn gather(task: Task<'_>, broker: &mut Broker<'_>) -> Gathered {
     let deadline = Instant::now() + task.time_limit;
     broker.ends_at(deadline);
     let mut gathered = Gathered::default();
-    let started = start(&task, deadline);
-    let mut conversation = match started {
+    let mut conversation = match start(&task, deadline, &mut gathered.lacks) {
         Ok(conversation) => conversation,
         Err(cause) => return gathered.fail_all(&task.configured, cause),
     };
-    gathered.lacks = Some(conversation.lacks.clone());
-    if !task.partial_isolation && !conversation.lacks.is_empty() {
-        let detail =
-            format!("full isolation is demanded, and this kernel lacks: {}", conversation.lacks.join("; "));
-        let cause = Cause::new(CauseKind::NotPermitted, detail)
-            .remedy("a newer kernel, or [isolation] require_full = false in agent.toml");
-        return gathered.fail_all(&task.configured, cause);
-    }
     let proposals = match conversation.discover(broker) {
         Ok(proposals) => proposals,
         Err(cause) => return gathered.fail_all(&task.configured, cause),
@@ -167,8 +157,6 @@ struct Conversation {
     child: Child,
     deadline: Instant,
     time_limit: Duration,
-    /// What the isolation lacks on this kernel.
-    lacks: Vec<String>,
 }
 
 impl Drop for Conversation {
@@ -178,7 +166,8 @@ impl Drop for Conversation {
     }
 }
 
-fn start(task: &Task<'_>, deadline: Instant) -> Result<Conversation, Cause> {
+/// Starts the runner, has it lock itself in and load the library; `lacks` is what it then says of the lock.
+fn start(task: &Task<'_>, deadline: Instant, lacks: &mut Option<Vec<String>>) -> Result<Conversation, Cause> {
     let failed =
         |what: &str, error: std::io::Error| Cause::new(CauseKind::PluginFailed, format!("{what}: {error}"));
     let library = task.library.as_ref().map_err(Cause::clone)?;
@@ -195,33 +184,40 @@ fn start(task: &Task<'_>, deadline: Instant) -> Result<Conversation, Cause> {
     // The command holds the other end of the socket: gone, a runner that dies closes the conversation.
     drop(command);
     let channel = Channel::new(ours);
-    let mut conversation =
-        Conversation { channel, child, deadline, time_limit: task.time_limit, lacks: Vec::new() };
+    let mut conversation = Conversation { channel, child, deadline, time_limit: task.time_limit };
     let hello = conversation.expect(Kind::Hello)?;
-    let hello: Hello =
-        serde_json::from_slice(&hello.body).map_err(|_| nonsense("its greeting is none of this protocol"))?;
-    same_protocol(hello.protocol, "the runner")?;
+    same_protocol(parsed::<Hello>(&hello)?.protocol, "the runner")?;
     let confinement =
         serde_json::to_vec(task.confinement).map_err(|_| nonsense("a confinement that is no JSON"))?;
     conversation.send(Kind::Load, &confinement, &[], Some(library))?;
-    let frame = conversation.receive()?;
+    let mut frame = conversation.receive()?;
+    // Said before anything of the plugin runs, so only the runner can have said it.
+    if frame.kind == Kind::Locked {
+        let locked: Locked = parsed(&frame)?;
+        *lacks = Some(locked.lacks);
+        frame = conversation.receive()?;
+    }
     match frame.kind {
-        Kind::Loaded => {
-            let loaded: Loaded = serde_json::from_slice(&frame.body)
-                .map_err(|_| nonsense("its greeting is none of this protocol"))?;
-            same_protocol(loaded.protocol, "the plugin's library")?;
-            conversation.lacks = loaded.lacks;
+        Kind::Loaded if lacks.is_some() => {
+            same_protocol(parsed::<Hello>(&frame)?.protocol, "the plugin's library")?;
         }
         Kind::NotLoaded => {
-            let reason: String = serde_json::from_slice(&frame.body).unwrap_or_default();
-            return Err(Cause::new(
-                CauseKind::PluginFailed,
-                format!("{}: {reason}", task.library_path.display()),
-            ));
+            let reason: String = parsed(&frame)?;
+            if task.confinement.require_full && lacks.as_ref().is_some_and(|lacks| !lacks.is_empty()) {
+                let remedy = "a newer kernel, or [isolation] require_full = false in agent.toml";
+                return Err(Cause::new(CauseKind::NotPermitted, reason).remedy(remedy));
+            }
+            let detail = format!("{}: {reason}", task.library_path.display());
+            return Err(Cause::new(CauseKind::PluginFailed, detail));
         }
         _ => return Err(out_of_order()),
     }
     Ok(conversation)
+}
+
+/// The body of a frame that only the runner sends.
+fn parsed<T: DeserializeOwned>(frame: &Frame) -> Result<T, Cause> {
+    serde_json::from_slice(&frame.body).map_err(|_| nonsense("its greeting is none of this protocol"))
 }
 
 fn same_protocol(spoken: u32, who: &str) -> Result<(), Cause> {

@@ -151,14 +151,13 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
         warnings.push(format!("the plugin {name} is not signed, which agent.toml allows"));
     }
     let none = BTreeSet::new();
-    let confinement = confinement(task_seconds(plugin, request));
+    let confinement = confinement(task_seconds(plugin, request), request.config.require_full_isolation);
     let task = Task {
         runner: &request.installation.runner(),
         library_path: &plugin.library(),
         library: sealed.map(|(library, _)| library),
         time_limit: task_seconds(plugin, request),
         confinement: &confinement,
-        partial_isolation: !request.config.require_full_isolation,
         configured,
         wanted: request.wanted.get(name).unwrap_or(&none),
     };
@@ -216,7 +215,7 @@ fn task_seconds(plugin: &Plugin, request: &Request<'_>) -> Duration {
 }
 
 /// How a runner locks itself in. As root it becomes the service user, or nobody: a plugin needs no identity at all.
-fn confinement(time_limit: Duration) -> Confinement {
+fn confinement(time_limit: Duration, require_full: bool) -> Confinement {
     let user = users::by_name(users::SERVICE_USER)
         .map_or((users::NOBODY, users::NOBODY), |user| (user.uid, user.gid));
     let root = users::current().uid == 0;
@@ -224,8 +223,10 @@ fn confinement(time_limit: Duration) -> Confinement {
         user: root.then_some(user.0),
         group: root.then_some(user.1),
         memory_bytes: MAX_MEMORY,
-        cpu_seconds: time_limit.as_secs().max(1),
-        landlock_abi: None,
+        // A second more than the agent waits, so that it is the agent who says why.
+        cpu_seconds: time_limit.as_secs() + 1,
+        require_full,
+        ..Confinement::default()
     }
 }
 

@@ -83,6 +83,11 @@ impl State {
         State::prepare(database)
     }
 
+    /// Opens the database if there is one that can be used, and makes none.
+    pub(crate) fn open_existing(path: &Path) -> Option<State> {
+        path.exists().then(|| State::open(path).ok()).flatten()
+    }
+
     fn prepare(database: Connection) -> Result<State, StateError> {
         database.busy_timeout(Duration::from_secs(5))?;
         let version: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0))?;

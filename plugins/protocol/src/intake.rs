@@ -11,6 +11,9 @@ use crate::fact::{Cause, CauseKind, Elements, Fact};
 /// The most notes that are kept of one target; the rest is counted.
 const MAX_NOTES: usize = 20;
 
+/// The longest text that is taken, in bytes: a setting or a path, not a document.
+const MAX_TEXT: usize = 64 << 10;
+
 /// Whole numbers beyond this magnitude are not exact in JSON readers that use doubles.
 pub const MAX_EXACT: i64 = 1 << 53;
 
@@ -105,6 +108,11 @@ impl Intake {
         match (&field.shape, sent) {
             (Shape::Record(fields), Fact::Unknown(cause)) => all_unknown(fields, &cause),
             (_, Fact::Unknown(cause)) => Fact::Unknown(cause),
+            (_, Fact::Text(value)) if value.len() > MAX_TEXT => {
+                let message = format!("`{path}` is a text of {} KiB, more than is taken", value.len() >> 10);
+                self.note(message.clone());
+                Fact::unknown(CauseKind::TooLarge, message)
+            }
             (Shape::Bool | Shape::Scalar, fact @ Fact::Bool(_)) => fact,
             (Shape::Float, Fact::Int(value)) => Fact::Float(value as f64),
             (Shape::Int | Shape::Scalar, fact @ Fact::Int(_)) => fact,
@@ -255,6 +263,13 @@ mod tests {
         assert_eq!(facts["port"]["$unknown"]["kind"], "not-reported");
         assert!(facts.get("note").is_none());
         assert_eq!(facts["password_present"]["$unknown"]["kind"], "not-reported");
+    }
+
+    #[test]
+    fn a_text_that_is_a_document_is_not_taken() {
+        let (facts, notes) = admitted(json!({"note": "x".repeat(MAX_TEXT + 1)}));
+        assert_eq!(facts["note"]["$unknown"]["kind"], "too-large");
+        assert_eq!(notes.len(), 1);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub enum Kind {
     Hello = 1,
     /// Agent: lock yourself in, then load the library that comes as a descriptor; body [`Confinement`].
     Load = 2,
-    /// Runner: locked and loaded, body [`Loaded`].
+    /// Runner: loaded, body [`Hello`] with the protocol that the plugin speaks.
     Loaded = 3,
     /// Runner: not loaded, body a JSON string with the reason.
     NotLoaded = 4,
@@ -35,19 +35,21 @@ pub enum Kind {
     Emit = 9,
     /// Runner: the task is over; body the plugin's return code, 0 for success.
     Done = 10,
+    /// Runner: locked in, said before anything of the plugin runs, so that no plugin can say it; body [`Locked`].
+    Locked = 11,
 }
 
 impl Kind {
     /// The kind with this number.
     pub fn from_number(number: u32) -> Option<Kind> {
         use Kind::*;
-        [Hello, Load, Loaded, NotLoaded, Discover, Gather, Ask, Reply, Emit, Done]
+        [Hello, Load, Loaded, NotLoaded, Discover, Gather, Ask, Reply, Emit, Done, Locked]
             .into_iter()
             .find(|kind| *kind as u32 == number)
     }
 }
 
-/// The first message of the runner.
+/// The first message of the runner, and what a loaded plugin says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// The protocol that the sender speaks.
@@ -67,16 +69,20 @@ pub struct Confinement {
     pub memory_bytes: u64,
     /// The most processor time in seconds.
     pub cpu_seconds: u64,
+    /// Load nothing where the kernel lacks a part of the isolation.
+    #[serde(default)]
+    pub require_full: bool,
     /// Use no newer Landlock than this, whatever the kernel has: so that older kernels can be tested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub landlock_abi: Option<u32>,
+    /// Use no seccomp filters, whatever the kernel has: so that kernels without can be tested.
+    #[serde(default)]
+    pub without_seccomp: bool,
 }
 
-/// What the runner says once the library is loaded; the body of [`Kind::Loaded`].
+/// What the runner says once it is locked in; the body of [`Kind::Locked`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Loaded {
-    /// The protocol that the plugin speaks.
-    pub protocol: u32,
+pub struct Locked {
     /// Parts of the isolation that this kernel lacks and that nothing else covers, one sentence each.
     pub lacks: Vec<String>,
 }
@@ -364,6 +370,6 @@ mod tests {
                 assert_eq!(kind as u32, number);
             }
         }
-        assert_eq!((1..64).filter_map(Kind::from_number).count(), 10);
+        assert_eq!((1..64).filter_map(Kind::from_number).count(), 11);
     }
 }

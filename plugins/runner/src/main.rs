@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use goodstead_protocol::PROTOCOL;
 use goodstead_protocol::channel::{Channel, ChannelError};
-use goodstead_protocol::message::{Confinement, Hello, Kind, Loaded};
+use goodstead_protocol::message::{Confinement, Hello, Kind, Locked};
 use rustix::process::Pid;
 use serde_json::json;
 
@@ -68,9 +68,9 @@ fn load(channel: &mut Channel, number: RawFd, parent: Option<Pid>) -> Result<Opt
     };
     let confinement = serde_json::from_slice(&frame.body)
         .map_err(|_| ChannelError::Malformed("a confinement that is none"))?;
-    match open(&confinement, number, descriptor, parent) {
-        Ok((library, lacks)) => {
-            send_json(channel, Kind::Loaded, &json!(Loaded { protocol: library.protocol(), lacks }))?;
+    match open(&confinement, channel, number, descriptor, parent) {
+        Ok(library) => {
+            send_json(channel, Kind::Loaded, &json!(Hello { protocol: library.protocol() }))?;
             Ok(Some(library))
         }
         Err(reason) => {
@@ -80,23 +80,33 @@ fn load(channel: &mut Channel, number: RawFd, parent: Option<Pid>) -> Result<Opt
     }
 }
 
-/// The library, loaded behind the lock, and what the lock lacks.
+/// The library, loaded behind the lock. What the lock lacks is said before, when only the runner can be speaking.
 fn open(
     confinement: &Confinement,
-    channel: RawFd,
+    channel: &mut Channel,
+    number: RawFd,
     descriptor: OwnedFd,
     parent: Option<Pid>,
-) -> Result<(Library, Vec<String>), String> {
+) -> Result<Library, String> {
     let locked_in = |reason: String| format!("the runner cannot be locked in: {reason}");
     let mut file = File::from(descriptor);
     // The loader reads on from where the agent stopped writing.
     file.rewind().map_err(|error| format!("the library cannot be read: {error}"))?;
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    let surroundings = Surroundings { parent, channel, library: (file.as_raw_fd(), &path) };
+    let surroundings = Surroundings { parent, channel: number, library: (file.as_raw_fd(), &path) };
     let lock = lock::lock(confinement, &surroundings).map_err(locked_in)?;
+    let locked = Locked { lacks: lock.lacks.clone() };
+    send_json(channel, Kind::Locked, &json!(locked))
+        .map_err(|error| format!("the agent has gone: {error}"))?;
+    if confinement.require_full && !locked.lacks.is_empty() {
+        return Err(format!(
+            "full isolation is demanded, and this kernel lacks: {}",
+            locked.lacks.join("; ")
+        ));
+    }
     let library = Library::open(&path).map_err(|error| error.replace(&path, "the library"))?;
-    let lacks = lock.narrow().map_err(locked_in)?;
-    Ok((library, lacks))
+    lock.narrow().map_err(locked_in)?;
+    Ok(library)
 }
 
 fn send_json(channel: &mut Channel, kind: Kind, body: &serde_json::Value) -> Result<(), ChannelError> {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use goodstead_protocol::channel::{Channel, ChannelError, Frame};
 use goodstead_protocol::fact::Fact;
-use goodstead_protocol::message::{Hello, Kind, Loaded, Proposal, Reply, Request, Target};
+use goodstead_protocol::message::{Hello, Kind, Locked, Proposal, Reply, Request, Target};
 
 /// As much as a socket holds before anybody reads, whatever the kernel's settings are.
 const MAX_INPUT: usize = 64 << 10;
@@ -51,7 +51,8 @@ fn judge(frame: &Frame) {
     let body = frame.body.as_slice();
     match frame.kind {
         Kind::Hello => _ = serde_json::from_slice::<Hello>(body),
-        Kind::Loaded => _ = serde_json::from_slice::<Loaded>(body),
+        Kind::Loaded => _ = serde_json::from_slice::<Hello>(body),
+        Kind::Locked => _ = serde_json::from_slice::<Locked>(body),
         Kind::NotLoaded => _ = serde_json::from_slice::<String>(body),
         Kind::Gather => _ = serde_json::from_slice::<Target>(body),
         Kind::Ask => {

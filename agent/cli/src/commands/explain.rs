@@ -32,7 +32,7 @@ pub(crate) fn run(id: &str, installation: &Installation) -> Outcome {
     let mut text = explained(check);
     // How it last went is an extra; without a state there is none.
     let last =
-        State::open(&installation.state_file()).ok().and_then(|state| state.report(None).ok().flatten());
+        State::open_existing(&installation.state_file()).and_then(|state| state.report(None).ok().flatten());
     if let Some(report) = last.and_then(|kept| kept.parse().ok()) {
         let here: Vec<_> = report.verdicts.iter().filter(|judgement| judgement.id == id).collect();
         if !here.is_empty() {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anstyle::Style;
-use goodstead_model::{Cause, Signature};
+use goodstead_model::{Cause, Report, Signature};
 use goodstead_protocol::contract::{Field, Sensitivity};
 use goodstead_protocol::diagnostic::{Diagnostic, did_you_mean};
 use goodstead_protocol::manifest::Manifest;
@@ -16,6 +16,7 @@ use crate::installation::Installation;
 use crate::plugins::{Plugin, Plugins};
 use crate::render::table::{self, plain};
 use crate::render::{diagnostics, output};
+use crate::state::State;
 use crate::trust::NOT_RUN;
 
 const BOLD: Style = Style::new().bold();
@@ -26,12 +27,29 @@ pub(crate) fn run(args: &Args, installation: &Installation) -> Outcome {
     let installed = Installed::read(installation, &config)?;
     diagnostics::print(&installed.trust.diagnostics);
     match args {
-        Args::List { format } => list(&installed.plugins, *format, installed.trust.sound()),
+        Args::List { format } => {
+            let last = last_report(installation);
+            list(&installed.plugins, last.as_ref(), *format, installed.trust.sound())
+        }
         Args::Inspect { plugin } => inspect(plugin, installed),
     }
 }
 
-fn list(plugins: &Plugins, format: Format, sound: bool) -> Outcome {
+/// The newest kept report, which says how the plugins were isolated; without a state there is none.
+fn last_report(installation: &Installation) -> Option<Report> {
+    State::open_existing(&installation.state_file())?.report(None).ok()??.parse().ok()
+}
+
+/// How the plugin was isolated when it last ran on this kernel.
+fn isolation(plugin: &Plugin, last: Option<&Report>) -> String {
+    match last.and_then(|report| report.plugins.get(&plugin.manifest.name)?.lacks.as_ref()) {
+        None => "not run yet".to_owned(),
+        Some(lacks) if lacks.is_empty() => "full".to_owned(),
+        Some(lacks) => format!("lacks: {}", lacks.join("; ")),
+    }
+}
+
+fn list(plugins: &Plugins, last: Option<&Report>, format: Format, sound: bool) -> Outcome {
     diagnostics::print(&plugins.diagnostics);
     let text = match format {
         Format::Json => {
@@ -42,7 +60,7 @@ fn list(plugins: &Plugins, format: Format, sound: bool) -> Outcome {
                     Err(cause) => (None, Some(why(&cause).to_owned())),
                 };
                 json!({
-                    "signature": signature, "refused": refused,
+                    "signature": signature, "refused": refused, "isolation": isolation(plugin, last),
                     "name": manifest.name, "title": manifest.title, "version": manifest.version.to_string(),
                     "protocol": manifest.protocol, "products": manifest.products, "folder": plugin.folder,
                 })
@@ -51,12 +69,19 @@ fn list(plugins: &Plugins, format: Format, sound: bool) -> Outcome {
             serde_json::to_string_pretty(&list).unwrap_or_default() + "\n"
         }
         Format::Text => {
-            let mut table = plain(&["PLUGIN", "VERSION", "FACTS", "INSPECTS", "SIGNED BY"]);
+            let mut table = plain(&["PLUGIN", "VERSION", "FACTS", "INSPECTS", "SIGNED BY", "ISOLATION"]);
             for plugin in &plugins.usable {
                 let manifest = &plugin.manifest;
                 let facts = manifest.contract.leaves().len().to_string();
                 let version = manifest.version.to_string();
-                table.add_row([&manifest.name, &version, &facts, &manifest.title, &signed_by(plugin)]);
+                table.add_row([
+                    &manifest.name,
+                    &version,
+                    &facts,
+                    &manifest.title,
+                    &signed_by(plugin),
+                    &isolation(plugin, last),
+                ]);
             }
             table::text(&table)
         }

@@ -26,7 +26,8 @@ use rustix::process::{DumpableBehavior, Pid, Signal};
 #[must_use = "a library is loaded in between, then the lock is narrowed"]
 pub(crate) struct Lock {
     seccomp: bool,
-    lacks: Vec<String>,
+    /// What the isolation lacks on this kernel, one sentence each.
+    pub(crate) lacks: Vec<String>,
 }
 
 /// Who has a hold of the runner from outside.
@@ -57,7 +58,7 @@ pub(crate) fn lock(confinement: &Confinement, surroundings: &Surroundings<'_>) -
     leave_group()?;
     descriptors::close_all_but(&[channel, library])?;
     let landlock = landlock::restrict(confinement.landlock_abi)?;
-    let seccomp = seccomp::is_there();
+    let seccomp = !confinement.without_seccomp && seccomp::is_there();
     let mut lacks = Vec::new();
     if seccomp {
         trap::answer_loader(library, path)?;
@@ -70,15 +71,12 @@ pub(crate) fn lock(confinement: &Confinement, surroundings: &Surroundings<'_>) -
 }
 
 impl Lock {
-    /// Takes away what only the loader needs, and returns what the isolation lacks on this kernel, one sentence each.
+    /// Takes away what only the loader needs.
     ///
     /// # Errors
     /// In words, what could not be given up.
-    pub(crate) fn narrow(self) -> Result<Vec<String>, String> {
-        if self.seccomp {
-            seccomp::for_running()?;
-        }
-        Ok(self.lacks)
+    pub(crate) fn narrow(self) -> Result<(), String> {
+        if self.seccomp { seccomp::for_running() } else { Ok(()) }
     }
 }
 

@@ -1,0 +1,45 @@
+//! From the start of a runner until the plugin's first request arrives: spawn, lock, load. Beside the floor: starting the
+//! smallest program and waiting for its end.
+//!
+//! `cargo xtask stage --profile release && cargo bench --package goodstead-tests --bench spawn`
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use goodstead_protocol::message::Kind;
+use goodstead_tests::runner::{Runner, confinement, plugin, program, ways};
+use goodstead_tests::tree::Tree;
+use serde_json::json;
+
+/// How often each is run.
+const RUNS: usize = 200;
+
+fn main() {
+    let tree = Tree::new();
+    for way in ways() {
+        let library = plugin(&tree, &["-DQUIET"]);
+        let (mut guarded, mut floor) = (Vec::new(), Vec::new());
+        for _ in 0..RUNS {
+            let began = Instant::now();
+            let mut runner = Runner::start(&mut program(&tree, *way));
+            runner.load(&confinement(*way), library.try_clone().unwrap()).unwrap();
+            runner.send(Kind::Discover, &json!({}), None);
+            assert_eq!(runner.receive().unwrap().kind, Kind::Ask);
+            guarded.push(began.elapsed());
+            let began = Instant::now();
+            assert!(Command::new("/bin/true").stdin(Stdio::null()).status().unwrap().success());
+            floor.push(began.elapsed());
+        }
+        let (guarded, floor) = (median(&mut guarded), median(&mut floor));
+        println!(
+            "{way:?}: first request after {:.2} ms, {:.1} x the start and end of /bin/true",
+            guarded.as_secs_f64() * 1e3,
+            guarded.as_secs_f64() / floor.as_secs_f64()
+        );
+    }
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
