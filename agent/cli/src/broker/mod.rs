@@ -96,7 +96,7 @@ impl<'a> Broker<'a> {
         let verdict = match &proposal.address {
             None => Ok(()),
             Some(address) if self.accepted.contains(address) => Ok(()),
-            Some(Address::Unix(path)) if self.permit.may_connect(path) => Ok(()),
+            Some(Address::Unix(path)) if self.permit.may_connect(path) => self.leads_where_it_may(path),
             Some(address @ Address::Unix(_)) => Err(Cause::new(
                 CauseKind::NotDeclared,
                 format!("plugin.toml does not ask to connect to {address}"),
@@ -114,6 +114,21 @@ impl<'a> Broker<'a> {
             self.accepted.extend(proposal.address.clone());
         }
         verdict
+    }
+
+    /// Refuses a socket's path that is a link to somewhere else than the manifest asks to connect to.
+    fn leads_where_it_may(&self, path: &str) -> Result<(), Cause> {
+        match std::fs::canonicalize(path) {
+            Ok(real) if !real.to_str().is_some_and(|real| self.permit.may_connect(real)) => {
+                let detail = format!(
+                    "{path} leads to {}, which plugin.toml does not ask to connect to",
+                    real.display()
+                );
+                Err(Cause::new(CauseKind::NotDeclared, detail))
+            }
+            // What is not there cannot be connected to either.
+            _ => Ok(()),
+        }
     }
 
     /// Answers the request in `body`.

@@ -174,6 +174,13 @@ fn sockets_are_reached_only_when_declared_and_proposed() {
     assert!(connect(&mut broker, &open).descriptor.is_none(), "nothing was proposed yet");
     broker.accept_proposal(&proposal(&open)).unwrap();
     assert_eq!(broker.accept_proposal(&proposal(&other)).unwrap_err().kind, CauseKind::NotDeclared);
+    let link = folder.path().join("open.link");
+    symlink(&other, &link).unwrap();
+    assert_eq!(
+        broker.accept_proposal(&proposal(&link)).unwrap_err().kind,
+        CauseKind::NotDeclared,
+        "it leads elsewhere"
+    );
     let tcp = Proposal { address: Some("tcp:127.0.0.1:1".parse().unwrap()), ..proposal(&open) };
     assert_eq!(broker.accept_proposal(&tcp).unwrap_err().kind, CauseKind::NotPermitted);
     assert!(connect(&mut broker, &open).descriptor.is_some());
