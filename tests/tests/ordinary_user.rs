@@ -1,0 +1,70 @@
+//! Without root and without configuration: everything that can be read is judged, and what may not be read is unknown,
+//! named, with the way to grant it.
+
+use std::os::unix::process::CommandExt;
+
+use goodstead_tests::is_root;
+use goodstead_tests::runner::NOBODY;
+use goodstead_tests::tree::{Run, Tree, verdict};
+
+/// A check on a kernel setting that only root may read.
+const CHECK: &str = r#"id = "linux.jit-unhardened"
+title = "The kernel's compiler for filters is not hardened"
+since = "0.1.0"
+concern = "security"
+impact = "low"
+likelihood = "low"
+pass = 'linux.sysctl["net/core/bpf_jit_harden"] >= 0'
+evidence = ['linux.sysctl["net/core/bpf_jit_harden"]']
+why = "It is a sample."
+remedy = "Do nothing."
+[[case]]
+name = "readable"
+facts.linux.sysctl = { "net/core/bpf_jit_harden" = 0 }
+expect = "pass"
+[[case]]
+name = "odd"
+facts.linux.sysctl = { "net/core/bpf_jit_harden" = -1 }
+expect = "fail"
+[[case]]
+name = "not readable"
+facts.linux.sysctl = { "net/core/bpf_jit_harden" = "$unknown" }
+expect = "unknown"
+"#;
+
+fn as_ordinary_user(tree: &Tree, arguments: &[&str]) -> Run {
+    let mut command = tree.goodstead(arguments);
+    if is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    Run::of(command.output().unwrap())
+}
+
+#[test]
+fn what_may_not_be_read_is_unknown_named_and_can_be_granted() {
+    let tree = Tree::new();
+    tree.local_check("mine", "jit.toml", CHECK);
+    let run = as_ordinary_user(&tree, &["check", "linux", "--format", "json", "--fail-on", "never"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let report = run.report();
+    let judgement = verdict(&report, "linux.jit-unhardened", "linux");
+    assert_eq!(
+        (&judgement["verdict"], &judgement["cause"]["kind"]),
+        (&"unknown".into(), &"not-permitted".into())
+    );
+    assert!(judgement["cause"]["detail"].as_str().unwrap().contains("/proc/sys/net/core/bpf_jit_harden"));
+    assert!(judgement["cause"]["remedy"].as_str().unwrap().contains("sudo goodstead check"), "{judgement:#}");
+    let passed = report["verdicts"].as_array().unwrap().iter().filter(|it| it["verdict"] == "pass").count();
+    assert!(passed >= 5, "everything else is judged: {report:#}");
+    assert_eq!(report["plugins"]["linux"]["lacks"], serde_json::json!([]), "and locked in all the same");
+}
+
+#[test]
+fn a_state_that_cannot_be_kept_does_not_keep_the_report_back() {
+    let tree = Tree::new();
+    std::fs::write(tree.scratch("state"), "this is no folder").unwrap();
+    let run = as_ordinary_user(&tree, &["check", "linux", "--fail-on", "never"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stderr.contains("the report is not kept") && run.stderr.contains("--state-dir"), "{run:?}");
+    assert!(run.stdout.contains("Readiness"), "{run:?}");
+}
