@@ -37,14 +37,20 @@ pub(crate) fn contract() -> Result<Contract, Vec<Diagnostic>> {
 /// The facts of the live host at `time` (RFC 3339, UTC, whole seconds).
 pub(crate) fn gather(contract: &Contract, time: &str) -> Fact {
     let (sender, receiver) = channel();
-    let time = time.to_owned();
+    // Only file systems can hang.
     thread::spawn(move || {
-        let _ = sender.send(observe(&time));
+        let _ = sender.send(disks());
     });
-    let sent = receiver.recv_timeout(DEADLINE).unwrap_or_else(|_| {
+    let mut facts = observe(time);
+    let disks = receiver.recv_timeout(DEADLINE).unwrap_or_else(|_| {
         let detail = format!("the machine's file systems did not answer within {} s", DEADLINE.as_secs());
-        Fact::unknown(CauseKind::TimedOut, detail)
+        Fact::unknown(CauseKind::TimedOut, detail).to_json()
     });
+    if let Value::Object(facts) = &mut facts {
+        facts.insert("disks".to_owned(), disks);
+    }
+    let sent =
+        Fact::from_json(facts).unwrap_or_else(|problem| Fact::unknown(CauseKind::PluginFailed, problem));
     admit(contract, sent).facts
 }
 
@@ -54,11 +60,15 @@ pub(crate) fn elsewhere(contract: &Contract) -> Fact {
     all_unknown(&contract.fields, &cause)
 }
 
-fn observe(time: &str) -> Fact {
+fn disks() -> Value {
+    known(Disks::new_with_refreshed_list().map(|disks| disks.iter().map(disk).collect::<Vec<_>>()))
+}
+
+fn observe(time: &str) -> Value {
     let memory =
         System::new_with_specifics(RefreshKind::nothing().with_memory(MemoryRefreshKind::everything()));
     let memory = |read: fn(&System) -> u64| known(memory.as_ref().map(read));
-    let facts = json!({
+    json!({
         "name": known(System::host_name()),
         "kernel": known(System::kernel_version()),
         "os_name": known(System::name()),
@@ -70,9 +80,7 @@ fn observe(time: &str) -> Fact {
         "swap_bytes": memory(System::total_swap),
         "uptime_seconds": known(System::uptime()),
         "time": time,
-        "disks": known(Disks::new_with_refreshed_list().map(|disks| disks.iter().map(disk).collect::<Vec<_>>())),
-    });
-    Fact::from_json(facts).unwrap_or_else(|problem| Fact::unknown(CauseKind::PluginFailed, problem))
+    })
 }
 
 /// A value, or unknown with the system's reason.

@@ -3,15 +3,17 @@
 //! The vendor's are used only when somebody vouches for every byte of them; the bytes that are verified are those that
 //! are judged by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use goodstead_engine::{Loaded, Pack, PackSource, Plugins, drop_duplicates, load};
+use goodstead_engine::{Loaded, Pack, PackSource, Plugins, drop_duplicates, load, load_without_cases};
 use goodstead_model::Signature;
 use goodstead_protocol::diagnostic::{Diagnostic, Place};
 use goodstead_protocol::document::Document;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::installation::Installation;
 use crate::trust::{Fingerprint, PACK_SIGNATURE, PackFiles, Refusal, Trust, read_regular};
@@ -36,6 +38,8 @@ pub(crate) struct Packs {
     pub(crate) notes: Vec<String>,
     /// Who vouches for the vendor's packs, by name.
     signatures: BTreeMap<String, Signature>,
+    /// The plugins whose targets are judged; where they are known, other packs and the vendor's cases are left alone.
+    wanted: Option<BTreeSet<String>>,
 }
 
 /// Whose a pack is, and so what it needs.
@@ -49,9 +53,22 @@ enum Whose<'a> {
     Draft,
 }
 
-/// The installed packs, then the admin's own.
+/// The installed packs, then the admin's own, with all that is in them.
 pub(crate) fn installed(installation: &Installation, trust: &Trust, plugins: &Plugins) -> Packs {
-    let mut packs = Packs::default();
+    read(installation, trust, plugins, Packs::default())
+}
+
+/// As [`installed`], but only what judging the targets of the `wanted` plugins needs.
+pub(crate) fn to_judge(
+    installation: &Installation,
+    trust: &Trust,
+    plugins: &Plugins,
+    wanted: BTreeSet<String>,
+) -> Packs {
+    read(installation, trust, plugins, Packs { wanted: Some(wanted), ..Packs::default() })
+}
+
+fn read(installation: &Installation, trust: &Trust, plugins: &Plugins, mut packs: Packs) -> Packs {
     for folder in folders(&installation.packs(), &mut packs.diagnostics, true) {
         packs.add(&folder, Whose::Vendors(trust), plugins);
     }
@@ -85,6 +102,9 @@ pub(crate) fn given(folders: &[PathBuf], plugins: &Plugins) -> Packs {
 
 impl Packs {
     fn add(&mut self, folder: &Path, whose: Whose<'_>, plugins: &Plugins) {
+        if self.wanted.as_ref().is_some_and(|wanted| is_for_others(folder, wanted)) {
+            return;
+        }
         let name = folder
             .canonicalize()
             .ok()
@@ -113,6 +133,9 @@ impl Packs {
             }
         }
         let source = PackSource { name, documents: contents.documents, local: matches!(whose, Whose::Own) };
+        // The vendor's cases were run before they were signed; the admin's own may be wrong since a minute ago.
+        let proved = matches!(whose, Whose::Vendors(_));
+        let load = if self.wanted.is_some() && proved { load_without_cases } else { load };
         let Loaded { pack, skipped, diagnostics } = load(source, plugins);
         self.usable.extend(pack);
         self.skipped.extend(skipped);
@@ -155,6 +178,17 @@ fn folders(parent: &Path, diagnostics: &mut Vec<Diagnostic>, must_exist: bool) -
         entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
     found.sort();
     found
+}
+
+/// Whether a pack judges targets of other plugins only. One whose pack.toml cannot be read is not told apart here.
+fn is_for_others(folder: &Path, wanted: &BTreeSet<String>) -> bool {
+    #[derive(Deserialize)]
+    struct Header {
+        requires: BTreeMap<String, IgnoredAny>,
+    }
+    let Ok((bytes, _)) = read_regular(&folder.join("pack.toml"), MAX_FILE) else { return false };
+    let header: Option<Header> = toml::from_slice(&bytes).ok();
+    header.is_some_and(|header| header.requires.keys().all(|plugin| !wanted.contains(plugin)))
 }
 
 fn not_used(name: &str, folder: &Path, refusal: &Refusal) -> Diagnostic {

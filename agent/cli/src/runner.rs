@@ -61,7 +61,7 @@ pub(crate) struct Task<'a> {
 }
 
 /// Runs the plugin.
-pub(crate) fn gather(task: Task<'_>, broker: &mut Broker<'_>) -> Gathered {
+pub(crate) fn gather(task: Task<'_>, broker: &mut Broker) -> Gathered {
     let deadline = Instant::now() + task.time_limit;
     broker.ends_at(deadline);
     let mut gathered = Gathered::default();
@@ -105,7 +105,7 @@ impl Gathered {
 fn merge(
     proposals: Vec<Proposal>,
     configured: &[FoundTarget],
-    broker: &mut Broker<'_>,
+    broker: &mut Broker,
     notes: &mut Vec<String>,
 ) -> Vec<FoundTarget> {
     let mut targets: Vec<FoundTarget> = configured.to_vec();
@@ -228,6 +228,14 @@ fn same_protocol(spoken: u32, who: &str) -> Result<(), Cause> {
     Err(Cause::new(CauseKind::PluginFailed, detail).remedy("install matching versions of plugin and agent"))
 }
 
+/// Why these bytes are no facts, with the place.
+fn what_is_wrong(emitted: &[u8]) -> Cause {
+    match serde_json::from_slice(emitted).map(Fact::from_json) {
+        Ok(Err(problem)) => nonsense(&problem),
+        _ => nonsense("its facts are no JSON"),
+    }
+}
+
 fn out_of_order() -> Cause {
     nonsense("a message out of order")
 }
@@ -237,7 +245,7 @@ fn nonsense(detail: &str) -> Cause {
 }
 
 impl Conversation {
-    fn discover(&mut self, broker: &mut Broker<'_>) -> Result<Vec<Proposal>, Cause> {
+    fn discover(&mut self, broker: &mut Broker) -> Result<Vec<Proposal>, Cause> {
         self.send(Kind::Discover, b"{}", &[], None)?;
         let emitted = self.answer_until_done(broker)?;
         if let Ok(Fact::Unknown(cause)) = serde_json::from_slice(&emitted) {
@@ -246,18 +254,16 @@ impl Conversation {
         serde_json::from_slice(&emitted).map_err(|_| nonsense("its targets are no list of this protocol"))
     }
 
-    fn gather(&mut self, target: &Target, broker: &mut Broker<'_>) -> Result<Fact, Cause> {
+    fn gather(&mut self, target: &Target, broker: &mut Broker) -> Result<Fact, Cause> {
         let body = serde_json::to_vec(target).map_err(|_| nonsense("a target that is no JSON"))?;
         self.send(Kind::Gather, &body, &[], None)?;
         let emitted = self.answer_until_done(broker)?;
-        let json = serde_json::from_slice(&emitted).map_err(|_| nonsense("its facts are no JSON"));
         // Facts that cannot be read are this target's loss; the plugin is still at hand for the next.
-        let facts = json.and_then(|json| Fact::from_json(json).map_err(|problem| nonsense(&problem)));
-        Ok(facts.unwrap_or_else(Fact::from))
+        Ok(serde_json::from_slice(&emitted).unwrap_or_else(|_| Fact::from(what_is_wrong(&emitted))))
     }
 
     /// Answers what the plugin asks until it is done, and returns what it said.
-    fn answer_until_done(&mut self, broker: &mut Broker<'_>) -> Result<Vec<u8>, Cause> {
+    fn answer_until_done(&mut self, broker: &mut Broker) -> Result<Vec<u8>, Cause> {
         let mut emitted = None;
         loop {
             let frame = self.receive()?;

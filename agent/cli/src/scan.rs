@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use goodstead_protocol::intake::admit;
 use goodstead_protocol::message::{self, Confinement};
 use serde::{Deserialize, Serialize};
 
-use crate::broker::{AccessEntry, Broker, Root};
+use crate::broker::{AccessEntry, AccessLog, Broker, Root};
 use crate::config::{Config, TargetConfig};
 use crate::host;
 use crate::installation::Installation;
@@ -32,7 +33,7 @@ pub(crate) struct Request<'a> {
     pub(crate) config: &'a Config,
     pub(crate) plugins: &'a [Plugin],
     pub(crate) host_contract: &'a Contract,
-    pub(crate) root: &'a Root,
+    pub(crate) root: &'a Arc<Root>,
     /// The wanted plugins, each with the wanted target names; no name means all of its targets.
     pub(crate) wanted: &'a BTreeMap<String, BTreeSet<String>>,
     /// When the scan began, RFC 3339.
@@ -48,7 +49,7 @@ pub(crate) struct Scan {
     pub(crate) plugins: BTreeMap<String, goodstead_model::Plugin>,
     pub(crate) access: BTreeMap<String, Access>,
     /// Every request of every plugin.
-    pub(crate) log: BTreeMap<String, Vec<AccessEntry>>,
+    pub(crate) log: AccessLog,
     pub(crate) warnings: Vec<String>,
     pub(crate) timings_ms: BTreeMap<String, f64>,
 }
@@ -151,12 +152,12 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
         warnings.push(format!("the plugin {name} is not signed, which agent.toml allows"));
     }
     let none = BTreeSet::new();
-    let confinement = confinement(task_seconds(plugin, request), request.config.require_full_isolation);
+    let confinement = confinement(time_limit(plugin, request), request.config.require_full_isolation);
     let task = Task {
         runner: &request.installation.runner(),
         library_path: &plugin.library(),
         library: sealed.map(|(library, _)| library),
-        time_limit: task_seconds(plugin, request),
+        time_limit: time_limit(plugin, request),
         confinement: &confinement,
         configured,
         wanted: request.wanted.get(name).unwrap_or(&none),
@@ -210,7 +211,7 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
 }
 
 /// How long the plugin may take.
-fn task_seconds(plugin: &Plugin, request: &Request<'_>) -> Duration {
+fn time_limit(plugin: &Plugin, request: &Request<'_>) -> Duration {
     request.config.time_limit(&plugin.manifest.name, plugin.manifest.time_limit)
 }
 
@@ -250,7 +251,7 @@ fn placeholder(plugin: &Plugin, cause: &Cause) -> ScannedTarget {
 fn configured(
     plugin: &Plugin,
     request: &Request<'_>,
-    broker: &mut Broker<'_>,
+    broker: &mut Broker,
     warnings: &mut Vec<String>,
 ) -> Vec<FoundTarget> {
     if !request.root.is_live() {

@@ -2,14 +2,13 @@
 //!
 //! Readable by its owner only. Losing it loses history and the enrolment, never the ability to check.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::broker::AccessEntry;
+use crate::broker::AccessLog;
 use goodstead_model::Report;
 use goodstead_protocol::fact::Fact;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -58,8 +57,14 @@ impl KeptReport {
     }
 }
 
-/// The requests of every plugin, by its name.
-pub(crate) type AccessLog = BTreeMap<String, Vec<AccessEntry>>;
+/// The facts of a scan, to be the previous ones of the next scan of the same origin.
+#[derive(Debug, Default)]
+pub(crate) struct Facts<'a> {
+    /// What was inspected.
+    pub(crate) origin: &'a str,
+    /// By target.
+    pub(crate) of_targets: Vec<(&'a str, &'a Fact)>,
+}
 
 /// Who this node is to the desk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,8 +120,14 @@ impl State {
         Ok(State { database })
     }
 
-    /// Keeps a report with its access log and forgets the oldest beyond the newest hundred.
-    pub(crate) fn keep_report(&mut self, report: &KeptReport, log: &AccessLog) -> Result<(), StateError> {
+    /// Keeps a report with its access log and the facts that it was made of, and forgets the oldest beyond the newest
+    /// hundred.
+    pub(crate) fn keep_report(
+        &mut self,
+        report: &KeptReport,
+        log: &AccessLog,
+        facts: &Facts<'_>,
+    ) -> Result<(), StateError> {
         let change = self.database.transaction()?;
         change.execute(
             "INSERT INTO reports (id, time, body) VALUES (?1, ?2, ?3)",
@@ -131,6 +142,14 @@ impl State {
             params![report.id, serde_json::to_string(log).unwrap_or_default()],
         )?;
         change.execute("DELETE FROM access WHERE report NOT IN (SELECT id FROM reports)", [])?;
+        let origin = facts.origin;
+        for (target, facts) in &facts.of_targets {
+            change.execute(
+                "INSERT INTO facts (target, origin, time, body) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (target, origin) DO UPDATE SET time = excluded.time, body = excluded.body",
+                params![target, origin, report.time, serde_json::to_string(facts).unwrap_or_default()],
+            )?;
+        }
         Ok(change.commit()?)
     }
 
@@ -170,22 +189,6 @@ impl State {
             )
             .optional()?;
         Ok(found.and_then(|body| serde_json::from_str(&body).ok()))
-    }
-
-    /// Remembers the facts of a target for the next scan of the same origin.
-    pub(crate) fn remember_facts(
-        &self,
-        target: &str,
-        origin: &str,
-        time: &str,
-        facts: &Fact,
-    ) -> Result<(), StateError> {
-        self.database.execute(
-            "INSERT INTO facts (target, origin, time, body) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (target, origin) DO UPDATE SET time = excluded.time, body = excluded.body",
-            params![target, origin, time, facts.to_json().to_string()],
-        )?;
-        Ok(())
     }
 
     /// Puts a report into the spool; once, however often it is asked.
@@ -250,7 +253,7 @@ mod tests {
     fn the_newest_hundred_are_kept_and_found_by_the_beginning_of_their_id() {
         let (_folder, mut state) = state();
         for number in 0..130 {
-            state.keep_report(&report(number), &AccessLog::new()).unwrap();
+            state.keep_report(&report(number), &AccessLog::new(), &Facts::default()).unwrap();
         }
         assert_eq!(state.report(None).unwrap(), Some(report(129)));
         assert_eq!(state.report(Some(&report(29).id)).unwrap(), None);
@@ -288,9 +291,12 @@ mod tests {
 
     #[test]
     fn facts_are_remembered_per_target_and_origin() {
-        let (_folder, state) = state();
-        state.remember_facts("linux", "live", "t", &Fact::Int(1)).unwrap();
-        state.remember_facts("linux", "live", "t", &Fact::Int(2)).unwrap();
+        let (_folder, mut state) = state();
+        for number in [1, 2] {
+            let facts = Fact::Int(number);
+            let facts = Facts { origin: "live", of_targets: vec![("linux", &facts)] };
+            state.keep_report(&report(number as usize), &AccessLog::new(), &facts).unwrap();
+        }
         assert_eq!(state.previous_facts("linux", "live").unwrap(), Some(Fact::Int(2)));
         assert_eq!(state.previous_facts("linux", "/mnt").unwrap(), None);
     }

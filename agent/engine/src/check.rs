@@ -9,6 +9,7 @@ use goodstead_protocol::diagnostic::{Diagnostic, Place};
 use goodstead_protocol::document::Document;
 use semver::Version;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use toml::Spanned;
 
 use crate::case::{self, Case, RawCase};
@@ -77,7 +78,7 @@ impl Each {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawCheck {
+struct RawCheck<C> {
     /// Only `check`, which is what a file without it is.
     #[serde(rename = "kind", default)]
     _kind: Option<String>,
@@ -96,8 +97,8 @@ struct RawCheck {
     remedy: Spanned<String>,
     #[serde(default)]
     links: Vec<Spanned<Link>>,
-    #[serde(rename = "case", default)]
-    cases: Vec<RawCase>,
+    #[serde(rename = "case", default = "Vec::new")]
+    cases: Vec<C>,
 }
 
 /// What a check is read against.
@@ -105,6 +106,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) plugins: &'a Plugins,
     pub(crate) requires: &'a BTreeSet<String>,
     pub(crate) local: bool,
+    /// Whether the cases are read as well: they prove a check, and judging needs none of them.
+    pub(crate) cases: bool,
 }
 
 /// Reads a check; with an error among the diagnostics it must not be used.
@@ -112,12 +115,14 @@ pub(crate) fn read(document: &Document, around: &Surroundings<'_>) -> (Option<Ch
     if let Some(other) = other_kind(document) {
         return (None, vec![other]);
     }
-    match document.parse::<RawCheck>() {
-        Ok(raw) => {
-            let mut reader = Reader { document, around, found: Vec::new() };
-            let check = reader.check(raw);
-            (check, reader.found)
-        }
+    let mut reader = Reader { document, around, found: Vec::new() };
+    let read = if around.cases {
+        document.parse::<RawCheck<RawCase>>().map(|raw| reader.check(raw, Reader::cases))
+    } else {
+        document.parse::<RawCheck<IgnoredAny>>().map(|raw| reader.check(raw, |_, _, _, _| Vec::new()))
+    };
+    match read {
+        Ok(check) => (check, reader.found),
         Err(error) => (None, vec![error]),
     }
 }
@@ -154,7 +159,11 @@ impl<'a> Reader<'a> {
         self.found.push(Diagnostic::error(code, message).at(self.document.place(span)).help(help));
     }
 
-    fn check(&mut self, raw: RawCheck) -> Option<Check> {
+    fn check<C>(
+        &mut self,
+        raw: RawCheck<C>,
+        cases: impl FnOnce(&mut Self, Vec<C>, &Contract, &Spanned<String>) -> Vec<Case>,
+    ) -> Option<Check> {
         self.prose(&raw);
         let since = version(&raw.since).map_err(|message| {
             self.error("bad-version", message, raw.since.span(), "versions look like 1.2.0 (semver)");
@@ -189,7 +198,7 @@ impl<'a> Reader<'a> {
             .collect();
         let remedy = Template::parse(raw.remedy.get_ref(), &target);
         let remedy = self.kept(remedy, &raw.remedy);
-        let cases = self.cases(raw.cases, contract, &raw.id);
+        let cases = cases(self, raw.cases, contract, &raw.id);
         Some(Check {
             place: self.document.place(raw.id.span()),
             id: raw.id.into_inner(),
@@ -213,7 +222,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What people read: nothing of it is empty, and links lead somewhere.
-    fn prose(&mut self, raw: &RawCheck) {
+    fn prose<C>(&mut self, raw: &RawCheck<C>) {
         for (name, text) in [("title", &raw.title), ("why", &raw.why), ("remedy", &raw.remedy)] {
             if text.get_ref().trim().is_empty() {
                 let help = "an admin reads it: say it";

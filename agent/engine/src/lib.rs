@@ -27,7 +27,7 @@ pub use case::{Case, CaseOutcome, run_cases};
 pub use check::{Check, Each};
 pub use condition::Condition;
 pub use judge::{Target, judge};
-pub use load::{Loaded, PackSource, Plugins, drop_duplicates, load};
+pub use load::{Loaded, PackSource, Plugins, drop_duplicates, load, load_without_cases};
 pub use pack::Pack;
 pub use score::Figures;
 pub use template::Template;

@@ -66,7 +66,17 @@ struct RawPack {
 }
 
 /// Reads a pack and holds it against the installed plugins.
-pub fn load(mut source: PackSource, plugins: &Plugins) -> Loaded {
+pub fn load(source: PackSource, plugins: &Plugins) -> Loaded {
+    load_some(source, plugins, true)
+}
+
+/// As [`load`], but leaves out the cases, which are most of the work and prove a check where it is written, not where
+/// it judges.
+pub fn load_without_cases(source: PackSource, plugins: &Plugins) -> Loaded {
+    load_some(source, plugins, false)
+}
+
+fn load_some(mut source: PackSource, plugins: &Plugins, cases: bool) -> Loaded {
     source.documents.sort_by(|one, two| one.file.cmp(&two.file));
     let mut loaded = Loaded { pack: None, skipped: None, diagnostics: Vec::new() };
     let Some(document) = source.documents.iter().find(|document| file_name(document) == "pack.toml") else {
@@ -93,7 +103,7 @@ pub fn load(mut source: PackSource, plugins: &Plugins) -> Loaded {
         if !document.file.ends_with(".toml") || file_name(document) == "pack.toml" {
             continue;
         }
-        let surroundings = Surroundings { plugins, requires: &header.requires, local: source.local };
+        let surroundings = Surroundings { plugins, requires: &header.requires, local: source.local, cases };
         let (check, mut diagnostics) = check::read(document, &surroundings);
         let usable = diagnostics.iter().all(|found| found.severity == Severity::Warning);
         loaded.diagnostics.append(&mut diagnostics);

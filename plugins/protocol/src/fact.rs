@@ -7,8 +7,19 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, MapAccess, SeqAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map as JsonMap, Number, Value as Json, json};
+
+/// Stands where a value would, before the cause.
+const UNKNOWN: &str = "$unknown";
+
+/// Stands before the elements of a partial list or map.
+const PARTIAL: &str = "$partial";
+
+/// Stands before the reason why a list or map is partial.
+const CAUSE: &str = "$cause";
 
 /// Why something is unknown, as a class that a program can act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -215,14 +226,14 @@ impl Fact {
                 }
             },
             Json::Array(items) => Fact::List(Self::read_list(items, path)?.into()),
-            Json::Object(mut map) if map.contains_key("$unknown") => {
-                let cause = map.remove("$unknown").unwrap_or_default();
+            Json::Object(mut map) if map.contains_key(UNKNOWN) => {
+                let cause = map.remove(UNKNOWN).unwrap_or_default();
                 Fact::Unknown(Box::new(Self::read_cause(cause, path)?))
             }
-            Json::Object(mut map) if map.contains_key("$partial") => {
-                let cause = Self::read_cause(map.remove("$cause").unwrap_or_default(), path)?;
+            Json::Object(mut map) if map.contains_key(PARTIAL) => {
+                let cause = Self::read_cause(map.remove(CAUSE).unwrap_or_default(), path)?;
                 let partial = Some(Box::new(cause));
-                match map.remove("$partial") {
+                match map.remove(PARTIAL) {
                     Some(Json::Array(items)) => {
                         Fact::List(Elements { items: Self::read_list(items, path)?, partial })
                     }
@@ -281,32 +292,132 @@ impl Fact {
                 let items = map.items.iter().map(|(name, fact)| (name.clone(), fact.to_json())).collect();
                 wrap_partial(Json::Object(items), map.partial.as_deref())
             }
-            Fact::Unknown(cause) => json!({ "$unknown": cause }),
+            Fact::Unknown(cause) => json!({ UNKNOWN: cause }),
         }
     }
 }
 
 fn wrap_partial(items: Json, partial: Option<&Cause>) -> Json {
     match partial {
-        Some(cause) => json!({ "$partial": items, "$cause": cause }),
+        Some(cause) => json!({ PARTIAL: items, CAUSE: cause }),
         None => items,
     }
 }
 
+// Facts come by the thousand, so both ways go without a tree of JSON values between.
+
 impl Serialize for Fact {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.to_json().serialize(serializer)
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Fact::Bool(value) => serializer.serialize_bool(*value),
+            Fact::Int(value) => serializer.serialize_i64(*value),
+            Fact::Float(value) => serializer.serialize_f64(*value),
+            Fact::Text(value) => serializer.serialize_str(value),
+            Fact::List(list) => match list.partial.as_deref() {
+                None => list.items.serialize(serializer),
+                Some(cause) => partly(serializer, &list.items, cause),
+            },
+            Fact::Map(map) => match map.partial.as_deref() {
+                None => map.items.serialize(serializer),
+                Some(cause) => partly(serializer, &map.items, cause),
+            },
+            Fact::Unknown(cause) => {
+                let mut map = serializer.serialize_map(Some(1))?;
+                map.serialize_entry(UNKNOWN, cause)?;
+                map.end()
+            }
+        }
     }
 }
 
+fn partly<S: Serializer>(serializer: S, items: &impl Serialize, cause: &Cause) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(2))?;
+    map.serialize_entry(CAUSE, cause)?;
+    map.serialize_entry(PARTIAL, items)?;
+    map.end()
+}
+
+/// As [`Fact::from_json`] reads it, but with an error that does not know the place.
 impl<'de> Deserialize<'de> for Fact {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Fact::from_json(Json::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FactVisitor)
+    }
+}
+
+struct FactVisitor;
+
+impl<'de> Visitor<'de> for FactVisitor {
+    type Value = Fact;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a fact")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Fact, E> {
+        Ok(Fact::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Fact, E> {
+        Ok(Fact::Int(value))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Fact, E> {
+        i64::try_from(value).map(Fact::Int).map_err(|_| E::custom("a number beyond 64 signed bits"))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Fact, E> {
+        if value.is_finite() { Ok(Fact::Float(value)) } else { Err(E::custom("a number that is not finite")) }
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Fact, E> {
+        Ok(Fact::Text(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Fact, E> {
+        Ok(Fact::Text(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Fact, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element()? {
+            items.push(item);
+        }
+        Ok(items.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fact, A::Error> {
+        let mut items = BTreeMap::new();
+        // What stands under the names that are the protocol's own.
+        let (mut unknown, mut partial, mut cause) = (None, None, None);
+        while let Some(name) = map.next_key::<String>()? {
+            match name.as_str() {
+                UNKNOWN => unknown = Some(map.next_value::<Json>()?),
+                PARTIAL => partial = Some(map.next_value::<Json>()?),
+                CAUSE => cause = Some(map.next_value::<Json>()?),
+                _ => {
+                    // `null` is absent.
+                    match map.next_value::<Option<Fact>>()? {
+                        Some(fact) => _ = items.insert(name, fact),
+                        None => _ = items.remove(&name),
+                    }
+                }
+            }
+        }
+        if unknown.is_none() && partial.is_none() && cause.is_none() {
+            return Ok(items.into());
+        }
+        // Rare, so the long way with its rules.
+        let own = [(UNKNOWN, unknown), (PARTIAL, partial), (CAUSE, cause)];
+        let own = own.into_iter().filter_map(|(name, json)| Some((name.to_owned(), json?)));
+        let rest = items.into_iter().map(|(name, fact)| (name, fact.to_json()));
+        Fact::from_json(Json::Object(rest.chain(own).collect())).map_err(de::Error::custom)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -337,5 +448,47 @@ mod tests {
     fn a_cause_of_no_known_kind_is_refused() {
         let error = Fact::from_json(json!({"a": {"$unknown": {"kind": "whim", "detail": ""}}})).unwrap_err();
         assert!(error.starts_with("`a`: a cause needs"), "{error}");
+    }
+
+    /// Any JSON, with the protocol's own names in likely and unlikely places.
+    fn any_json() -> impl Strategy<Value = Json> {
+        let cause = json!({"kind": "absent", "detail": "d"});
+        let leaf = prop_oneof![
+            Just(Json::Null),
+            any::<bool>().prop_map(Json::from),
+            any::<i64>().prop_map(Json::from),
+            any::<u64>().prop_map(Json::from),
+            any::<f64>().prop_map(Json::from),
+            "[a-c$]{0,2}".prop_map(Json::from),
+            Just(cause.clone()),
+            Just(json!({ UNKNOWN: cause })),
+        ];
+        leaf.prop_recursive(4, 40, 5, |inner| {
+            let name = prop_oneof![
+                "[a-c]",
+                Just(UNKNOWN.to_owned()),
+                Just(PARTIAL.to_owned()),
+                Just(CAUSE.to_owned())
+            ];
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
+                prop::collection::btree_map(name, inner, 0..4)
+                    .prop_map(|map| Json::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_way_is_as_the_long_one(json in any_json()) {
+            let text = json.to_string();
+            let long = Fact::from_json(json);
+            let short = serde_json::from_str::<Fact>(&text);
+            prop_assert_eq!(long.as_ref().ok(), short.as_ref().ok());
+            if let Ok(fact) = long {
+                let written: Json = serde_json::from_str(&serde_json::to_string(&fact).unwrap()).unwrap();
+                prop_assert_eq!(written, fact.to_json());
+            }
+        }
     }
 }

@@ -10,7 +10,6 @@ use std::slice;
 
 use goodstead_protocol::fact::{Cause, CauseKind, Fact};
 use goodstead_protocol::message::{Reply, Request};
-use serde_json::Value as Json;
 
 use crate::{Answer, Plugin, Site};
 
@@ -103,8 +102,8 @@ pub unsafe fn discover<P: Plugin>(site: *const GoodsteadSite) -> i32 {
         run(site, |site| {
             let proposals = P::default().discover(site);
             match proposals {
-                Ok(proposals) => serde_json::to_value(proposals).unwrap_or_default(),
-                Err(cause) => Fact::from(cause).to_json(),
+                Ok(proposals) => serde_json::to_vec(&proposals),
+                Err(cause) => serde_json::to_vec(&Fact::from(cause)),
             }
         })
     }
@@ -124,7 +123,7 @@ pub unsafe fn gather<P: Plugin>(site: *const GoodsteadSite, target: GoodsteadByt
                 Ok(target) => P::default().gather(&target, site),
                 Err(_) => Err(Cause::new(CauseKind::PluginFailed, "the target is none of this protocol")),
             };
-            facts.unwrap_or_else(Fact::from).to_json()
+            serde_json::to_vec(&facts.unwrap_or_else(Fact::from))
         })
     }
 }
@@ -133,16 +132,18 @@ pub unsafe fn gather<P: Plugin>(site: *const GoodsteadSite, target: GoodsteadByt
 ///
 /// # Safety
 /// `site` must point at the runner's site.
-unsafe fn run(site: *const GoodsteadSite, task: impl FnOnce(&mut dyn Site) -> Json) -> i32 {
+unsafe fn run(
+    site: *const GoodsteadSite,
+    task: impl FnOnce(&mut dyn Site) -> serde_json::Result<Vec<u8>>,
+) -> i32 {
     // SAFETY: the caller promises it; null is the one lie that can be told apart.
     let Some(raw) = (unsafe { site.as_ref() }) else { return 2 };
     match catch_unwind(AssertUnwindSafe(|| task(&mut AbiSite { raw }))) {
-        Ok(json) => {
-            let text = json.to_string();
-            (raw.emit)(raw.context, GoodsteadBytes::lend(text.as_bytes()));
+        Ok(Ok(json)) => {
+            (raw.emit)(raw.context, GoodsteadBytes::lend(&json));
             0
         }
-        Err(_) => 1,
+        Ok(Err(_)) | Err(_) => 1,
     }
 }
 

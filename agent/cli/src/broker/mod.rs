@@ -6,22 +6,25 @@
 
 mod command;
 mod connect;
+mod hand;
 mod log;
 mod permit;
 mod root;
 mod space;
 mod walk;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use goodstead_model::Access;
 use goodstead_protocol::channel::MAX_DATA;
 use goodstead_protocol::fact::{Cause, CauseKind};
 use goodstead_protocol::manifest::Manifest;
-use goodstead_protocol::message::{Address, Granted, Proposal, Reply, Request};
+use goodstead_protocol::message::{Address, FileList, Granted, Proposal, Reply, Request};
 
+use hand::{Hand, Pulse};
 pub(crate) use log::Entry as AccessEntry;
 #[cfg(test)]
 pub(crate) use log::FileEntry as AccessFile;
@@ -40,6 +43,9 @@ const MAX_BYTES: u64 = 512 << 20;
 /// The most requests that one plugin may make in one scan.
 const MAX_REQUESTS: u64 = 100_000;
 
+/// The requests of every plugin, by its name.
+pub(crate) type AccessLog = BTreeMap<String, Vec<AccessEntry>>;
+
 /// A reply with what travels beside it.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -52,9 +58,10 @@ pub(crate) struct Answer {
 type Yield = (Granted, Vec<u8>, Option<OwnedFd>);
 
 /// Answers one plugin.
-pub(crate) struct Broker<'a> {
-    root: &'a Root,
-    permit: Permit,
+pub(crate) struct Broker {
+    root: Arc<Root>,
+    permit: Arc<Permit>,
+    hand: Hand,
     /// Who connects and runs commands, or why nobody does.
     actor: Result<User, Cause>,
     /// Addresses that the admin configured or discovery found and the manifest allows.
@@ -64,10 +71,17 @@ pub(crate) struct Broker<'a> {
     log: Log,
 }
 
-impl<'a> Broker<'a> {
-    pub(crate) fn new(root: &'a Root, manifest: &Manifest, actor: Result<User, Cause>) -> Self {
-        let permit = Permit::new(&manifest.permissions);
-        Broker { root, permit, actor, accepted: BTreeSet::new(), deadline: None, log: Log::new() }
+impl Broker {
+    pub(crate) fn new(root: &Arc<Root>, manifest: &Manifest, actor: Result<User, Cause>) -> Self {
+        Broker {
+            root: Arc::clone(root),
+            permit: Arc::new(Permit::new(&manifest.permissions)),
+            hand: Hand::new(),
+            actor,
+            accepted: BTreeSet::new(),
+            deadline: None,
+            log: Log::new(),
+        }
     }
 
     /// Takes no longer over any answer than until `deadline`: a plugin must not hold up the scan by what it asks.
@@ -117,8 +131,9 @@ impl<'a> Broker<'a> {
     }
 
     /// Refuses a socket's path that is a link to somewhere else than the manifest asks to connect to.
-    fn leads_where_it_may(&self, path: &str) -> Result<(), Cause> {
-        match std::fs::canonicalize(path) {
+    fn leads_where_it_may(&mut self, path: &str) -> Result<(), Cause> {
+        let wanted = path.to_owned();
+        match self.hand.work(path, self.deadline, move |_| std::fs::canonicalize(wanted))? {
             Ok(real) if !real.to_str().is_some_and(|real| self.permit.may_connect(real)) => {
                 let detail = format!(
                     "{path} leads to {}, which plugin.toml does not ask to connect to",
@@ -169,22 +184,26 @@ impl<'a> Broker<'a> {
         Ok(())
     }
 
-    fn grant(&self, request: &Request) -> Result<Yield, Cause> {
+    fn grant(&mut self, request: &Request) -> Result<Yield, Cause> {
         let plain = |granted, data| Ok((granted, data, None));
         match request {
-            Request::Read { path } => plain(Granted::Read, self.root.read(path, &self.permit, MAX_FILE)?),
+            Request::Read { path } => {
+                let bytes =
+                    self.at(path, |root, path, permit, pulse| root.read(path, permit, MAX_FILE, pulse))?;
+                plain(Granted::Read, bytes)
+            }
             Request::ReadMany { globs, except } => {
-                let (list, data) = walk::read_many(
-                    self.root,
-                    &self.permit,
-                    globs,
-                    except,
-                    (MAX_DATA as usize, self.deadline),
-                );
+                let (list, data) = self.read_many(globs, except);
                 plain(Granted::ReadMany(list), data)
             }
-            Request::List { path } => plain(Granted::List(self.root.list(path, &self.permit)?), Vec::new()),
-            Request::Stat { path } => plain(Granted::Stat(self.root.stat(path, &self.permit)?), Vec::new()),
+            Request::List { path } => {
+                let entries = self.at(path, |root, path, permit, _| root.list(path, permit))?;
+                plain(Granted::List(entries), Vec::new())
+            }
+            Request::Stat { path } => {
+                let stat = self.at(path, |root, path, permit, _| root.stat(path, permit))?;
+                plain(Granted::Stat(stat), Vec::new())
+            }
             Request::Statfs { paths } => {
                 self.live("the space of a file system")?;
                 plain(
@@ -210,6 +229,37 @@ impl<'a> Broker<'a> {
                 plain(Granted::Run { code }, output)
             }
         }
+    }
+
+    /// Does something at a path that may hang.
+    fn at<T: Send + 'static>(
+        &mut self,
+        path: &str,
+        work: impl FnOnce(&Root, &str, &Permit, &Pulse) -> Result<T, Cause> + Send + 'static,
+    ) -> Result<T, Cause> {
+        let (root, permit, wanted) = (Arc::clone(&self.root), Arc::clone(&self.permit), path.to_owned());
+        self.hand.work(path, self.deadline, move |pulse| work(&root, &wanted, &permit, pulse))?
+    }
+
+    /// Reads what matches; where a file hangs, what was read before it.
+    fn read_many(&mut self, globs: &[String], except: &[String]) -> (FileList, Vec<u8>) {
+        let (root, permit, haul) =
+            (Arc::clone(&self.root), Arc::clone(&self.permit), walk::SharedHaul::default());
+        let wish = walk::Wish {
+            globs: globs.to_vec(),
+            except: except.to_vec(),
+            limit: MAX_DATA as usize,
+            deadline: self.deadline,
+        };
+        let filled = haul.clone();
+        let done = self.hand.work("the files", self.deadline, move |pulse| {
+            walk::read_many(&root, &permit, &wish, &filled, pulse);
+        });
+        let mut haul = haul.take();
+        if let Err(cause) = done {
+            haul.hangs(&cause);
+        }
+        haul.into_list()
     }
 
     /// A limit of time, or what is left of the plugin's.

@@ -1,6 +1,6 @@
 //! A manifest's permissions, compiled for asking.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use goodstead_protocol::fact::{Cause, CauseKind};
@@ -10,6 +10,8 @@ use goodstead_protocol::manifest::{Command, Permissions};
 #[derive(Debug)]
 pub(crate) struct Permit {
     read: GlobSet,
+    /// The same, as they stand in the manifest.
+    declared: BTreeSet<String>,
     statfs: GlobSet,
     connect: GlobSet,
     run: BTreeMap<String, Command>,
@@ -20,6 +22,7 @@ impl Permit {
     pub(crate) fn new(permissions: &Permissions) -> Self {
         Permit {
             read: glob_set(&permissions.read),
+            declared: permissions.read.iter().cloned().collect(),
             statfs: glob_set(&permissions.statfs),
             connect: glob_set(&permissions.connect),
             run: permissions.run.clone(),
@@ -32,6 +35,11 @@ impl Permit {
         self.read.is_match(path)
             // `/proc/self` is a link to this process's folder.
             || path.strip_prefix(&self.own_proc).is_some_and(|rest| self.read.is_match(format!("/proc/self/{rest}")))
+    }
+
+    /// Whether the manifest asks for this very glob, so that whatever matches it may be read.
+    pub(crate) fn declares(&self, glob: &str) -> bool {
+        self.declared.contains(glob)
     }
 
     /// Refuses a path that the manifest does not ask to read.

@@ -14,6 +14,7 @@ use goodstead_protocol::message::{Entry, FileKind, Stat};
 use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
+use super::hand::Pulse;
 use super::permit::Permit;
 use crate::users;
 
@@ -95,9 +96,15 @@ impl Root {
     }
 
     /// The bytes of a regular file of `limit` bytes at most.
-    pub(crate) fn read(&self, path: &str, permit: &Permit, limit: usize) -> Result<Vec<u8>, Cause> {
+    pub(crate) fn read(
+        &self,
+        path: &str,
+        permit: &Permit,
+        limit: usize,
+        pulse: &Pulse,
+    ) -> Result<Vec<u8>, Cause> {
         let located = self.locate_permitted(path, permit)?;
-        self.read_located(located.descriptor.as_fd(), path, limit)
+        self.read_located(located.descriptor.as_fd(), path, limit, pulse)
     }
 
     /// The bytes of a regular file that is known as a place.
@@ -106,6 +113,7 @@ impl Root {
         place: BorrowedFd<'_>,
         path: &str,
         limit: usize,
+        pulse: &Pulse,
     ) -> Result<Vec<u8>, Cause> {
         let stat = rustix::fs::fstat(place).map_err(|errno| self.explain(errno, path))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
@@ -115,16 +123,26 @@ impl Root {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
         let file = rustix::fs::openat(CWD, magic, flags, Mode::empty())
             .map_err(|errno| self.explain(errno, path))?;
-        self.read_open(file, path, limit)
+        self.read_open(file, path, limit, pulse)
     }
 
     /// The bytes of an open regular file.
-    pub(crate) fn read_open(&self, file: OwnedFd, path: &str, limit: usize) -> Result<Vec<u8>, Cause> {
+    pub(crate) fn read_open(
+        &self,
+        file: OwnedFd,
+        path: &str,
+        limit: usize,
+        pulse: &Pulse,
+    ) -> Result<Vec<u8>, Cause> {
         let mut file = File::from(file);
-        let mut bytes = vec![0; FIRST_READ];
+        // Nearly all are small, and there are thousands: each is handed on in as many bytes as it has.
+        let mut small = [0; FIRST_READ];
+        let mut large = Vec::new();
         let mut filled = 0;
         loop {
-            match file.read(bytes.get_mut(filled..).unwrap_or_default()) {
+            let space = if large.is_empty() { small.as_mut_slice() } else { large.as_mut_slice() };
+            let size = space.len();
+            match file.read(space.get_mut(filled..).unwrap_or_default()) {
                 Ok(0) => break,
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -133,18 +151,25 @@ impl Root {
                     return Err(self.explain(errno, path));
                 }
             }
+            pulse.beat();
             if filled > limit {
                 return Err(Cause::new(
                     CauseKind::TooLarge,
                     format!("{path} is larger than {} MiB", limit >> 20),
                 ));
             }
-            if filled == bytes.len() {
-                bytes.resize(filled * 4, 0);
+            if filled == size {
+                if large.is_empty() {
+                    large.extend_from_slice(&small);
+                }
+                large.resize(filled * 4, 0);
             }
         }
-        bytes.truncate(filled);
-        Ok(bytes)
+        if large.is_empty() {
+            return Ok(small.get(..filled).unwrap_or_default().to_vec());
+        }
+        large.truncate(filled);
+        Ok(large)
     }
 
     /// The names in a folder, sorted.

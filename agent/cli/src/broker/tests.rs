@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use goodstead_protocol::document::Document;
-use goodstead_protocol::message::{FileList, Outcome};
+use goodstead_protocol::message::Outcome;
 
 use super::*;
 use crate::users;
@@ -50,8 +50,8 @@ fn manifest(permissions: &str) -> Manifest {
 }
 
 impl Trap {
-    fn root(&self) -> Root {
-        Root::folder(&self.folder.path().join("root")).unwrap()
+    fn root(&self) -> Arc<Root> {
+        Arc::new(Root::folder(&self.folder.path().join("root")).unwrap())
     }
 
     fn read(&self, path: &str) -> Result<String, CauseKind> {
@@ -65,7 +65,7 @@ impl Trap {
     }
 }
 
-fn ask(broker: &mut Broker<'_>, request: &Request) -> Answer {
+fn ask(broker: &mut Broker, request: &Request) -> Answer {
     broker.answer(&serde_json::to_vec(request).unwrap())
 }
 
@@ -159,11 +159,11 @@ fn sockets_are_reached_only_when_declared_and_proposed() {
     let other = folder.path().join("other.sock");
     let _listeners = (UnixListener::bind(&open).unwrap(), UnixListener::bind(&other).unwrap());
     let manifest = manifest(&format!("connect = ['{}/open.*']", folder.path().display()));
-    let root = Root::live().unwrap();
+    let root = Arc::new(Root::live().unwrap());
     let mut broker = Broker::new(&root, &manifest, Ok(users::current()));
     let address = |path: &Path| Address::Unix(path.display().to_string());
     let connect =
-        |broker: &mut Broker<'_>, path: &Path| ask(broker, &Request::Connect { address: address(path) });
+        |broker: &mut Broker, path: &Path| ask(broker, &Request::Connect { address: address(path) });
     let proposal = |path: &Path| Proposal {
         name: None,
         title: "x".into(),
@@ -195,7 +195,7 @@ fn whoever_may_not_connect_does_not() {
     let socket = folder.path().join("s.sock");
     let _listener = UnixListener::bind(&socket).unwrap();
     let manifest = manifest(&format!("connect = ['{}/*']", folder.path().display()));
-    let root = Root::live().unwrap();
+    let root = Arc::new(Root::live().unwrap());
     let mut broker = Broker::new(&root, &manifest, users::acting_user("demo", Some("no-such-user")));
     let address = Address::Unix(socket.display().to_string());
     broker.accept_configured(&address);
@@ -213,7 +213,7 @@ fn a_command_is_run_as_declared_and_bounded() {
          [permissions.run.flood]\nprogram = '/usr/bin/yes'\n\
          [permissions.run.missing]\nprogram = '/nonexistent'",
     );
-    let root = Root::live().unwrap();
+    let root = Arc::new(Root::live().unwrap());
     let mut broker = Broker::new(&root, &manifest, Ok(users::current()));
     let mut run = |name: &str| {
         let answer = ask(&mut broker, &Request::Run { command: name.into() });

@@ -2,10 +2,11 @@
 //!
 //! A glob is walked name by name from its longest fixed beginning. Links are followed where a pattern names them, never
 //! while `**` descends, so that a walk ends. What the manifest does not ask for is left out without a word: a glob is a
-//! wish, not a list.
+//! wish, not a list. What a walk found lies where it can be had even when the walk hangs.
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use globset::{GlobMatcher, GlobSet};
@@ -14,6 +15,7 @@ use goodstead_protocol::message::{FileEntry, FileKind, FileList, Outcome};
 use rustix::fs::{Mode, OFlags};
 
 use super::MAX_FILE;
+use super::hand::Pulse;
 use super::permit::{Permit, glob, glob_set};
 use super::root::{Located, Root};
 
@@ -23,67 +25,98 @@ const MAX_FILES: usize = 50_000;
 /// How deep `**` descends.
 const MAX_DEPTH: usize = 32;
 
-/// Reads what matches `globs` and not `except`, in the order of the paths: so many bytes at most in all, and no longer
-/// than until then.
-pub(super) fn read_many(
-    root: &Root,
-    permit: &Permit,
-    globs: &[String],
-    except: &[String],
-    (limit, deadline): (usize, Option<Instant>),
-) -> (FileList, Vec<u8>) {
-    let mut walk = Walk {
-        root,
-        permit,
-        except: glob_set(except),
-        found: BTreeMap::new(),
-        partial: None,
-        bytes: 0,
-        limit,
-        deadline,
-    };
-    for text in globs {
+/// What a walk found so far.
+#[derive(Debug, Default)]
+pub(super) struct Haul {
+    found: BTreeMap<String, Result<Vec<u8>, Cause>>,
+    partial: Option<Cause>,
+    bytes: usize,
+    /// The file or folder that is being looked at.
+    at: String,
+}
+
+impl Haul {
+    /// Ends it where the walk hangs: at the file or folder that does not answer.
+    pub(super) fn hangs(&mut self, cause: &Cause) {
+        let detail = format!("{} does not answer, so what comes after it was not looked at", self.at);
+        self.partial.get_or_insert_with(|| Cause::new(cause.kind, detail));
+    }
+
+    /// The files in the order of their paths, and their bytes one after another.
+    pub(super) fn into_list(self) -> (FileList, Vec<u8>) {
+        let mut files = Vec::with_capacity(self.found.len());
+        let mut data = Vec::with_capacity(self.bytes);
+        for (path, outcome) in self.found {
+            let size = match outcome {
+                Ok(bytes) => {
+                    data.extend_from_slice(&bytes);
+                    Outcome::Ok(bytes.len() as u64)
+                }
+                Err(cause) => Outcome::Refused(cause),
+            };
+            files.push(FileEntry { path, size });
+        }
+        (FileList { files, partial: self.partial }, data)
+    }
+}
+
+/// A haul that two threads can reach: the walk, and whoever waits for it.
+#[derive(Debug, Default, Clone)]
+pub(super) struct SharedHaul(Arc<Mutex<Haul>>);
+
+impl SharedHaul {
+    /// Takes what there is; a walk that is left behind fills nobody's hands.
+    pub(super) fn take(&self) -> Haul {
+        std::mem::take(&mut *self.open())
+    }
+
+    fn open(&self) -> MutexGuard<'_, Haul> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a walk looks for, and how far it may go.
+pub(super) struct Wish {
+    pub(super) globs: Vec<String>,
+    pub(super) except: Vec<String>,
+    /// The most bytes in all.
+    pub(super) limit: usize,
+    pub(super) deadline: Option<Instant>,
+}
+
+/// Reads what matches into `haul`.
+pub(super) fn read_many(root: &Root, permit: &Permit, wish: &Wish, haul: &SharedHaul, pulse: &Pulse) {
+    let mut walk = Walk { root, permit, except: glob_set(&wish.except), haul, pulse, wish, declared: false };
+    for text in &wish.globs {
         match glob(text) {
             _ if walk.is_over() => break,
             Some(glob) => walk.start(text, &glob.compile_matcher()),
             None => walk.cut(CauseKind::PluginFailed, format!("`{text}` is no glob")),
         }
     }
-    let mut files = Vec::with_capacity(walk.found.len());
-    let mut data = Vec::with_capacity(walk.bytes);
-    for (path, outcome) in walk.found {
-        let size = match outcome {
-            Ok(bytes) => {
-                data.extend_from_slice(&bytes);
-                Outcome::Ok(bytes.len() as u64)
-            }
-            Err(cause) => Outcome::Refused(cause),
-        };
-        files.push(FileEntry { path, size });
-    }
-    (FileList { files, partial: walk.partial }, data)
 }
 
 struct Walk<'a> {
     root: &'a Root,
     permit: &'a Permit,
     except: GlobSet,
-    found: BTreeMap<String, Result<Vec<u8>, Cause>>,
-    partial: Option<Cause>,
-    bytes: usize,
-    limit: usize,
-    deadline: Option<Instant>,
+    haul: &'a SharedHaul,
+    pulse: &'a Pulse,
+    wish: &'a Wish,
+    /// Whether the glob that is being walked stands in the manifest, so that whatever matches it may be read.
+    declared: bool,
 }
 
 impl Walk<'_> {
     /// Says why more may match than was found; the first reason is kept.
     fn cut(&mut self, kind: CauseKind, detail: String) {
-        self.partial.get_or_insert_with(|| Cause::new(kind, detail));
+        self.haul.open().partial.get_or_insert_with(|| Cause::new(kind, detail));
     }
 
     /// Whether the plugin's time is over; then this is said, and nothing more is looked at.
     fn is_over(&mut self) -> bool {
-        let over = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        self.pulse.beat();
+        let over = self.wish.deadline.is_some_and(|deadline| Instant::now() >= deadline);
         if over {
             self.cut(CauseKind::TimedOut, "the plugin's time was over before all was found".to_owned());
         }
@@ -91,6 +124,7 @@ impl Walk<'_> {
     }
 
     fn start(&mut self, text: &str, whole: &GlobMatcher) {
+        self.declared = self.permit.declares(text);
         let parts: Vec<&str> = text.trim_start_matches('/').split('/').collect();
         let fixed = parts.iter().take_while(|part| !is_pattern(part)).count();
         if fixed == parts.len() {
@@ -109,6 +143,7 @@ impl Walk<'_> {
             return self
                 .cut(CauseKind::TooLarge, format!("{path} is nested deeper than {MAX_DEPTH} folders"));
         }
+        path.clone_into(&mut self.haul.open().at);
         let folder = match self.root.locate(path) {
             Ok(folder) => folder,
             // A folder that is not there holds nothing; one that may not be entered might.
@@ -135,7 +170,7 @@ impl Walk<'_> {
                     // Even listing a folder can have an effect: it may be mounted by being looked at.
                     FileKind::Folder if self.leaves_alone(&inner) => {}
                     FileKind::Folder => self.descend(&inner, parts, whole, depth + 1),
-                    FileKind::File | FileKind::Link if whole.is_match(&inner) => {
+                    FileKind::File | FileKind::Link if rest.is_empty() || whole.is_match(&inner) => {
                         self.file(&inner, (kind == FileKind::File).then_some((&folder, &name)));
                     }
                     _ => {}
@@ -162,24 +197,35 @@ impl Walk<'_> {
     /// Reads one file. Where its folder is known and it is no link, it is opened there and then, which saves resolving
     /// a long path a thousand times.
     fn file(&mut self, path: &str, known: Option<(&Located, &str)>) {
-        if !self.permit.may_read(path) || self.except.is_match(path) || self.found.contains_key(path) {
+        if !(self.declared || self.permit.may_read(path)) || self.except.is_match(path) {
             return;
         }
-        if self.found.len() == MAX_FILES {
-            return self.cut(CauseKind::TooLarge, format!("more than {MAX_FILES} files match"));
-        }
-        let left = self.limit.saturating_sub(self.bytes);
-        if left == 0 {
-            return self.cut(
-                CauseKind::TooLarge,
-                format!("the files that match hold more than {} MiB", self.limit >> 20),
-            );
-        }
+        let left = {
+            let mut haul = self.haul.open();
+            if haul.found.contains_key(path) {
+                return;
+            }
+            path.clone_into(&mut haul.at);
+            if haul.found.len() == MAX_FILES {
+                Err(())
+            } else {
+                Ok(self.wish.limit.saturating_sub(haul.bytes))
+            }
+        };
+        let left = match left {
+            Ok(0) => {
+                let mib = self.wish.limit >> 20;
+                return self
+                    .cut(CauseKind::TooLarge, format!("the files that match hold more than {mib} MiB"));
+            }
+            Ok(left) => left,
+            Err(()) => return self.cut(CauseKind::TooLarge, format!("more than {MAX_FILES} files match")),
+        };
         let outcome = match known {
             Some((folder, name)) => self.read_in(folder, name, path, left),
             None => self.root.locate(path).and_then(|located| {
                 if self.permit.may_read(&located.resolved) {
-                    self.root.read_located(located.descriptor.as_fd(), path, left.min(MAX_FILE))
+                    self.root.read_located(located.descriptor.as_fd(), path, left.min(MAX_FILE), self.pulse)
                 } else {
                     let detail = format!(
                         "{path} leads to {}, which plugin.toml does not ask to read",
@@ -192,8 +238,9 @@ impl Walk<'_> {
         match outcome {
             Err(cause) if cause.kind == CauseKind::Absent => {}
             outcome => {
-                self.bytes += outcome.as_ref().map_or(0, Vec::len);
-                self.found.insert(path.to_owned(), outcome);
+                let mut haul = self.haul.open();
+                haul.bytes += outcome.as_ref().map_or(0, Vec::len);
+                haul.found.insert(path.to_owned(), outcome);
             }
         }
     }
@@ -202,7 +249,7 @@ impl Walk<'_> {
     /// a link, a FIFO or a device since, it is neither followed nor waited for, and refused.
     fn read_in(&self, folder: &Located, name: &str, path: &str, left: usize) -> Result<Vec<u8>, Cause> {
         let resolved = format!("{}/{name}", folder.resolved.trim_end_matches('/'));
-        if !self.permit.may_read(&resolved) {
+        if !(self.declared && resolved == path || self.permit.may_read(&resolved)) {
             let detail = format!("{path} leads to {resolved}, which plugin.toml does not ask to read");
             return Err(Cause::new(CauseKind::NotDeclared, detail));
         }
@@ -213,7 +260,7 @@ impl Walk<'_> {
         if rustix::fs::FileType::from_raw_mode(stat.st_mode) != rustix::fs::FileType::RegularFile {
             return Err(Cause::new(CauseKind::NotPermitted, format!("{path} is no regular file")));
         }
-        self.root.read_open(file, path, left.min(MAX_FILE))
+        self.root.read_open(file, path, left.min(MAX_FILE), self.pulse)
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::IsTerminal;
 use std::path::Path;
+use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use goodstead_engine::{Figures, Pack, Target as EngineTarget, assess};
@@ -16,14 +18,14 @@ use jiff::Timestamp;
 
 use super::{Exit, Installed, Outcome, configuration};
 use crate::args::{Check, Format};
-use crate::broker::{AccessEntry, Root};
+use crate::broker::{AccessLog, Root};
 use crate::config::Config;
 use crate::installation::Installation;
 use crate::packs::{self, Packs};
 use crate::render::{access, diagnostics, output, text};
 use crate::saved::SavedFacts;
 use crate::scan::{Request, Scan, scan};
-use crate::state::{KeptReport, State, StateError};
+use crate::state::{Facts, KeptReport, State, StateError};
 
 /// Runs the command.
 pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
@@ -35,15 +37,26 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     diagnostics::print(&installed.plugins.diagnostics);
     let names = installed.plugins.usable.iter().map(|plugin| plugin.manifest.name.as_str());
     diagnostics::print(&config.unknown_plugins(&installation.config_file(), names.clone()));
-    let mut packs = packs::installed(installation, &installed.trust, &installed.known);
-    sound &= packs.diagnostics.is_empty();
-    diagnostics::print(&packs.diagnostics);
-    keep_only(&mut packs.usable, &args.only)?;
     let wanted = wanted(&args.targets, &config, names)?;
     let time = now();
+    let read_packs = || {
+        let plugins = wanted.keys().cloned().collect();
+        let mut packs = packs::to_judge(installation, &installed.trust, &installed.known, plugins);
+        keep_only(&mut packs.usable, &args.only).map(|()| packs)
+    };
+    // A wrong name is told at once; otherwise the packs are read while the plugins look around.
+    let early = if args.only.is_empty() { None } else { Some(read_packs()?) };
     let loaded = milliseconds(began);
-
-    let (origin, mut scan) = observe(args, installation, &config, &installed, &wanted, &time)?;
+    let (packs, observed) = thread::scope(|scope| {
+        let packs = scope.spawn(|| early.map_or_else(read_packs, Ok));
+        let observed = observe(args, installation, &config, &installed, &wanted, &time);
+        (packs.join(), observed)
+    });
+    let lost = |_| Diagnostic::error("packs", "the agent failed while it read the check packs");
+    let mut packs = packs.map_err(lost)??;
+    sound &= packs.diagnostics.is_empty();
+    diagnostics::print(&packs.diagnostics);
+    let (origin, mut scan) = observed?;
     scan.timings_ms.insert("load".into(), loaded);
     scan.warnings.extend(installed.trust.diagnostics.iter().map(ToString::to_string));
     scan.warnings.extend(installed.plugins.diagnostics.iter().map(ToString::to_string));
@@ -62,26 +75,30 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     }
 
     let mut state = State::open(&installation.state_file());
-    let report = judge(&packs, scan, origin, &time, state.as_ref().ok(), began)?;
-    if let Err(error) = state
-        .as_mut()
-        .map_err(|error| error_text(error))
-        .and_then(|state| keep(state, &report, &log).map_err(|error| error_text(&error)))
-    {
+    let memory = origin_key(&origin);
+    let (report, targets) =
+        judge(&packs, scan, origin, &time, (memory.as_deref(), state.as_ref().ok()), began)?;
+    let facts = memory.as_deref().map(|origin| {
+        let of_targets = targets.iter().map(|target| (target.id.as_str(), &target.facts)).collect();
+        Facts { origin, of_targets }
+    });
+    let kept = state.as_mut().map_err(|error| error.to_string()).and_then(|state| {
+        keep(state, &report, &log, &facts.unwrap_or_default()).map_err(|error| error.to_string())
+    });
+    if let Err(error) = kept {
         diagnostics::print(&[Diagnostic::warning("not-kept", format!("the report is not kept: {error}"))
             .at(Place::file(installation.state_file().display().to_string()))
             .help("name another folder with --state-dir")]);
     }
     output::write(&face(&report, args.format), args.output.as_deref())?;
-    Ok(exit(args, &report, sound))
-}
-
-fn error_text(error: &StateError) -> String {
-    error.to_string()
+    let exit = exit(args, &report, sound);
+    // The process ends here, and taking thousands of values apart one by one would be the last it does.
+    std::mem::forget((installed, packs, targets, log, report));
+    Ok(exit)
 }
 
 /// The access log in the wanted form.
-pub(crate) fn log_face(log: &BTreeMap<String, Vec<AccessEntry>>, format: Format) -> String {
+pub(crate) fn log_face(log: &AccessLog, format: Format) -> String {
     match format {
         Format::Text => access::log(log),
         Format::Json => serde_json::to_string_pretty(log).unwrap_or_default() + "\n",
@@ -203,7 +220,7 @@ fn observe(
         config,
         plugins: &installed.plugins.usable,
         host_contract: &installed.host_contract,
-        root: &root,
+        root: &Arc::new(root),
         wanted,
         time,
     };
@@ -255,44 +272,30 @@ fn progress(wanted: &BTreeMap<String, BTreeSet<String>>) -> ProgressBar {
     bar
 }
 
-/// Makes the report.
+/// Makes the report, and hands back what it was made of. `memory` is the name under which the previous facts are kept.
 fn judge(
     packs: &Packs,
-    scan: Scan,
+    mut scan: Scan,
     origin: Origin,
     time: &str,
-    state: Option<&State>,
+    (memory, state): (Option<&str>, Option<&State>),
     began: Instant,
-) -> Result<Report, Diagnostic> {
+) -> Result<(Report, Vec<EngineTarget>), Diagnostic> {
     let judging = Instant::now();
-    let memory = origin_key(&origin);
     let targets: Vec<EngineTarget> = scan
         .targets
-        .iter()
+        .iter_mut()
         .map(|target| EngineTarget {
             id: target.id.clone(),
             plugin: target.plugin.clone(),
-            facts: target.facts.clone(),
-            previous: memory
-                .as_ref()
-                .and_then(|memory| state?.previous_facts(&target.id, memory).ok().flatten()),
+            facts: std::mem::replace(&mut target.facts, Fact::record()),
+            previous: memory.and_then(|memory| state?.previous_facts(&target.id, memory).ok().flatten()),
             importance: target.importance,
             deployment: target.deployment.clone(),
         })
         .collect();
     let figures = Figures::shipped()?;
     let mut assessment = assess(&packs.usable, &targets, &scan.host, &figures);
-    let mut warnings = scan.warnings;
-    if let (Some(memory), Some(state)) = (&memory, state) {
-        for target in &scan.targets {
-            if let Err(error) = state.remember_facts(&target.id, memory, time, &target.facts) {
-                warnings.push(format!(
-                    "the facts of {} are not remembered for the next scan: {error}",
-                    target.id
-                ));
-            }
-        }
-    }
     let report_targets = scan
         .targets
         .into_iter()
@@ -310,7 +313,7 @@ fn judge(
     let mut timings_ms = scan.timings_ms;
     timings_ms.insert("judge".into(), milliseconds(judging));
     timings_ms.insert("all".into(), milliseconds(began));
-    Ok(Report {
+    let report = Report {
         schema: SCHEMA,
         id: random_id()?,
         time: time.to_owned(),
@@ -323,9 +326,10 @@ fn judge(
         verdicts: assessment.judgements,
         plugins: scan.plugins,
         access: scan.access,
-        warnings,
+        warnings: scan.warnings,
         timings_ms,
-    })
+    };
+    Ok((report, targets))
 }
 
 /// Under which name the facts are remembered; saved facts are no scan and are not.
@@ -345,13 +349,9 @@ fn host_name(host: &Fact) -> Option<String> {
     }
 }
 
-fn keep(
-    state: &mut State,
-    report: &Report,
-    log: &BTreeMap<String, Vec<AccessEntry>>,
-) -> Result<(), StateError> {
+fn keep(state: &mut State, report: &Report, log: &AccessLog, facts: &Facts<'_>) -> Result<(), StateError> {
     let body = serde_json::to_vec(report).map_err(|_| StateError::BadReport(report.id.clone()))?;
-    state.keep_report(&KeptReport { id: report.id.clone(), time: report.time.clone(), body }, log)
+    state.keep_report(&KeptReport { id: report.id.clone(), time: report.time.clone(), body }, log, facts)
 }
 
 fn random_id() -> Result<String, Diagnostic> {

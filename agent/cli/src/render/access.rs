@@ -1,12 +1,11 @@
 //! The access log as lines that grep well: when, who, granted or refused, what, how much, how long.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::broker::AccessEntry;
+use crate::broker::AccessLog;
 
 /// Everything that every plugin asked for.
-pub(crate) fn log(log: &BTreeMap<String, Vec<AccessEntry>>) -> String {
+pub(crate) fn log(log: &AccessLog) -> String {
     let mut text = String::new();
     for (plugin, entries) in log {
         for entry in entries {
@@ -55,7 +54,7 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::AccessFile;
+    use crate::broker::{AccessEntry, AccessFile};
 
     #[test]
     fn a_request_is_a_line_and_so_is_each_of_its_files() {
@@ -73,7 +72,7 @@ mod tests {
             entry("read_many", "/etc/*", None, vec![file]),
             entry("read", "/etc/shadow\nforged", Some("plugin.toml does not ask to read it"), vec![]),
         ];
-        let log = log(&BTreeMap::from([("demo".to_owned(), entries)]));
+        let log = log(&AccessLog::from([("demo".to_owned(), entries)]));
         let lines: Vec<_> = log.lines().map(str::trim_start).collect();
         assert_eq!(
             lines,

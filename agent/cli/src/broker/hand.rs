@@ -1,0 +1,179 @@
+//! The hand that touches the site's files: a thread that can be left behind.
+//!
+//! A file system that hangs cannot be interrupted, so it is touched by a thread for which the broker waits only while
+//! its pulse beats. One that is left behind ends with the process, and a new one takes its place.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use goodstead_protocol::fact::{Cause, CauseKind};
+
+/// How long one file or folder may take to answer.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long, once several did not: what is healthy answers within a fraction of it.
+const LITTLE_PATIENCE: Duration = Duration::from_millis(100);
+
+/// How many may hang until patience is little.
+const MAX_HANGING: u32 = 4;
+
+/// A moment for a hand that ends by itself when the plugin's time is over.
+const GRACE: Duration = Duration::from_millis(50);
+
+/// Beats whenever something answered.
+#[derive(Debug, Default)]
+pub(crate) struct Pulse(AtomicU64);
+
+impl Pulse {
+    /// Something answered.
+    pub(crate) fn beat(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+type Job = Box<dyn FnOnce(&Pulse) + Send>;
+
+/// The thread, started when it is first needed.
+#[derive(Debug)]
+pub(super) struct Hand {
+    worker: Option<(Sender<Job>, Arc<Pulse>)>,
+    patience: Duration,
+    hanging: u32,
+}
+
+impl Hand {
+    pub(super) fn new() -> Hand {
+        Hand { worker: None, patience: PATIENCE, hanging: 0 }
+    }
+
+    /// Does `work` on `what`, and waits while its pulse beats, until `deadline` at most.
+    ///
+    /// # Errors
+    /// It did not answer, or no thread could be started.
+    pub(super) fn work<T: Send + 'static>(
+        &mut self,
+        what: &str,
+        deadline: Option<Instant>,
+        work: impl FnOnce(&Pulse) -> T + Send + 'static,
+    ) -> Result<T, Cause> {
+        let (sender, receiver) = channel();
+        let job: Job = Box::new(move |pulse| {
+            // Whoever gave up does not listen any more.
+            let _ = sender.send(work(pulse));
+        });
+        let pulse = self.start(job)?;
+        loop {
+            let before = pulse.count();
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let wait = left.map_or(self.patience, |left| left.min(self.patience)).max(GRACE);
+            match receiver.recv_timeout(wait) {
+                Ok(result) => return Ok(result),
+                Err(RecvTimeoutError::Timeout)
+                    if pulse.count() > before && left.is_none_or(|left| left > wait) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    self.leave_behind();
+                    let detail = format!("{what} did not answer within {:.1} s", wait.as_secs_f64());
+                    return Err(Cause::new(CauseKind::TimedOut, detail));
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.worker = None;
+                    let detail = format!("{what} cannot be looked at: the agent failed at it");
+                    return Err(Cause::new(CauseKind::NotAvailable, detail));
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, job: Job) -> Result<Arc<Pulse>, Cause> {
+        if self.worker.is_none() {
+            let (sender, jobs) = channel::<Job>();
+            let pulse = Arc::new(Pulse::default());
+            let beating = Arc::clone(&pulse);
+            let spawned = thread::Builder::new().name("site".to_owned()).spawn(move || {
+                for job in jobs {
+                    job(&beating);
+                }
+            });
+            spawned.map_err(|error| {
+                Cause::new(CauseKind::NotAvailable, format!("no thread can be started: {error}"))
+            })?;
+            self.worker = Some((sender, pulse));
+        }
+        let gone = || Cause::new(CauseKind::NotAvailable, "the agent failed at an earlier request");
+        let (jobs, pulse) = self.worker.as_ref().ok_or_else(gone)?;
+        jobs.send(job).map_err(|_| gone())?;
+        Ok(Arc::clone(pulse))
+    }
+
+    fn leave_behind(&mut self) {
+        self.worker = None;
+        self.hanging += 1;
+        if self.hanging >= MAX_HANGING {
+            self.patience = LITTLE_PATIENCE;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What never comes back: until the test program ends.
+    fn hang() {
+        loop {
+            thread::park();
+        }
+    }
+
+    #[test]
+    fn what_hangs_is_left_behind_and_the_next_is_done() {
+        let mut hand = Hand::new();
+        hand.patience = Duration::from_millis(60);
+        let cause = hand.work("/net/x", None, |_| hang()).unwrap_err();
+        assert_eq!(cause.kind, CauseKind::TimedOut);
+        assert!(cause.detail.starts_with("/net/x did not answer within 0.1 s"), "{cause}");
+        assert_eq!(hand.work("/etc/x", None, |_| 7), Ok(7));
+    }
+
+    #[test]
+    fn what_is_slow_and_beats_is_waited_for_until_the_deadline() {
+        let slow = |pulse: &Pulse| {
+            let (_silent, nothing) = channel::<()>();
+            for _ in 0..10 {
+                let _ = nothing.recv_timeout(Duration::from_millis(30));
+                pulse.beat();
+            }
+            1
+        };
+        let mut hand = Hand::new();
+        hand.patience = Duration::from_millis(150);
+        assert_eq!(hand.work("/slow", None, slow), Ok(1));
+        let soon = Instant::now() + Duration::from_millis(60);
+        assert_eq!(hand.work("/slow", Some(soon), slow).unwrap_err().kind, CauseKind::TimedOut);
+    }
+
+    #[test]
+    fn patience_ends_when_many_hang() {
+        let mut hand = Hand::new();
+        hand.patience = Duration::from_secs(1);
+        hand.hanging = MAX_HANGING - 1;
+        assert!(hand.work("/a", Some(Instant::now()), |_| hang()).is_err());
+        assert_eq!(hand.patience, LITTLE_PATIENCE);
+        assert_eq!(hand.work("/b", None, |_| 1), Ok(1));
+    }
+
+    #[test]
+    fn a_fault_of_ours_costs_one_request() {
+        let mut hand = Hand::new();
+        let outcome: Result<(), Cause> = hand.work("/a", None, |_| panic!("a test panics on purpose"));
+        assert_eq!(outcome.unwrap_err().kind, CauseKind::NotAvailable);
+        assert_eq!(hand.work("/b", None, |_| 1), Ok(1));
+    }
+}
