@@ -9,6 +9,7 @@
 mod addresses;
 mod assignment;
 mod counters;
+mod crash;
 mod file_system;
 mod huge_pages;
 mod kernel;
@@ -37,7 +38,7 @@ use crate::sysctl::Running;
 use crate::sysctl_files::SysctlFiles;
 
 /// Small files of /proc and /sys that one request reads.
-const SMALL: [&str; 23] = [
+const SMALL: [&str; 25] = [
     "/proc/vmstat",
     "/proc/stat",
     "/proc/loadavg",
@@ -61,6 +62,8 @@ const SMALL: [&str; 23] = [
     "/sys/kernel/mm/transparent_hugepage/defrag",
     "/sys/kernel/mm/hugepages/*/*_hugepages",
     "/sys/module/zswap/parameters/enabled",
+    "/sys/kernel/kexec_crash_loaded",
+    "/sys/class/watchdog/*/state",
 ];
 
 /// The plugin.
@@ -109,7 +112,8 @@ impl Plugin for Linux {
             "ext4" => when(running, || counters::ext4(site)).or_unknown(),
             "mounts" => mounts.map(|mounts| mounts.facts(site)).or_unknown(),
             "sysctl_files" => files.as_ref().map(|files| files.facts(sysctl.as_ref())).map_err(Clone::clone).or_unknown(),
-            "sysctl_conf_read" => files.and_then(|files| files.single_read_at_boot()).or_unknown(),
+            "sysctl_conf_read" => files.as_ref().map_err(Clone::clone).and_then(SysctlFiles::single_read_at_boot).or_unknown(),
+            "sysctl_set_at" => files.as_ref().map(SysctlFiles::places).map_err(Clone::clone).or_unknown(),
             "machine" => of(&|small| machine::machine(own_kernel.clone(), small).map(Fact::from)),
             "portable" => when(running, || {
                 let supplies = site.list("/sys/class/power_supply");
@@ -117,6 +121,7 @@ impl Plugin for Linux {
             }).or_unknown(),
             "processor" => of(&|small| Ok(machine::processor(small))),
             "tasks" => of(&|small| Ok(machine::tasks(small, sysctl.as_ref()))),
+            "crash" => of(&|small| Ok(crash::crash(small))),
             "pressure" => of(&|small| Ok(pressure::pressure(small))),
             "huge_pages" => of(&|small| Ok(huge_pages::huge_pages(small))),
             "transparent_huge_pages" => of(&|small| Ok(huge_pages::transparent(small))),

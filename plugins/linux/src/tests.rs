@@ -83,6 +83,8 @@ fn a_host_is_told_whole() {
     {"boot_id":"0b7e"
     "counters":{"listen_overflows":0
     "oom_kills":0}
+    "crash":{"kernel_loaded":false
+    "watchdog_active":false}
     "ext4":[{"device":"vda"
     "errors_count":0}]
     "huge_pages":[]
@@ -158,6 +160,7 @@ fn a_host_is_told_whole() {
     "tool_value":"4194304"
     "value":"4194304"
     "winner":true}]
+    "sysctl_set_at":{"kernel/pid_max":"/usr/lib/sysctl.d/50-pid-max.conf:1"}
     "systemd":true
     "tasks":{"blocked":0
     "limit":31234
