@@ -61,6 +61,8 @@ fn a_flood_is_cut_and_said() {
     let table = HEADING.to_owned() + &line("020200C0:9C41", "076433C6:1538", "01").repeat(MAX_LINES + 1);
     let Ok(Fact::List(list)) = told(host(60).file(TABLES[0], table)).1 else { panic!("no list") };
     assert_eq!(list.partial.unwrap().kind, CauseKind::TooLarge);
+    let Fact::Map(group) = &list.items[0] else { panic!("no record") };
+    assert_eq!(group.items["connections"], Fact::Int(MAX_LINES as i64));
     let table: String = (0..50).map(|n| line("020200C0:9C41", &format!("076433C6:{n:04X}"), "01")).collect();
     let Ok(Fact::List(list)) = told(host(60).file(TABLES[0], HEADING.to_owned() + &table)).1 else {
         panic!("no list")
