@@ -34,7 +34,10 @@ pub(crate) fn services(site: &mut dyn Site) -> Result<Fact, Cause> {
     if let Err(cause) = first.get(VERSION_2) {
         let detail = "limits of services are read from control groups of version 2 only";
         return Err(match cause.kind {
-            CauseKind::Absent => Cause::new(CauseKind::NotApplicableHere, detail),
+            CauseKind::Absent => Cause::new(CauseKind::NotApplicableHere, detail).remedy(
+                "boot with systemd.unified_cgroup_hierarchy=1 on the kernel's command line, where the \
+                 distribution supports it",
+            ),
             _ => cause,
         });
     }
@@ -159,6 +162,7 @@ mod tests {
     fn version_1_cannot_tell() {
         let cause = services(&mut FakeSite::new()).unwrap_err();
         assert_eq!(cause.kind, CauseKind::NotApplicableHere);
+        assert!(cause.remedy.unwrap().contains("unified_cgroup_hierarchy"));
     }
 
     #[test]
