@@ -1,27 +1,67 @@
 //! Counters that the kernel keeps since boot and that everybody may read: they cannot be rotated away as logs can.
 
-use std::collections::BTreeMap;
-
 use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt};
 
+use crate::readings::{Readings, odd, put};
+
+const VMSTAT: &str = "/proc/vmstat";
+const NETSTAT: &str = "/proc/self/net/netstat";
+
+/// Our name of each counter of /proc/vmstat, and the kernel's.
+const OF_MEMORY: [(&str, &str); 3] =
+    [("oom_kills", "oom_kill"), ("swapped_in_pages", "pswpin"), ("swapped_out_pages", "pswpout")];
+
+/// Our name of each counter of /proc/net/netstat, and the kernel's. They belong to the network namespace.
+const OF_TCP: [(&str, &str); 2] =
+    [("listen_overflows", "ListenOverflows"), ("tcp_aborts_on_memory", "TCPAbortOnMemory")];
+
 /// The record `counters`.
-pub(crate) fn counters(site: &mut dyn Site) -> Fact {
-    let sources = [
-        ("oom_kills", site.read_text("/proc/vmstat").map(|text| from_vmstat(&text, "oom_kill"))),
-        (
-            "listen_overflows",
-            site.read_text("/proc/self/net/netstat")
-                .map(|text| from_netstat(&text, "TcpExt:", "ListenOverflows")),
-        ),
-    ];
-    let known = sources.into_iter().filter_map(|(name, value)| {
-        let fact = match value {
-            Ok(value) => Fact::Int(value?),
-            Err(cause) => cause.into(),
-        };
-        Some((name.to_owned(), fact))
-    });
-    known.collect::<BTreeMap<_, _>>().into()
+pub(crate) fn counters(readings: &Readings) -> Fact {
+    let mut record = goodstead_plugin::facts! {};
+    for (name, wanted) in OF_MEMORY {
+        put(
+            &mut record,
+            name,
+            readings.get(VMSTAT).map_err(known).and_then(|text| found(from_vmstat(text, wanted))),
+        );
+    }
+    for (name, wanted) in OF_TCP {
+        let value = readings.get(NETSTAT).map_err(known);
+        put(&mut record, name, value.and_then(|text| found(from_netstat(text, "TcpExt:", wanted))));
+    }
+    record
+}
+
+/// A counter that the kernel does not have is absent; a file that is missing tells nothing about its counters.
+fn known(cause: Cause) -> Cause {
+    if cause.kind == CauseKind::Absent { Cause::new(CauseKind::NotAvailable, cause.detail) } else { cause }
+}
+
+fn found(counter: Option<i64>) -> Result<i64, Cause> {
+    counter.ok_or_else(|| Cause::new(CauseKind::Absent, "this kernel has no such counter"))
+}
+
+/// The size of a page in bytes, from one figure that the kernel tells in both units; `slab_bytes` is `SUnreclaim` of
+/// /proc/meminfo. A page is a power of two from 4 to 64 KiB, so that what changes between the two readings is no matter.
+///
+/// # Errors
+/// Why it is unknown.
+pub(crate) fn page_bytes(readings: &Readings, slab_bytes: Result<i64, Cause>) -> Result<i64, Cause> {
+    let pages = from_vmstat(readings.get(VMSTAT)?, "nr_slab_unreclaimable").filter(|pages| *pages > 0);
+    let about = slab_bytes?.checked_div(pages.ok_or_else(|| odd(VMSTAT))?).ok_or_else(|| odd(VMSTAT))?;
+    [4096, 8192, 16384, 32768, 65536]
+        .into_iter()
+        .find(|size| (size * 3 / 4..size * 3 / 2).contains(&about))
+        .ok_or_else(|| odd("/proc/meminfo"))
+}
+
+/// A limit that the kernel computes for itself and tells in pages, in bytes.
+///
+/// # Errors
+/// Why it is unknown.
+pub(crate) fn threshold(readings: &Readings, wanted: &str, page: Result<i64, Cause>) -> Result<i64, Cause> {
+    let pages = from_vmstat(readings.get(VMSTAT)?, wanted).ok_or_else(|| odd(VMSTAT))?;
+    pages.checked_mul(page?).ok_or_else(|| odd(VMSTAT))
 }
 
 /// Lines are `name value`.
@@ -67,25 +107,48 @@ mod tests {
 
     use super::*;
 
+    fn read(mut site: FakeSite) -> Readings {
+        Readings::read(&mut site, &[VMSTAT, NETSTAT]).unwrap()
+    }
+
     #[test]
     fn counters_are_found_by_name() {
-        let mut site = FakeSite::new().file("/proc/vmstat", "nr_free 1\noom_kill 3\n").file(
+        let site = FakeSite::new().file("/proc/vmstat", "nr_free 1\noom_kill 3\npswpin 5\n").file(
             "/proc/self/net/netstat",
             "IpExt: ListenOverflows\nIpExt: 9\nTcpExt: A ListenOverflows B\nTcpExt: 1 7 2\n",
         );
-        assert_eq!(counters(&mut site).to_json().to_string(), r#"{"listen_overflows":7,"oom_kills":3}"#);
+        let json = counters(&read(site)).to_json();
+        assert_eq!(json.to_string(), r#"{"listen_overflows":7,"oom_kills":3,"swapped_in_pages":5}"#);
     }
 
     #[test]
     fn an_old_kernel_has_none_and_nonsense_is_none() {
-        let mut site = FakeSite::new()
+        let site = FakeSite::new()
             .file("/proc/vmstat", "nr_free 1\noom_kill")
             .file("/proc/self/net/netstat", "TcpExt: ListenOverflows");
-        assert_eq!(counters(&mut site).to_json().to_string(), "{}");
-        let mut site = FakeSite::new().refused_file("/proc/vmstat", CauseKind::NotPermitted, "no");
-        let json = counters(&mut site).to_json();
+        assert_eq!(counters(&read(site)).to_json().to_string(), "{}");
+        let site = FakeSite::new().refused_file("/proc/vmstat", CauseKind::NotPermitted, "no");
+        let json = counters(&read(site)).to_json();
         assert_eq!(json["oom_kills"]["$unknown"]["kind"], "not-permitted");
-        assert_eq!(json["listen_overflows"]["$unknown"]["kind"], "absent");
+        assert_eq!(json["listen_overflows"]["$unknown"]["kind"], "not-available");
+    }
+
+    #[test]
+    fn the_size_of_a_page_comes_from_a_figure_told_in_both_units() {
+        let pages =
+            |text: &str, bytes: i64| page_bytes(&read(FakeSite::new().file(VMSTAT, text)), Ok(bytes)).ok();
+        let text = "nr_slab_unreclaimable 9231\nnr_dirty_threshold 10\n";
+        assert_eq!(pages(text, 36_924 << 10), Some(4096));
+        assert_eq!(pages(text, 37_500 << 10), Some(4096));
+        assert_eq!(pages(text, 590_784 << 10), Some(65536));
+        for (text, bytes) in
+            [("", 1), ("nr_slab_unreclaimable 0", 1), (text, 0), (text, i64::MAX), (text, -1)]
+        {
+            assert_eq!(pages(text, bytes), None, "{text} {bytes}");
+        }
+        let readings = read(FakeSite::new().file(VMSTAT, text));
+        assert_eq!(threshold(&readings, "nr_dirty_threshold", Ok(4096)), Ok(40960));
+        assert!(threshold(&readings, "nr_dirty_threshold", Ok(i64::MAX)).is_err());
     }
 
     #[test]

@@ -1,26 +1,70 @@
-//! The plugin for the host itself: kernel settings and the files that set them, mounts, memory and counters.
+//! The plugin for the host itself: kernel settings and the files that set them, mounts, memory, processes, services,
+//! the network and counters.
 //!
 //! It gathers and judges nothing. It needs no rights: what an ordinary user may not read is unknown with its cause.
 //! Where there is no live kernel (a folder, an image, a snapshot) running values are unknown and the files are told.
 
 #![deny(unsafe_code)]
 
+mod addresses;
 mod assignment;
 mod counters;
+mod crash;
 mod file_system;
+mod huge_pages;
 mod kernel;
+mod machine;
 mod memory;
 mod mounts;
+mod network;
 mod os;
+mod pressure;
+mod processes;
+mod ranges;
+mod readings;
+mod services;
+mod sockets;
 mod sysctl;
 mod sysctl_files;
 
-use goodstead_plugin::{Cause, CauseKind, Fact, Plugin, Proposal, Site, Target, UnknownOr, facts};
+use goodstead_plugin::{Cause, CauseKind, Fact, Plugin, Proposal, Site, SiteExt, Target, UnknownOr, facts};
 
 use crate::mounts::Mounts;
 use crate::os::OsRelease;
+use crate::processes::Processes;
+use crate::readings::Readings;
+use crate::sockets::Sums;
 use crate::sysctl::Running;
 use crate::sysctl_files::SysctlFiles;
+
+/// Small files of /proc and /sys that one request reads.
+const SMALL: [&str; 25] = [
+    "/proc/vmstat",
+    "/proc/stat",
+    "/proc/loadavg",
+    "/proc/cpuinfo",
+    "/proc/pressure/*",
+    "/proc/self/net/netstat",
+    "/proc/self/net/sockstat",
+    "/proc/self/net/sockstat6",
+    "/proc/self/net/fib_trie",
+    "/proc/self/net/if_inet6",
+    "/proc/self/net/route",
+    "/sys/devices/virtual/dmi/id/sys_vendor",
+    "/sys/devices/virtual/dmi/id/product_name",
+    "/sys/devices/virtual/dmi/id/chassis_type",
+    "/sys/devices/system/clocksource/clocksource0/current_clocksource",
+    "/sys/devices/system/clocksource/clocksource0/available_clocksource",
+    "/sys/devices/system/cpu/cpufreq/policy0/scaling_governor",
+    "/sys/devices/system/cpu/cpufreq/policy0/scaling_driver",
+    "/sys/devices/system/node/online",
+    "/sys/kernel/mm/transparent_hugepage/enabled",
+    "/sys/kernel/mm/transparent_hugepage/defrag",
+    "/sys/kernel/mm/hugepages/*/*_hugepages",
+    "/sys/module/zswap/parameters/enabled",
+    "/sys/kernel/kexec_crash_loaded",
+    "/sys/class/watchdog/*/state",
+];
 
 /// The plugin.
 #[derive(Debug, Default)]
@@ -43,19 +87,58 @@ impl Plugin for Linux {
         let os = OsRelease::read(site)
             .and_then(|os| os.ok_or_else(|| Cause::new(CauseKind::Absent, "no os-release")));
         let visible = mounts.as_ref().map(|mounts| mounts.visible.as_slice());
+        let own_kernel = when(running, || kernel::own_kernel(site, visible));
+        let meminfo = when(running, || memory::meminfo(site));
+        let small = when(running, || Readings::read(site, &SMALL));
+        let page = small
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(|small| memory::page_bytes(meminfo.as_deref(), small));
+        let sums = small.as_ref().map_err(Clone::clone).map(|small| Sums::read(small, sysctl.as_ref()));
+        let processes = when(running, || Processes::read(site));
+        // A record or list that is made of small files only.
+        let of = |make: &dyn Fn(&Readings) -> Result<Fact, Cause>| {
+            small.as_ref().map_err(Clone::clone).and_then(make).or_unknown()
+        };
         Ok(facts! {
-            "own_kernel" => when(running, || kernel::own_kernel(site, visible)).or_unknown(),
             "systemd" => when(running, || kernel::systemd(site)).or_unknown(),
             "boot_id" => when(running, || kernel::boot_id(site)).or_unknown(),
             "uptime_seconds" => when(running, || kernel::uptime_seconds(site)).or_unknown(),
-            "memory" => when(running, || memory::memory(site)).or_unknown(),
+            "memory" => of(&|small| {
+                Ok(memory::memory(meminfo.as_deref().map_err(Clone::clone)?, small, &page))
+            }),
             "swaps" => when(running, || memory::swaps(site)).or_unknown(),
-            "counters" => when(running, || Ok(counters::counters(site))).or_unknown(),
+            "counters" => of(&|small| Ok(counters::counters(small))),
             "ext4" => when(running, || counters::ext4(site)).or_unknown(),
             "mounts" => mounts.map(|mounts| mounts.facts(site)).or_unknown(),
             "sysctl_files" => files.as_ref().map(|files| files.facts(sysctl.as_ref())).map_err(Clone::clone).or_unknown(),
-            "sysctl_conf_read" => files.and_then(|files| files.single_read_at_boot()).or_unknown(),
-            "sysctl" => sysctl.map(|running| running.facts()).or_unknown(),
+            "sysctl_conf_read" => files.as_ref().map_err(Clone::clone).and_then(SysctlFiles::single_read_at_boot).or_unknown(),
+            "sysctl_set_at" => files.as_ref().map(SysctlFiles::places).map_err(Clone::clone).or_unknown(),
+            "machine" => of(&|small| machine::machine(own_kernel.clone(), small).map(Fact::from)),
+            "portable" => when(running, || {
+                let supplies = site.list("/sys/class/power_supply");
+                machine::portable(small.as_ref().map_err(Clone::clone)?, supplies)
+            }).or_unknown(),
+            "processor" => of(&|small| Ok(machine::processor(small))),
+            "tasks" => of(&|small| Ok(machine::tasks(small, sysctl.as_ref()))),
+            "crash" => of(&|small| Ok(crash::crash(small))),
+            "pressure" => of(&|small| Ok(pressure::pressure(small))),
+            "huge_pages" => of(&|small| Ok(huge_pages::huge_pages(small))),
+            "transparent_huge_pages" => of(&|small| Ok(huge_pages::transparent(small))),
+            "network" => of(&|small| Ok(network::network(small, sysctl.as_ref()))),
+            "interfaces" => sysctl.as_ref().map_err(Clone::clone).and_then(network::interfaces).or_unknown(),
+            "tcp" => of(&|small| {
+                Ok(sums.as_ref().map_err(Clone::clone)?.facts(small, sysctl.as_ref(), page.clone()))
+            }),
+            "tcp_connections" =>
+                sums.as_ref().map_err(Clone::clone).and_then(|sums| sums.connections(site)).or_unknown(),
+            "open_files" => sysctl.as_ref().map_err(Clone::clone).map(processes::of_all).or_unknown(),
+            "open_files_of" =>
+                processes.as_ref().map_err(Clone::clone).map(|found| found.open_files(site)).or_unknown(),
+            "programs" => processes.map(|found| found.programs()).or_unknown(),
+            "services" => when(running, || services::services(site)).or_unknown(),
+            "own_kernel" => own_kernel.clone().or_unknown(),
+            "sysctl" => sysctl.as_ref().map(Running::facts).map_err(Clone::clone).or_unknown(),
             "os" => os.map(|os| os.facts()).or_unknown(),
             "live" => live.or_unknown(),
         })

@@ -4,20 +4,37 @@ use std::collections::BTreeMap;
 
 use goodstead_plugin::{Cause, CauseKind, Fact, Site, SiteExt, UnknownOr, facts};
 
+use crate::counters;
 use crate::mounts::unescape;
+use crate::readings::Readings;
 
-/// The record `memory`.
+/// What /proc/meminfo tells.
 ///
 /// # Errors
 /// Why nothing is known of it.
-pub(crate) fn memory(site: &mut dyn Site) -> Result<Fact, Cause> {
-    let text = site.read_text("/proc/meminfo")?;
-    let known = parse(&text);
+pub(crate) fn meminfo(site: &mut dyn Site) -> Result<String, Cause> {
+    site.read_text("/proc/meminfo")
+}
+
+/// The size of a page in bytes.
+///
+/// # Errors
+/// Why it is unknown.
+pub(crate) fn page_bytes(meminfo: Result<&str, &Cause>, readings: &Readings) -> Result<i64, Cause> {
+    let missing = || Cause::new(CauseKind::Absent, "/proc/meminfo has no SUnreclaim");
+    let known = parse(meminfo.map_err(Clone::clone)?);
+    counters::page_bytes(readings, known.get("SUnreclaim").copied().ok_or_else(missing))
+}
+
+/// The record `memory` from the text of /proc/meminfo; `page` is the size of a page in bytes.
+pub(crate) fn memory(meminfo: &str, readings: &Readings, page: &Result<i64, Cause>) -> Fact {
+    let known = parse(meminfo);
     let get = |name: &str| {
         let missing = || Cause::new(CauseKind::Absent, format!("/proc/meminfo has no {name}"));
         known.get(name).copied().ok_or_else(missing)
     };
-    Ok(facts! {
+    let threshold = |name: &str| counters::threshold(readings, name, page.clone()).or_unknown();
+    facts! {
         "total_bytes" => get("MemTotal").or_unknown(),
         "available_bytes" => get("MemAvailable").or_unknown(),
         "swap_total_bytes" => get("SwapTotal").or_unknown(),
@@ -25,7 +42,20 @@ pub(crate) fn memory(site: &mut dyn Site) -> Result<Fact, Cause> {
         "commit_limit_bytes" => get("CommitLimit").or_unknown(),
         "committed_bytes" => get("Committed_AS").or_unknown(),
         "huge_bytes" => huge_bytes(&known),
-    })
+        "dirty_limit_bytes" => threshold("nr_dirty_threshold"),
+        "dirty_background_bytes" => threshold("nr_dirty_background_threshold"),
+        "compressed_swap_cache" => compressed_swap_cache(readings).or_unknown(),
+    }
+}
+
+/// Whether pages are compressed in memory before they reach the swap (zswap).
+fn compressed_swap_cache(readings: &Readings) -> Result<bool, Cause> {
+    match readings.get("/sys/module/zswap/parameters/enabled") {
+        Ok(text) => Ok(text.trim() == "Y"),
+        // A kernel that was built without it.
+        Err(cause) if cause.kind == CauseKind::Absent => Ok(false),
+        Err(cause) => Err(cause),
+    }
 }
 
 /// Lines are `Name: 12 kB`; those without a unit are counts and stay as they are.
@@ -84,14 +114,14 @@ mod tests {
     use super::*;
 
     fn memory_of(text: &str) -> String {
-        memory(&mut FakeSite::new().file("/proc/meminfo", text)).unwrap().to_json().to_string()
+        memory(text, &Readings::default(), &Ok(4096)).to_json().to_string()
     }
 
     #[test]
     fn kilobytes_become_bytes_and_counts_stay() {
         let text = "MemTotal:  4 kB\nMemAvailable: 3 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\nCommitLimit: 2 kB\n\
                     Committed_AS: 1 kB\nHugePages_Total: 5\nHugepagesize: 2 kB\n";
-        insta::assert_snapshot!(memory_of(text), @r#"{"available_bytes":3072,"commit_limit_bytes":2048,"committed_bytes":1024,"huge_bytes":10240,"swap_free_bytes":0,"swap_total_bytes":0,"total_bytes":4096}"#);
+        insta::assert_snapshot!(memory_of(text), @r#"{"available_bytes":3072,"commit_limit_bytes":2048,"committed_bytes":1024,"compressed_swap_cache":false,"dirty_background_bytes":{"$unknown":{"detail":"/proc/vmstat does not exist","kind":"absent"}},"dirty_limit_bytes":{"$unknown":{"detail":"/proc/vmstat does not exist","kind":"absent"}},"huge_bytes":10240,"swap_free_bytes":0,"swap_total_bytes":0,"total_bytes":4096}"#);
         let of_all_sizes = memory_of(&format!("{text}Hugetlb: 1048576 kB\n"));
         assert!(of_all_sizes.contains("\"huge_bytes\":1073741824"), "{of_all_sizes}");
     }

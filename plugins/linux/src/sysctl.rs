@@ -91,6 +91,35 @@ impl Running {
         }
     }
 
+    /// The running value of `key` as a whole number.
+    ///
+    /// # Errors
+    /// Why it is unknown, `Absent` where the kernel has no such setting.
+    pub(crate) fn number(&self, key: &str) -> Result<i64, Cause> {
+        self.word(key, 0)
+    }
+
+    /// The whole number at `place` (from 0) of a value that is a list of numbers.
+    ///
+    /// # Errors
+    /// As for [`Running::number`].
+    pub(crate) fn word(&self, key: &str, place: usize) -> Result<i64, Cause> {
+        let absent = || Cause::new(CauseKind::Absent, format!("the kernel has no setting {key}"));
+        let value = self.get(key)?.ok_or_else(absent)?;
+        let odd = || Cause::new(CauseKind::NotAvailable, format!("{ROOT}{key} holds no whole number"));
+        value.split(' ').nth(place).and_then(|word| word.parse().ok()).ok_or_else(odd)
+    }
+
+    /// Which settings there are.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
+    /// Why there may be more settings than these.
+    pub(crate) fn partial(&self) -> Option<&Cause> {
+        self.partial.as_ref()
+    }
+
     /// The map `sysctl`.
     pub(crate) fn facts(&self) -> Fact {
         let items = self.values.iter().map(|(key, value)| {

@@ -101,6 +101,17 @@ impl SysctlFiles {
         }
     }
 
+    /// The map `sysctl_set_at`: the place of the line that decides each setting at boot. Patterns are not expanded.
+    pub(crate) fn places(&self) -> Fact {
+        let deciding = deciding(self.boot.iter()).into_iter();
+        let items =
+            deciding.filter(|(key, line)| line.value.is_some() && !line.is_glob() && !left_alone(key));
+        let place = |line: &Assignment| Fact::Text(format!("{}:{}", line.file, line.number));
+        let known = |fact: Fact| self.partial.clone().map_or(fact, Fact::from);
+        let items = items.map(|(key, line)| (key.to_owned(), known(place(line)))).collect();
+        Fact::Map(Elements { items, partial: self.partial.clone().map(Box::new) })
+    }
+
     /// The list `sysctl_files`; `running` tells the running values, or why they are unknown.
     ///
     /// Settings whose running value is left alone are not told: what is secret there is as secret in a file.
@@ -233,6 +244,8 @@ mod tests {
                 .file("/etc/sysctl.d/zz-local.conf", "vm.swappiness = 22\n"),
         );
         assert_eq!(files.single_read_at_boot(), Ok(true));
+        let places = files.places().to_json().to_string();
+        assert_eq!(places, r#"{"vm/swappiness":"/etc/sysctl.d/zz-local.conf:1"}"#);
         insta::assert_snapshot!(told(&files, &Running::default()), @"
         vm/swappiness = 11 /etc/sysctl.d/99-sysctl.conf:1 loses boot 22 tool 11 running -
         vm/swappiness = 22 /etc/sysctl.d/zz-local.conf:1 wins boot 22 tool 11 running -
@@ -250,14 +263,17 @@ mod tests {
     #[test]
     fn an_exclusion_takes_an_earlier_assignment_back() {
         let files = read(
-            FakeSite::new()
-                .file("/etc/sysctl.d/10.conf", "kernel.panic = 1\n-kernel.sysrq = 0\n")
-                .file("/etc/sysctl.d/20.conf", "-kernel.panic\n"),
+            FakeSite::new().file("/etc/sysctl.d/10.conf", "kernel.panic = 1\n-kernel.sysrq = 0\n").file(
+                "/etc/sysctl.d/20.conf",
+                "-kernel.panic\nnet.ipv4.conf.*.rp_filter = 2\nnet.ipv4.tcp_fastopen_key = 1\n",
+            ),
         );
-        insta::assert_snapshot!(told(&files, &Running::default()), @"
+        assert_eq!(files.places().to_json().to_string(), r#"{"kernel/sysrq":"/etc/sysctl.d/10.conf:2"}"#);
+        insta::assert_snapshot!(told(&files, &Running::default()), @r#"
         kernel/panic = 1 /etc/sysctl.d/10.conf:1 loses boot - tool - running -
         kernel/sysrq = 0 /etc/sysctl.d/10.conf:2 wins boot 0 tool 0 running -
-        ");
+        net/ipv4/conf/*/rp_filter = 2 /etc/sysctl.d/20.conf:2 wins boot 2 tool 2 running -
+        "#);
     }
 
     #[test]
@@ -288,6 +304,8 @@ mod tests {
             assert_eq!(json[open]["$unknown"]["kind"], "not-permitted", "{open}");
         }
         assert!(files.single_read_at_boot().is_err());
+        let Fact::Map(places) = files.places() else { panic!("no map") };
+        assert!(matches!(places.items.get("kernel/panic"), Some(Fact::Unknown(_))));
     }
 
     #[test]

@@ -230,7 +230,10 @@ impl Root {
     /// The kernel's refusal in words, with the way to change it.
     pub(crate) fn explain(&self, errno: Errno, path: &str) -> Cause {
         match errno {
-            Errno::NOENT | Errno::NOTDIR => Cause::new(CauseKind::Absent, format!("{path} does not exist")),
+            // What belongs to a process or device that is gone meanwhile (SRCH, NODEV) does not exist any more either.
+            Errno::NOENT | Errno::NOTDIR | Errno::SRCH | Errno::NODEV => {
+                Cause::new(CauseKind::Absent, format!("{path} does not exist"))
+            }
             Errno::ACCESS | Errno::PERM => self.not_permitted(path),
             Errno::LOOP => {
                 Cause::new(CauseKind::NotPermitted, format!("{path} is a link that is not followed"))

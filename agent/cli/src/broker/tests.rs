@@ -115,6 +115,8 @@ fn a_glob_finds_what_matches_and_says_what_it_could_not_name() {
     assert!(list.partial.unwrap().detail.contains("not UTF-8"));
     let (list, data) = read_many(&trap, &["/etc/app.d/**"], &["/etc/app.d/a.conf"]);
     assert_eq!((paths(&list), data.as_str()), (vec!["/etc/app.d/deep/b.conf"], "b"));
+    let (list, data) = read_many(&trap, &["/etc/*/a.conf", "/etc/app.d/*/b.conf"], &[]);
+    assert_eq!((paths(&list), data.as_str()), (vec!["/etc/app.d/a.conf", "/etc/app.d/deep/b.conf"], "ab"));
     let (list, data) = read_many(&trap, &["/lib/*"], &[]);
     assert_eq!((paths(&list), data.as_str()), (vec!["/lib/release"], "release"));
     let (list, _) = read_many(&trap, &["/private/*", "/nowhere/**"], &[]);

@@ -143,6 +143,10 @@ impl Walk<'_> {
             return self
                 .cut(CauseKind::TooLarge, format!("{path} is nested deeper than {MAX_DEPTH} folders"));
         }
+        // A fixed name at the end needs no list of the folder: of a process that costs more than reading one file of it.
+        if rest.is_empty() && !is_pattern(part) {
+            return self.file(&format!("{path}/{part}"), None);
+        }
         path.clone_into(&mut self.haul.open().at);
         let folder = match self.root.locate(path) {
             Ok(folder) => folder,

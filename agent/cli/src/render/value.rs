@@ -1,7 +1,7 @@
 //! Observed values as a person reads them: bytes with their size, lists short, unknowns with their cause.
 
 use goodstead_protocol::contract::Unit;
-use goodstead_protocol::fact::Fact;
+use goodstead_protocol::fact::{CauseKind, Fact};
 
 /// How many elements of a list are shown.
 const SHOWN: usize = 6;
@@ -40,6 +40,8 @@ pub(crate) fn value(fact: &Fact, unit: Option<Unit>) -> String {
             let more = if more > 0 { format!(", and {more} more") } else { String::new() };
             format!("{{{}{more}}}", shown.join(", "))
         }
+        // Looked for and not there: for people that is an answer.
+        Fact::Unknown(cause) if cause.kind == CauseKind::Absent => "not there".to_owned(),
         Fact::Unknown(cause) => format!("unknown: {cause}"),
     }
 }
