@@ -7,7 +7,7 @@ use goodstead_model::Impact;
 use goodstead_protocol::message::Address;
 
 /// Agent, plugin protocol and report schema: three numbers that change on their own.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 1, report schema 1)");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 1, report schema 2)");
 
 #[derive(Debug, Parser)]
 #[command(
@@ -39,6 +39,11 @@ pub(crate) enum Command {
         /// The check, for example postgresql.fsync-off
         id: String,
     },
+    /// Accept a finding until a day, with a reason; show or end what is accepted
+    Waive(Waive),
+    /// Begin something of your own: a check
+    #[command(subcommand)]
+    New(New),
     /// The checks: list, lint, test
     #[command(subcommand)]
     Checks(Checks),
@@ -121,6 +126,46 @@ impl FailOn {
             FailOn::Never => None,
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Waive {
+    /// The check, for example postgresql.fsync-off
+    #[arg(required_unless_present = "list", value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// Only on this target, as reports name it (`postgresql:main`); on every target by default
+    #[arg(long)]
+    pub(crate) target: Option<String>,
+    /// Why it is accepted, in one line
+    #[arg(long, required_unless_present_any = ["list", "remove"])]
+    pub(crate) reason: Option<String>,
+    /// The last day on which it is accepted, in UTC: YYYY-MM-DD, at most five years from now
+    #[arg(long, value_name = "DATE", required_unless_present_any = ["list", "remove"])]
+    pub(crate) until: Option<String>,
+    /// List what is accepted, and what has expired
+    #[arg(long, conflicts_with_all = ["id", "target", "reason", "until", "remove"])]
+    pub(crate) list: bool,
+    /// How to print the list
+    #[arg(long, value_enum, default_value_t = Format::Text, requires = "list")]
+    pub(crate) format: Format,
+    /// End it: what fails counts as a finding again
+    #[arg(long, conflicts_with_all = ["reason", "until"])]
+    pub(crate) remove: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum New {
+    /// Write the file of a check that only needs its meaning filled in
+    Check {
+        /// What the problem is called: linux.my-problem, or my-problem with --pack
+        name: String,
+        /// The pack of yours to put it in, below `<config>/checks` [default: local-<plugin>]
+        #[arg(long, conflicts_with = "dir")]
+        pack: Option<String>,
+        /// Another pack's folder to put it in, for example checks/linux of a checkout
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -14,6 +14,7 @@ use toml::Spanned;
 use crate::case::{self, Case, RawCase};
 use crate::condition::{Condition, Env, ListPath, Problem, Root, list_path};
 use crate::load::{Plugins, meant_plugin, version};
+use crate::placeholder;
 use crate::template::Template;
 
 /// A rule over facts whose every expression fits the contracts.
@@ -114,7 +115,7 @@ pub(crate) fn read(document: &Document, around: &Surroundings<'_>) -> (Option<Ch
     }
     match document.parse::<RawCheck>() {
         Ok(raw) => {
-            let mut reader = Reader { document, around, found: Vec::new() };
+            let mut reader = Reader { document, around, found: placeholder::left_over(document) };
             let check = reader.check(raw);
             (check, reader.found)
         }
@@ -252,7 +253,7 @@ impl<'a> Reader<'a> {
     }
 
     fn plugin_of(&mut self, id: &Spanned<String>) -> Option<String> {
-        let Some((plugin, name)) = id.get_ref().split_once('.').filter(|(_, name)| is_kebab(name)) else {
+        let Some((plugin, name)) = split_id(id.get_ref()) else {
             let message = format!("`{}` is no id of a check", id.get_ref());
             let help =
                 "ids look like postgresql.fsync-off: a plugin, a dot, and lower case words joined by `-`";
@@ -318,6 +319,11 @@ impl<'a> Reader<'a> {
 
 fn each_of(path: ListPath<'_>, source: String) -> Each {
     Each { source, root: path.root, lists: path.lists, keys: path.keys }
+}
+
+/// The plugin and the problem in the id of a check; `None` when it is none.
+pub fn split_id(id: &str) -> Option<(&str, &str)> {
+    id.split_once('.').filter(|(_, name)| is_kebab(name))
 }
 
 fn is_kebab(name: &str) -> bool {

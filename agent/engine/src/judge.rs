@@ -78,6 +78,7 @@ fn judgement(check: &Check, target: &str, outcome: Outcome) -> Judgement {
         remedy: outcome.remedy,
         links: if explained { check.links.clone() } else { Vec::new() },
         cause: outcome.cause,
+        waiver: None,
         local: check.local,
     }
 }

@@ -6,15 +6,15 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use goodstead_engine::{Figures, Pack, Target as EngineTarget, assess};
+use goodstead_engine::{Figures, Target as EngineTarget, Waivers, assess};
 use goodstead_model::{Agent, Origin, Report, SCHEMA, Target};
 use goodstead_protocol::PROTOCOL;
-use goodstead_protocol::diagnostic::{Diagnostic, Place, did_you_mean};
+use goodstead_protocol::diagnostic::{Diagnostic, Place, Severity, did_you_mean};
 use goodstead_protocol::fact::Fact;
 use indicatif::ProgressBar;
-use jiff::Timestamp;
 
-use super::{Exit, Installed, Outcome, configuration};
+use super::accepted;
+use super::{Exit, Installed, Outcome, configuration, known_check, now};
 use crate::args::{Check, Format};
 use crate::broker::{AccessEntry, Root};
 use crate::config::Config;
@@ -36,9 +36,9 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     let names = installed.plugins.usable.iter().map(|plugin| plugin.manifest.name.as_str());
     diagnostics::print(&config.unknown_plugins(&installation.config_file(), names.clone()));
     let mut packs = packs::installed(installation, &installed.trust, &installed.known);
-    sound &= packs.diagnostics.is_empty();
+    sound &= packs.diagnostics.iter().all(|found| found.severity == Severity::Warning);
     diagnostics::print(&packs.diagnostics);
-    keep_only(&mut packs.usable, &args.only)?;
+    keep_only(&mut packs, &args.only)?;
     let wanted = wanted(&args.targets, &config, names)?;
     let time = now();
     let loaded = milliseconds(began);
@@ -62,7 +62,8 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     }
 
     let mut state = State::open(&installation.state_file());
-    let report = judge(&packs, scan, origin, &time, state.as_ref().ok(), began)?;
+    let accepted = accepted::in_sight(state.as_ref().ok(), &args.only, &wanted, &time);
+    let report = judge(&packs, scan, origin, &time, state.as_ref().ok(), &accepted, began)?;
     if let Err(error) = state
         .as_mut()
         .map_err(|error| error_text(error))
@@ -123,18 +124,12 @@ fn exit(args: &Check, report: &Report, sound: bool) -> Exit {
 }
 
 /// Leaves only the checks that were asked for.
-fn keep_only(packs: &mut [Pack], only: &[String]) -> Result<(), Diagnostic> {
+fn keep_only(packs: &mut Packs, only: &[String]) -> Result<(), Diagnostic> {
     if only.is_empty() {
         return Ok(());
     }
-    let known: BTreeSet<String> =
-        packs.iter().flat_map(|pack| pack.checks.iter().map(|check| check.id.clone())).collect();
-    if let Some(unknown) = only.iter().find(|id| !known.contains(*id)) {
-        return Err(Diagnostic::error("unknown-check", format!("there is no check `{unknown}`"))
-            .help("goodstead checks list shows them all")
-            .maybe_help(did_you_mean(unknown, known.iter().map(String::as_str))));
-    }
-    for pack in packs {
+    only.iter().try_for_each(|id| known_check(packs, id).map(|_| ()))?;
+    for pack in &mut packs.usable {
         pack.checks.retain(|check| only.contains(&check.id));
     }
     Ok(())
@@ -262,6 +257,7 @@ fn judge(
     origin: Origin,
     time: &str,
     state: Option<&State>,
+    accepted: &Waivers,
     began: Instant,
 ) -> Result<Report, Diagnostic> {
     let judging = Instant::now();
@@ -281,8 +277,9 @@ fn judge(
         })
         .collect();
     let figures = Figures::shipped()?;
-    let mut assessment = assess(&packs.usable, &targets, &scan.host, &figures);
+    let mut assessment = assess(&packs.usable, &targets, &scan.host, accepted, &figures);
     let mut warnings = scan.warnings;
+    warnings.extend(accepted::idle(&assessment, &origin));
     if let (Some(memory), Some(state)) = (&memory, state) {
         for target in &scan.targets {
             if let Err(error) = state.remember_facts(&target.id, memory, time, &target.facts) {
@@ -360,11 +357,6 @@ fn random_id() -> Result<String, Diagnostic> {
         Diagnostic::error("no-random", format!("the system gives no random numbers: {error}"))
     })?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// The present second, RFC 3339 in UTC.
-fn now() -> String {
-    Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default().to_string()
 }
 
 fn milliseconds(since: Instant) -> f64 {
