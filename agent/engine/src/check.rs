@@ -58,6 +58,20 @@ pub struct Check {
     pub(crate) place: Place,
 }
 
+impl Check {
+    /// The facts that its verdict rests on, each once and in order: `linux.mounts[].used_percent`.
+    pub fn facts(&self) -> Vec<String> {
+        let conditions = self.applies.iter().chain([&self.pass]);
+        let whole = conditions.flat_map(Condition::paths).map(|path| match &self.each {
+            Some(each) => {
+                path.strip_prefix("item").map_or(path.clone(), |rest| format!("{}{rest}", each.source))
+            }
+            None => path,
+        });
+        whole.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+}
+
 /// The declared list whose elements a check judges one by one.
 #[derive(Debug, Clone)]
 pub struct Each {
@@ -115,7 +129,8 @@ pub(crate) fn read(document: &Document, around: &Surroundings<'_>) -> (Option<Ch
     }
     match document.parse::<RawCheck>() {
         Ok(raw) => {
-            let mut reader = Reader { document, around, found: placeholder::left_over(document) };
+            let mut reader =
+                Reader { document, around, found: placeholder::left_over(document).into_iter().collect() };
             let check = reader.check(raw);
             (check, reader.found)
         }

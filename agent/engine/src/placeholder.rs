@@ -1,6 +1,8 @@
 //! Placeholders: what a check that was begun from a template still leaves unsaid.
 //!
-//! They are warnings: the check can be tried while it is being written, and nobody ships it by mistake.
+//! They are a warning: the check can be tried while it is being written, and nobody ships it by mistake.
+
+use std::ops::Range;
 
 use goodstead_protocol::diagnostic::Diagnostic;
 use goodstead_protocol::document::Document;
@@ -8,23 +10,25 @@ use goodstead_protocol::document::Document;
 /// The word that stands where the author has something to say.
 pub const PLACEHOLDER: &str = "TODO";
 
-/// One warning for each line that still holds the word; comments may.
-pub(crate) fn left_over(document: &Document) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
+/// A warning at the first line that still holds the word, naming the others; comments may hold it.
+pub(crate) fn left_over(document: &Document) -> Option<Diagnostic> {
+    let mut places: Vec<(usize, Range<usize>)> = Vec::new();
     let mut start = 0;
-    for line in document.source.split_inclusive('\n') {
+    for (number, line) in document.source.split_inclusive('\n').enumerate() {
         if let Some(at) = word(line).filter(|_| !line.trim_start().starts_with('#')) {
-            let at = start + at;
-            let message = format!("a `{PLACEHOLDER}` is left here");
-            found.push(
-                Diagnostic::warning("placeholder", message)
-                    .at(document.place(at..at + PLACEHOLDER.len()))
-                    .help("say it, or take the line away"),
-            );
+            places.push((number + 1, start + at..start + at + PLACEHOLDER.len()));
         }
         start += line.len();
     }
-    found
+    let ((_, first), others) = places.split_first()?;
+    let others: Vec<_> = others.iter().map(|(line, _)| line.to_string()).collect();
+    let message = match others.as_slice() {
+        [] => format!("a `{PLACEHOLDER}` is left here"),
+        [line] => format!("a `{PLACEHOLDER}` is left here, and one in line {line}"),
+        lines => format!("a `{PLACEHOLDER}` is left here, and in the lines {}", lines.join(", ")),
+    };
+    let warning = Diagnostic::warning("placeholder", message).at(document.place(first.clone()));
+    Some(warning.help("say what it asks for, or take the line away"))
 }
 
 /// Where the word stands in a line, in bytes; as a part of a longer word it means something else.
@@ -43,13 +47,12 @@ mod tests {
 
     #[test]
     fn what_is_left_to_say_is_named_and_the_check_can_be_tried() {
-        let begun = CHECK.replace("The port is taken", "TODO: say it").replace("Another program", "TODO:");
-        let loaded = loaded(&[&begun]);
-        insta::assert_snapshot!(lines(&loaded), @"
-        demo/check-0.toml:2:10: a `TODO` is left here (say it, or take the line away)
-        demo/check-0.toml:9:8: a `TODO` is left here (say it, or take the line away)
-        ");
-        assert_eq!(loaded.pack.unwrap().checks.len(), 1);
+        let begun = CHECK.replace("The port is taken", "TODO: say it");
+        let one = loaded(&[&begun]);
+        insta::assert_snapshot!(lines(&one), @"demo/check-0.toml:2:10: a `TODO` is left here (say what it asks for, or take the line away)");
+        assert_eq!(one.pack.unwrap().checks.len(), 1);
+        let more = begun.replace("Another program", "TODO:").replace("\"taken\"", "\"TODO\"");
+        insta::assert_snapshot!(lines(&loaded(&[&more])), @"demo/check-0.toml:2:10: a `TODO` is left here, and in the lines 9, 16 (say what it asks for, or take the line away)");
     }
 
     #[test]

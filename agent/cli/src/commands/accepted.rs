@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use goodstead_engine::{Accepted, Assessment, Idle, Waivers};
-use goodstead_model::{CauseKind, Origin};
+use goodstead_model::{CauseKind, Judgement, Origin, Verdict};
 
 use super::waive::day;
 use crate::state::State;
@@ -54,17 +54,17 @@ pub(super) fn idle<'a>(found: &'a Assessment, origin: &'a Origin) -> impl Iterat
     })
 }
 
-/// Whether the accepted check's plugin told what there is. One that fails can leave targets out, and before it finds
-/// any, a target in its own name stands for them all.
+/// Whether the accepted check's plugin could tell what there is. One that fails can leave targets out; before it finds
+/// any, a target in its own name stands for them all, of which nothing is known.
 fn was_seen(found: &Assessment, accepted: &Accepted) -> bool {
     let plugin = plugin(accepted);
-    let named = accepted.target.as_ref().is_some_and(|target| target != plugin);
-    let mut judgements = found.judgements.iter().filter(|one| one.target.split(':').next() == Some(plugin));
-    judgements.all(|one| {
-        let failed = one.cause.as_ref().is_some_and(|cause| cause.kind == CauseKind::PluginFailed);
-        let stands_for_all = named && one.target == plugin;
-        !failed && !stands_for_all
-    })
+    let of = || found.judgements.iter().filter(|one| one.target.split(':').next() == Some(plugin));
+    let failed = |one: &Judgement| {
+        let kind = one.cause.as_ref().map(|cause| cause.kind);
+        matches!(kind, Some(CauseKind::PluginFailed | CauseKind::TimedOut))
+    };
+    let judged = of().any(|one| matches!(one.verdict, Verdict::Pass | Verdict::Fail | Verdict::Waived));
+    !of().any(failed) && (judged || of().next().is_none())
 }
 
 fn plugin(accepted: &Accepted) -> &str {

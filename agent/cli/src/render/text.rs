@@ -122,7 +122,8 @@ impl Page {
         put!(self, "");
         if findings.is_empty() {
             if report.readiness.is_some() {
-                put!(self, "{GREEN}No findings.{GREEN:#}");
+                let but = if report.waived().next().is_some() { " but what is waived" } else { "" };
+                put!(self, "{GREEN}No findings{but}.{GREEN:#}");
             }
             return;
         }
