@@ -105,8 +105,8 @@ mod tests {
     #[test]
     fn a_newer_schema_is_told_apart_from_nonsense() {
         insta::assert_snapshot!(
-            read(b"{\"schema\": 2, \"anything\": true}").unwrap_err().public(),
-            @"The report has schema 2; this desk knows up to 1. The desk needs an upgrade."
+            read(b"{\"schema\": 3, \"anything\": true}").unwrap_err().public(),
+            @"The report has schema 3; this desk knows up to 2. The desk needs an upgrade."
         );
     }
 
