@@ -95,6 +95,16 @@ mod tests {
     }
 
     #[test]
+    fn reports_of_every_schema_are_taken() {
+        for text in [
+            include_str!("../../agent/model/samples/report-1.json"),
+            include_str!("../../agent/model/samples/report-2.json"),
+        ] {
+            read(text.as_bytes()).unwrap();
+        }
+    }
+
+    #[test]
     fn what_is_no_report_is_told_without_its_values() {
         let public = |body: &[u8]| read(body).unwrap_err().public();
         insta::assert_snapshot!(public(b"hunter2"), @"This is not a report: it is not JSON (line 1, column 1).");

@@ -45,7 +45,7 @@ fn list(packs: &Packs, format: Format) -> Outcome {
                         "facts": check.facts(), "links": check.links,
                     })
                 });
-                json!({ "pack": packs.entry(pack), "checks": checks.collect::<Vec<_>>() })
+                json!({ "pack": packs.entry(pack), "title": pack.title, "checks": checks.collect::<Vec<_>>() })
             };
             let list: Vec<_> = packs.usable.iter().map(entry).collect();
             serde_json::to_string_pretty(&list).unwrap_or_default() + "\n"
