@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 mod report;
+#[cfg(test)]
+mod samples;
 mod score;
 mod verdict;
 

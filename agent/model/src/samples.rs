@@ -1,7 +1,8 @@
 //! Reports of every schema number load, and today's are written as they were.
 
-use goodstead_model::{Report, SCHEMA, Verdict};
 use serde_json::Value as Json;
+
+use crate::{Report, SCHEMA, Verdict};
 
 const SAMPLES: [&str; 2] =
     [include_str!("../samples/report-1.json"), include_str!("../samples/report-2.json")];
