@@ -1,7 +1,7 @@
 //! JSON Schemas of the files of a pack, so that editors complete keys, words and facts, and complain while one types.
 //!
 //! They are the looser half of the truth: what only `goodstead checks lint` can know (whether a condition fits the
-//! contracts, say) is left to it, and nothing that it accepts is refused here. Draft 7, which Taplo understands. The
+//! contracts, say) is left to it, and nothing that it accepts is refused here. Draft 4, which Taplo supports whole. The
 //! keys and words are held against the loader's own by `tests/schema.rs`.
 
 use goodstead_protocol::contract::{Field, Shape};
@@ -20,14 +20,14 @@ pub fn check(sources: &[Source]) -> Json {
         .collect();
     json!({
         "definitions": shapes.definitions,
-        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$schema": "http://json-schema.org/draft-04/schema#",
         "title": "A check of Goodstead",
         "description": "One TOML file, one check: a rule over facts, with the cases that prove it.",
         "type": "object",
         "additionalProperties": false,
         "required": ["id", "title", "since", "concern", "impact", "likelihood", "pass", "why", "remedy", "case"],
         "properties": {
-            "kind": { "const": "check", "description": "A check needs no kind." },
+            "kind": { "enum": ["check"], "description": "A check needs no kind." },
             "id": {
                 "type": "string", "pattern": ID,
                 "description": "A plugin, a dot, and what the problem is called: postgresql.fsync-off. Never reused.",
@@ -79,7 +79,7 @@ pub fn check(sources: &[Source]) -> Json {
 /// The schema of `pack.toml`.
 pub fn pack() -> Json {
     json!({
-        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$schema": "http://json-schema.org/draft-04/schema#",
         "title": "A pack of Goodstead",
         "description": "pack.toml: what a folder of checks is called and which plugins it needs.",
         "type": "object",
@@ -129,7 +129,7 @@ fn link() -> Json {
 
 fn case(mut facts: Map<String, Json>) -> Json {
     let previous = json!({
-        "anyOf": [{ "type": "object" }, { "const": "$unknown" }],
+        "anyOf": [{ "type": "object" }, { "enum": ["$unknown"] }],
         "description": "The same facts at the previous scan; without them it is the first scan.",
     });
     facts.insert("previous".to_owned(), previous);
@@ -148,8 +148,10 @@ fn case(mut facts: Map<String, Json>) -> Json {
     })
 }
 
+/// That not every case expects something else: what later drafts call `contains`.
 fn expecting(verdict: &str) -> Json {
-    json!({ "contains": { "properties": { "expect": { "const": verdict } } } })
+    let other = json!({ "not": { "properties": { "expect": { "enum": [verdict] } } } });
+    json!({ "not": { "items": other } })
 }
 
 /// The schemas of facts. Those of lists and maps stand in a table of their own, since each is used whole and in part.
@@ -159,7 +161,7 @@ struct Shapes {
 
 impl Default for Shapes {
     fn default() -> Self {
-        Shapes { definitions: Map::from_iter([("unknown".to_owned(), json!({ "const": "$unknown" }))]) }
+        Shapes { definitions: Map::from_iter([("unknown".to_owned(), json!({ "enum": ["$unknown"] }))]) }
     }
 }
 
