@@ -112,6 +112,9 @@ fn a_pack_or_a_folder_can_be_named() {
 #[test]
 fn bad_names_are_refused_before_anything_is_written() {
     let tree = Tree::new();
+    let signed = tree.path("share/goodstead/checks/linux").display().to_string();
+    let odd = tree.scratch("odd \"name\"").display().to_string();
+    fs::create_dir(&odd).unwrap();
     for (arguments, words) in [
         (vec!["Foo"], "does not say what it is about"),
         (vec!["linux.Foo"], "is no id of a check"),
@@ -122,12 +125,14 @@ fn bad_names_are_refused_before_anything_is_written() {
         (vec!["linux.a", "--pack", "../../x"], "is no name of a pack"),
         (vec!["linux.a", "--pack", "x", "--dir", "y"], "cannot be used with"),
         (vec!["linux.a", "--dir", "/nonexistent"], "no such folder"),
+        (vec!["linux.a", "--dir", &signed], "signed as a whole"),
+        (vec!["linux.a", "--dir", &odd], "is no name of a pack"),
     ] {
         let run = tree.run(&[&["new", "check"], arguments.as_slice()].concat());
         assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{arguments:?}: {run:?}");
         assert!(run.stderr.contains(words), "{arguments:?}: {run:?}");
     }
-    assert!(!tree.config("checks").exists());
+    assert!(!tree.config("checks").exists() && fs::read_dir(&odd).unwrap().next().is_none());
 }
 
 #[test]

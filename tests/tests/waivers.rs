@@ -166,6 +166,22 @@ fn what_cannot_be_a_waiver_is_refused_with_the_reason() {
 }
 
 #[test]
+fn the_name_is_that_of_the_user_behind_sudo() {
+    let tree = tree();
+    let named = |sudo: &str| {
+        let arguments = ["waive", ID, "--reason", "x", "--until", "2031-01-01"];
+        let output = tree.goodstead(&arguments).env("SUDO_USER", sudo).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let list = tree.run(&["waive", "--list", "--format", "json"]).report();
+        list[0]["waiver"]["who"].as_str().unwrap().to_owned()
+    };
+    let caller = named("");
+    let behind = if goodstead_tests::is_root() { "daemon" } else { caller.as_str() };
+    assert_eq!(named("daemon"), behind);
+    assert_eq!(named("nobody\nat all"), caller, "who is no user is not believed");
+}
+
+#[test]
 fn a_waiver_replaces_the_one_before_and_what_holds_goes_first() {
     let tree = tree();
     waive(&tree, &[]);

@@ -14,7 +14,8 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 1, report s
     name = "goodstead",
     version = VERSION,
     about = "Checks how well prepared for success a deployment is, and explains every point",
-    after_help = "Exit codes of `check`: 0 fine, 1 findings at or above --fail-on, 2 usage, broken input, output that \
+    after_help = "Exit codes of `check`: 0 fine, 1 findings at or above --fail-on (waived ones do not \
+                  count), 2 usage, broken input, output that \
                   cannot be written, nothing judged, or coverage under --min-coverage.",
     disable_help_subcommand = true,
     max_term_width = 100

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,7 @@ use crate::begun::{self, Begun};
 use crate::installation::Installation;
 use crate::packs;
 use crate::render::output;
+use crate::trust::PACK_SIGNATURE;
 
 /// The version of a pack that is begun.
 const FIRST_VERSION: &str = "0.1.0";
@@ -46,14 +48,7 @@ pub(crate) fn run(args: &New, installation: &Installation) -> Outcome {
         }
     }
     let folder = match dir {
-        Some(folder) if folder.is_dir() => folder.clone(),
-        Some(folder) => {
-            return Err(Diagnostic::error("no-folder", "there is no such folder")
-                .at(Place::file(folder.display().to_string()))
-                .help(
-                    "name the folder of a pack, for example checks/linux; without --dir it is one of yours",
-                ));
-        }
+        Some(folder) => others_pack(folder)?,
         None => own_pack(pack.clone().unwrap_or_else(|| format!("local-{plugin}")), installation)?,
     };
     let header = folder.join("pack.toml");
@@ -121,14 +116,36 @@ fn installed_plugin<'a>(
 
 /// The folder of a pack of the admin's own, made if need be so that nobody else may write there.
 fn own_pack(name: String, installation: &Installation) -> Result<PathBuf, Diagnostic> {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
-    if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.chars().all(plain) {
-        let message = format!("`{}` is no name of a pack", name.escape_debug());
-        return Err(Diagnostic::error("bad-name", message).help("lower case letters, digits, `-` and `_`"));
-    }
+    plain_name(&name)?;
     let folder = installation.local_packs().join(name);
     DirBuilder::new().recursive(true).mode(0o755).create(&folder).map_err(|error| failed(&folder, &error))?;
     Ok(folder)
+}
+
+/// A folder that was named, where a file more does no harm.
+fn others_pack(folder: &Path) -> Result<PathBuf, Diagnostic> {
+    let place = || Place::file(folder.display().to_string());
+    if !folder.is_dir() {
+        return Err(Diagnostic::error("no-folder", "there is no such folder")
+            .at(place())
+            .help("name the folder of a pack, for example checks/linux; without --dir it is one of yours"));
+    }
+    if folder.join(PACK_SIGNATURE).exists() {
+        let message = "this pack is signed as a whole, and with a file more it would not be used any more";
+        return Err(Diagnostic::error("signed-pack", message)
+            .at(place())
+            .help("leave out --dir: checks of your own have a pack of their own"));
+    }
+    Ok(folder.to_owned())
+}
+
+fn plain_name(name: &str) -> Result<(), Diagnostic> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
+    if name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(plain) {
+        return Ok(());
+    }
+    let message = format!("`{}` is no name of a pack", name.escape_debug());
+    Err(Diagnostic::error("bad-name", message).help("lower case letters, digits, `-` and `_`"))
 }
 
 #[derive(Deserialize)]
@@ -165,12 +182,24 @@ fn schema(folder: &Path, name: &str, installation: &Installation) -> String {
         return format!("../../docs/{name}");
     }
     let path = installation.schema(name);
-    format!("file://{}", path.canonicalize().unwrap_or(path).display())
+    format!("file://{}", escaped(path.canonicalize().unwrap_or(path).as_os_str().as_bytes()))
+}
+
+/// A path as it stands in an address.
+fn escaped(path: &[u8]) -> String {
+    let letter = |byte: &u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b'~' => {
+            char::from(*byte).to_string()
+        }
+        other => format!("%{other:02X}"),
+    };
+    path.iter().map(letter).collect()
 }
 
 fn folder_name(folder: &Path) -> Result<String, Diagnostic> {
     let whole = folder.canonicalize().map_err(|error| failed(folder, &error))?;
-    Ok(whole.file_name().unwrap_or_default().to_string_lossy().into_owned())
+    let name = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    plain_name(&name).map(|()| name)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Diagnostic> {
@@ -212,4 +241,14 @@ fn next(file: &Path, header: Option<&PathBuf>, begun: &Begun<'_>, own: bool) -> 
         text.push_str(&format!("  4. goodstead explain {id}\n  5. goodstead check {plugin} --only {id}\n"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_in_an_address_is_escaped() {
+        assert_eq!(escaped("/opt/my tree/ä#1.json".as_bytes()), "/opt/my%20tree/%C3%A4%231.json");
+    }
 }
