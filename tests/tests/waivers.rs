@@ -140,6 +140,17 @@ fn a_waiver_that_does_nothing_is_told_where_the_scan_looked() {
 }
 
 #[test]
+fn where_a_plugin_fails_nothing_is_said_of_its_waivers() {
+    let tree = tree();
+    let run = waive(&tree, &["--target", "linux:gone"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    std::fs::remove_file(tree.path("lib/goodstead/plugins/linux/plugin.sig")).unwrap();
+    let (run, report) = tree.check(&["linux"]);
+    assert_eq!(run.code, 2, "nothing can be judged: {run:?}");
+    assert!(!report["warnings"].to_string().contains("the waiver of"), "{}", report["warnings"]);
+}
+
+#[test]
 fn what_cannot_be_a_waiver_is_refused_with_the_reason() {
     let tree = tree();
     let waive = |id: &str, reason: &str, until: &str, more: &[&str]| {
