@@ -24,7 +24,7 @@ pub(crate) struct Cli {
     /// Where agent.toml and your own checks lie [root: /etc/goodstead, others: ~/.config/goodstead]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) config_dir: Option<PathBuf>,
-    /// Where reports and the enrolment are kept [root: /var/lib/goodstead, others: ~/.local/state/goodstead]
+    /// Where reports, waivers and the enrolment are kept [root: /var/lib/goodstead, others: ~/.local/state/goodstead]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
     #[command(subcommand)]

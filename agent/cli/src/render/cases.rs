@@ -41,8 +41,9 @@ pub(crate) fn failure(outcome: &CaseOutcome, width: usize) -> String {
 fn put_step(text: &mut String, width: usize, step: &Step) {
     let Step { key, source, item, value, facts } = step;
     let source = source.split_whitespace().collect::<Vec<_>>().join(" ");
-    let of = item.as_ref().map_or(String::new(), |item| format!(" for {item:?}"));
-    put(text, width, &format!("  {DIM}{key:<8}{DIM:#}  "), &format!("is {}{of}: {source}", shown(value)));
+    let of = item.as_ref().map_or(String::new(), |item| format!("of {item:?} "));
+    put(text, width, &format!("  {DIM}{key:<8}{DIM:#}  "), &format!("{of}is {}", shown(value)));
+    put(text, width, "            ", &source);
     for (path, value) in facts {
         put(text, width, "              ", &format!("{path} = {}", shown(value)));
     }
