@@ -95,6 +95,16 @@ mod tests {
     }
 
     #[test]
+    fn reports_of_every_schema_are_taken() {
+        for text in [
+            include_str!("../../agent/model/samples/report-1.json"),
+            include_str!("../../agent/model/samples/report-2.json"),
+        ] {
+            read(text.as_bytes()).unwrap();
+        }
+    }
+
+    #[test]
     fn what_is_no_report_is_told_without_its_values() {
         let public = |body: &[u8]| read(body).unwrap_err().public();
         insta::assert_snapshot!(public(b"hunter2"), @"This is not a report: it is not JSON (line 1, column 1).");
@@ -105,8 +115,8 @@ mod tests {
     #[test]
     fn a_newer_schema_is_told_apart_from_nonsense() {
         insta::assert_snapshot!(
-            read(b"{\"schema\": 2, \"anything\": true}").unwrap_err().public(),
-            @"The report has schema 2; this desk knows up to 1. The desk needs an upgrade."
+            read(b"{\"schema\": 3, \"anything\": true}").unwrap_err().public(),
+            @"The report has schema 3; this desk knows up to 2. The desk needs an upgrade."
         );
     }
 

@@ -20,7 +20,9 @@ pub struct Summary {
     pub readiness: Option<Score>,
     /// Its findings.
     pub findings: usize,
-    /// Those of them that are critical.
+    /// Failed checks that the admin accepts for a while.
+    pub waived: usize,
+    /// The findings that are critical.
     pub critical: usize,
     /// Checks that could not be judged.
     pub not_judged: usize,
@@ -67,6 +69,7 @@ fn deployment(report: &Report, name: &str, targets: &[&Target], only: bool) -> S
         targets: cut(&ids.join(", ")),
         readiness: if only { of_report(report) } else { of_worst(targets) },
         findings: findings.len(),
+        waived: report.waived().filter(belongs).count(),
         critical: findings.iter().filter(|finding| finding.impact == Impact::Critical).count(),
         not_judged: report.not_judged().filter(belongs).count(),
         worst: worst.map(|finding| (cut(&finding.title), finding.impact)),
@@ -138,6 +141,15 @@ mod tests {
         );
         assert_eq!(summaries[1].critical, 1);
         assert_eq!(summaries[0].critical, 0);
+    }
+
+    #[test]
+    fn what_is_waived_is_counted_apart() {
+        let mut report = sample::report(1);
+        sample::waive(&mut report);
+        let summary = summarise(&report).remove(0);
+        assert_eq!((summary.findings, summary.waived, summary.critical), (1, 1, 0));
+        assert_eq!(summary.worst.unwrap().0, "The kernel swaps eagerly");
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod desk;
 pub mod foreign;
 pub mod hostile;
 pub mod postgres;
+pub mod reference;
 pub mod runner;
 pub mod tree;
 

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use goodstead_tests::checkout;
+use goodstead_tests::reference::{self, checks, facts, schema};
+use goodstead_tests::tree::Tree;
 
 /// Compares, or writes when told to.
 fn compare(path: &Path, generated: &str) {
@@ -55,4 +57,37 @@ fn the_c_header_is_that_of_the_abi() {
         &checkout().join("plugins/sdk/include/goodstead_plugin.h"),
         &String::from_utf8(header).expect("text"),
     );
+}
+
+#[test]
+fn the_reference_is_that_of_the_contracts_and_the_packs() {
+    let docs = checkout().join("docs");
+    let sources = reference::sources();
+    let listed = Tree::new().run(&["checks", "list", "--format", "json"]).report();
+    let packs = listed.as_array().expect("packs");
+    let name = |pack: &serde_json::Value| pack["pack"]["name"].as_str().expect("a name").to_owned();
+    let titles: Vec<_> =
+        packs.iter().map(|pack| (name(pack), pack["title"].as_str().expect("a title").to_owned())).collect();
+    let mut pages = vec![("reference.md".to_owned(), reference::index(&sources, &titles))];
+    pages.extend(
+        sources.iter().map(|source| (format!("facts-{}.md", source.contract.plugin), facts::page(source))),
+    );
+    pages.extend(packs.iter().map(|pack| (format!("checks-{}.md", name(pack)), checks::page(pack))));
+    for (file, page) in &pages {
+        compare(&docs.join(file), page);
+    }
+    // What is not there any more has no page.
+    for entry in fs::read_dir(&docs).expect("docs") {
+        let file = entry.expect("a file").file_name().into_string().expect("a name");
+        let of_a_kind = file.starts_with("facts-") || file.starts_with("checks-");
+        assert!(!of_a_kind || pages.iter().any(|(page, _)| *page == file), "docs/{file} is about nothing");
+    }
+}
+
+#[test]
+fn the_schemas_are_those_of_the_contracts() {
+    let docs = checkout().join("docs");
+    let text = |schema| serde_json::to_string_pretty(&schema).expect("JSON") + "\n";
+    compare(&docs.join("check.schema.json"), &text(schema::check(&reference::sources())));
+    compare(&docs.join("pack.schema.json"), &text(schema::pack()));
 }

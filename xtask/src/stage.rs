@@ -63,6 +63,9 @@ pub(crate) fn lay(profile: &str, tree: &Path) -> Result<()> {
     for pack in with_file(&checkout().join("checks"), "pack.toml")? {
         copy_folder(&pack, &tree.join(PACKS).join(name(&pack)?))?;
     }
+    for schema in ["check.schema.json", "pack.schema.json"] {
+        copy(&checkout().join("docs").join(schema), &tree.join("share/goodstead").join(schema))?;
+    }
     let sample = checkout().join("agent/cli/src/agent.sample.toml");
     copy(&sample, &tree.join("share/goodstead/agent.sample.toml"))
 }

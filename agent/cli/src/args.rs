@@ -7,14 +7,15 @@ use goodstead_model::Impact;
 use goodstead_protocol::message::Address;
 
 /// Agent, plugin protocol and report schema: three numbers that change on their own.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 1, report schema 1)");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 1, report schema 2)");
 
 #[derive(Debug, Parser)]
 #[command(
     name = "goodstead",
     version = VERSION,
     about = "Checks how well prepared for success a deployment is, and explains every point",
-    after_help = "Exit codes of `check`: 0 fine, 1 findings at or above --fail-on, 2 usage, broken input, output that \
+    after_help = "Exit codes of `check`: 0 fine, 1 findings at or above --fail-on (waived ones do not \
+                  count), 2 usage, broken input, output that \
                   cannot be written, nothing judged, or coverage under --min-coverage.",
     disable_help_subcommand = true,
     max_term_width = 100
@@ -23,7 +24,7 @@ pub(crate) struct Cli {
     /// Where agent.toml and your own checks lie [root: /etc/goodstead, others: ~/.config/goodstead]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) config_dir: Option<PathBuf>,
-    /// Where reports and the enrolment are kept [root: /var/lib/goodstead, others: ~/.local/state/goodstead]
+    /// Where reports, waivers and the enrolment are kept [root: /var/lib/goodstead, others: ~/.local/state/goodstead]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
     #[command(subcommand)]
@@ -39,6 +40,11 @@ pub(crate) enum Command {
         /// The check, for example postgresql.fsync-off
         id: String,
     },
+    /// Accept a finding until a day, with a reason; show or end what is accepted
+    Waive(Waive),
+    /// Begin something of your own: a check
+    #[command(subcommand)]
+    New(New),
     /// The checks: list, lint, test
     #[command(subcommand)]
     Checks(Checks),
@@ -121,6 +127,46 @@ impl FailOn {
             FailOn::Never => None,
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Waive {
+    /// The check, for example postgresql.fsync-off
+    #[arg(required_unless_present = "list", value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// Only on this target, as reports name it (`postgresql:main`); on every target by default
+    #[arg(long)]
+    pub(crate) target: Option<String>,
+    /// Why it is accepted, in one line
+    #[arg(long, required_unless_present_any = ["list", "remove"])]
+    pub(crate) reason: Option<String>,
+    /// The last day on which it is accepted, in UTC: YYYY-MM-DD, at most five years from now
+    #[arg(long, value_name = "DATE", required_unless_present_any = ["list", "remove"])]
+    pub(crate) until: Option<String>,
+    /// List what is accepted, and what has expired
+    #[arg(long, conflicts_with_all = ["id", "target", "reason", "until", "remove"])]
+    pub(crate) list: bool,
+    /// How to print the list
+    #[arg(long, value_enum, default_value_t = Format::Text, requires = "list")]
+    pub(crate) format: Format,
+    /// End it: what fails counts as a finding again
+    #[arg(long, conflicts_with_all = ["reason", "until"])]
+    pub(crate) remove: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum New {
+    /// Write the file of a check that only needs its meaning filled in
+    Check {
+        /// What the problem is called: linux.my-problem, or my-problem with --pack
+        name: String,
+        /// The pack of yours to put it in, below `<config>/checks` [default: local-<plugin>]
+        #[arg(long, conflicts_with = "dir")]
+        pack: Option<String>,
+        /// Another pack's folder to put it in, for example checks/linux of a checkout
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -65,6 +65,11 @@ impl Installation {
         self.config.join("checks")
     }
 
+    /// What an editor needs to know about check files.
+    pub(crate) fn schema(&self, name: &str) -> PathBuf {
+        self.prefix.join("share/goodstead").join(name)
+    }
+
     /// The folders of trusted keys: the installed tree's, which a package leaves empty, and the admin's.
     pub(crate) fn trusted_keys(&self) -> [PathBuf; 2] {
         [self.prefix.join("etc/trusted-keys"), self.own_trusted_keys()]

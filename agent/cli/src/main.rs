@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod begun;
 mod broker;
 mod commands;
 mod config;
@@ -51,6 +52,8 @@ fn run(cli: &Cli) -> Outcome {
     match &cli.command {
         Command::Check(args) => commands::check::run(args, &installation),
         Command::Explain { id } => commands::explain::run(id, &installation),
+        Command::Waive(args) => commands::waive::run(args, &installation),
+        Command::New(args) => commands::new::run(args, &installation),
         Command::Checks(args) => commands::checks::run(args, &installation),
         Command::Plugins(args) => commands::plugins::run(args, &installation),
         Command::Report(args) => commands::report::run(args, &installation),

@@ -1,4 +1,4 @@
-//! `state.db`: the kept reports, the previous facts, the spool, and who this node is to the desk.
+//! `state.db`: the kept reports, the previous facts, the spool, the waivers, and who this node is to the desk.
 //!
 //! Readable by its owner only. Losing it loses history and the enrolment, never the ability to check.
 
@@ -9,12 +9,32 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::broker::AccessLog;
-use goodstead_model::Report;
+use goodstead_engine::Accepted;
+use goodstead_model::{Report, Waiver};
 use goodstead_protocol::fact::Fact;
 use rusqlite::{Connection, OptionalExtension, params};
 
+/// The tables. Step N makes version N of version N - 1; steps are only ever added.
+const STEPS: [&str; 2] = [
+    "CREATE TABLE reports (
+         number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, time TEXT NOT NULL, body BLOB NOT NULL);
+     CREATE TABLE access (
+         report TEXT PRIMARY KEY, body TEXT NOT NULL);
+     CREATE TABLE facts (
+         target TEXT NOT NULL, origin TEXT NOT NULL, time TEXT NOT NULL, body TEXT NOT NULL,
+         PRIMARY KEY (target, origin));
+     CREATE TABLE spool (
+         number INTEGER PRIMARY KEY AUTOINCREMENT, report TEXT NOT NULL UNIQUE, body BLOB NOT NULL);
+     CREATE TABLE enrolment (
+         one INTEGER PRIMARY KEY CHECK (one = 1), desk TEXT NOT NULL, node TEXT NOT NULL, credential TEXT NOT NULL);",
+    // A target of no length is every target.
+    "CREATE TABLE waivers (
+         check_id TEXT NOT NULL, target TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL, since TEXT NOT NULL,
+         until TEXT NOT NULL, PRIMARY KEY (check_id, target));",
+];
+
 /// The database's version: an integer of its own.
-const VERSION: i64 = 1;
+const VERSION: usize = STEPS.len();
 
 /// How many reports are kept.
 const KEPT_REPORTS: i64 = 100;
@@ -30,7 +50,7 @@ pub(crate) enum StateError {
     Database(#[from] rusqlite::Error),
     /// It was written by a newer release.
     #[error("it was written by a newer Goodstead (state version {0}, this one knows {VERSION})")]
-    Newer(i64),
+    Newer(usize),
     /// A kept report cannot be read.
     #[error("the kept report {0} cannot be read")]
     BadReport(String),
@@ -95,27 +115,13 @@ impl State {
 
     fn prepare(database: Connection) -> Result<State, StateError> {
         database.busy_timeout(Duration::from_secs(5))?;
-        let version: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        if version > VERSION {
-            return Err(StateError::Newer(version));
-        }
-        if version < VERSION {
-            database.execute_batch(
-                "BEGIN IMMEDIATE;
-                 CREATE TABLE IF NOT EXISTS reports (
-                     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, time TEXT NOT NULL, body BLOB NOT NULL);
-                 CREATE TABLE IF NOT EXISTS access (
-                     report TEXT PRIMARY KEY, body TEXT NOT NULL);
-                 CREATE TABLE IF NOT EXISTS facts (
-                     target TEXT NOT NULL, origin TEXT NOT NULL, time TEXT NOT NULL, body TEXT NOT NULL,
-                     PRIMARY KEY (target, origin));
-                 CREATE TABLE IF NOT EXISTS spool (
-                     number INTEGER PRIMARY KEY AUTOINCREMENT, report TEXT NOT NULL UNIQUE, body BLOB NOT NULL);
-                 CREATE TABLE IF NOT EXISTS enrolment (
-                     one INTEGER PRIMARY KEY CHECK (one = 1), desk TEXT NOT NULL, node TEXT NOT NULL, credential TEXT NOT NULL);
-                 PRAGMA user_version = 1;
-                 COMMIT;",
-            )?;
+        if version_of(&database)? < VERSION {
+            // Two processes may open it at the same time: the second waits here and then finds it done.
+            database.execute_batch("BEGIN IMMEDIATE")?;
+            for step in STEPS.iter().skip(version_of(&database)?) {
+                database.execute_batch(step)?;
+            }
+            database.execute_batch(&format!("PRAGMA user_version = {VERSION}; COMMIT"))?;
         }
         Ok(State { database })
     }
@@ -233,6 +239,55 @@ impl State {
         }
         Ok(change.commit()?)
     }
+
+    /// All waivers, expired ones too, by check and target.
+    pub(crate) fn waivers(&self) -> Result<Vec<Accepted>, StateError> {
+        let mut statement = self.database.prepare(
+            "SELECT check_id, target, who, why, since, until FROM waivers ORDER BY check_id, target",
+        )?;
+        let rows = statement.query_map([], |row| {
+            let target: String = row.get(1)?;
+            let waiver =
+                Waiver { who: row.get(2)?, why: row.get(3)?, since: row.get(4)?, until: row.get(5)? };
+            Ok(Accepted { check: row.get(0)?, target: (!target.is_empty()).then_some(target), waiver })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Keeps a waiver, in place of the one of the same check and target.
+    pub(crate) fn waive(&self, accepted: &Accepted) -> Result<(), StateError> {
+        let Accepted { check, target, waiver } = accepted;
+        self.database.execute(
+            "INSERT INTO waivers (check_id, target, who, why, since, until) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (check_id, target) DO UPDATE
+             SET who = excluded.who, why = excluded.why, since = excluded.since, until = excluded.until",
+            params![
+                check,
+                target.as_deref().unwrap_or_default(),
+                waiver.who,
+                waiver.why,
+                waiver.since,
+                waiver.until
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Takes a waiver away; false when there is none.
+    pub(crate) fn end_waiver(&self, check: &str, target: Option<&str>) -> Result<bool, StateError> {
+        let changed = self.database.execute(
+            "DELETE FROM waivers WHERE check_id = ?1 AND target = ?2",
+            params![check, target.unwrap_or_default()],
+        )?;
+        Ok(changed > 0)
+    }
+}
+
+/// The version of an open database; a new one has 0.
+fn version_of(database: &Connection) -> Result<usize, StateError> {
+    let found: u32 = database.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let found = usize::try_from(found).unwrap_or(usize::MAX);
+    if found > VERSION { Err(StateError::Newer(found)) } else { Ok(found) }
 }
 
 #[cfg(test)]
@@ -287,6 +342,38 @@ mod tests {
         let (folder, state) = state();
         state.database.execute_batch("PRAGMA user_version = 99").unwrap();
         assert!(matches!(State::open(&folder.path().join("deep/state.db")), Err(StateError::Newer(99))));
+    }
+
+    #[test]
+    fn an_older_state_keeps_what_it_holds_and_gets_what_it_lacks() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(STEPS[0]).unwrap();
+        old.execute_batch("PRAGMA user_version = 1").unwrap();
+        State { database: old }.keep_report(&report(1), &AccessLog::new(), &Facts::default()).unwrap();
+        for _ in 0..2 {
+            let state = State::open(&path).unwrap();
+            assert_eq!(state.report(None).unwrap(), Some(report(1)));
+            assert_eq!(state.waivers().unwrap(), []);
+        }
+    }
+
+    #[test]
+    fn a_waiver_is_kept_once_per_check_and_target() {
+        let (_folder, state) = state();
+        let accepted = |target: Option<&str>, until: &str| Accepted {
+            check: "demo.a".into(),
+            target: target.map(str::to_owned),
+            waiver: Waiver { who: "ada".into(), why: "w".into(), since: "s".into(), until: until.into() },
+        };
+        for one in [accepted(None, "1"), accepted(Some("demo:x"), "2"), accepted(None, "3")] {
+            state.waive(&one).unwrap();
+        }
+        assert_eq!(state.waivers().unwrap(), [accepted(None, "3"), accepted(Some("demo:x"), "2")]);
+        assert!(state.end_waiver("demo.a", Some("demo:x")).unwrap());
+        assert!(!state.end_waiver("demo.a", Some("demo:x")).unwrap(), "it was there once");
+        assert_eq!(state.waivers().unwrap(), [accepted(None, "3")]);
     }
 
     #[test]

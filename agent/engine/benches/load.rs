@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --package goodstead-engine`
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a bench may panic, as tests may")]
+
 use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -86,8 +88,11 @@ fn plugins(checkout: &Path) -> Plugins {
 }
 
 fn folders(parent: &Path) -> Vec<PathBuf> {
-    let mut found: Vec<_> =
-        fs::read_dir(parent).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+    let mut found: Vec<_> = fs::read_dir(parent)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .collect();
     found.sort();
     found
 }

@@ -8,26 +8,36 @@ use goodstead_protocol::fact::Fact;
 use crate::judge::{Target, judge};
 use crate::pack::Pack;
 use crate::score::{Figures, Input, Item, Rated, State, TargetInput, score};
+use crate::waivers::{Idle, Waivers};
 
 /// What came of a scan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assessment {
-    /// Every check on every target: findings by their points, then what is unknown by its weight, then what passed, then
-    /// what does not apply; among equal ones by id and target.
+    /// Every check on every target: findings by their points, then what is waived by its points, then what is unknown by
+    /// its weight, then what passed, then what does not apply; among equal ones by id and target.
     pub judgements: Vec<Judgement>,
     /// Readiness of all; `None` when nothing could be judged.
     pub readiness: Option<Readiness>,
     /// Readiness of the targets of which anything could be judged, by id.
     pub targets: BTreeMap<String, TargetScore>,
+    /// The waivers that can be taken away, in their own order.
+    pub idle: Vec<Idle>,
 }
 
-/// Judges the targets by the packs and scores them.
-pub fn assess(packs: &[Pack], targets: &[Target], host: &Fact, figures: &Figures) -> Assessment {
+/// Judges the targets by the packs, scores them, and sets apart what is waived.
+pub fn assess(
+    packs: &[Pack],
+    targets: &[Target],
+    host: &Fact,
+    waivers: &Waivers,
+    figures: &Figures,
+) -> Assessment {
     let mut judgements = judge(packs, targets, host);
+    let idle = waivers.apply(&mut judgements);
     let scored = score(&input(targets, &judgements), figures);
     let (mut readiness, mut by_target) = (None, BTreeMap::new());
     if let Some(scored) = scored {
-        for judgement in judgements.iter_mut().filter(|judgement| judgement.verdict == Verdict::Fail) {
+        for judgement in judgements.iter_mut().filter(|judgement| costs(judgement.verdict)) {
             let item = Item::Check { target: judgement.target.clone(), id: judgement.id.clone() };
             if let Some(cost) = scored.costs.get(&item) {
                 (judgement.points, judgement.gain) = (cost.points, cost.gain);
@@ -40,13 +50,19 @@ pub fn assess(packs: &[Pack], targets: &[Target], host: &Fact, figures: &Figures
             coverage: scored.coverage,
             worst: scored.worst,
             failed: count(Verdict::Fail),
+            waived: count(Verdict::Waived),
             passed: count(Verdict::Pass),
             unknown: count(Verdict::Unknown),
         });
         by_target = scored.targets;
     }
     sort(&mut judgements, figures);
-    Assessment { judgements, readiness, targets: by_target }
+    Assessment { judgements, readiness, targets: by_target, idle }
+}
+
+/// Whether a verdict takes points. Accepting a risk does not make it smaller.
+fn costs(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Fail | Verdict::Waived)
 }
 
 /// The checks that apply, by target. Only configuration has data as long as packs hold checks alone.
@@ -67,7 +83,7 @@ fn input(targets: &[Target], judgements: &[Judgement]) -> Input {
 fn rated(judgement: &Judgement) -> Option<Rated> {
     let state = match judgement.verdict {
         Verdict::Pass => State::Passed,
-        Verdict::Fail => State::Failed,
+        Verdict::Fail | Verdict::Waived => State::Failed,
         Verdict::Unknown => State::Unknown,
         Verdict::NotApplicable => return None,
     };
@@ -77,12 +93,12 @@ fn rated(judgement: &Judgement) -> Option<Rated> {
 
 fn sort(judgements: &mut [Judgement], figures: &Figures) {
     let weight = |judgement: &Judgement| match judgement.verdict {
-        Verdict::Fail => judgement.points,
+        Verdict::Fail | Verdict::Waived => judgement.points,
         Verdict::Unknown => figures.weight(judgement.impact) * figures.likelihood(judgement.likelihood),
         Verdict::Pass | Verdict::NotApplicable => 0.0,
     };
     judgements.sort_by(|one, two| {
-        // Verdicts are ordered as they are read: fail, unknown, pass, not applicable.
+        // Verdicts are ordered as they are read: fail, waived, unknown, pass, not applicable.
         one.verdict
             .cmp(&two.verdict)
             .then_with(|| weight(two).total_cmp(&weight(one)))
@@ -96,7 +112,8 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::fixture::{CHECK, facts, lines, loaded};
+    use crate::fixture::{CHECK, facts, lines, loaded, waiver};
+    use crate::waivers::Accepted;
 
     /// Checks of every impact, on facts of every kind.
     fn packs() -> Vec<Pack> {
@@ -135,7 +152,11 @@ mod tests {
     }
 
     fn assessed(targets: &[Target]) -> Assessment {
-        assess(&packs(), targets, &Fact::record(), &Figures::shipped().unwrap())
+        waived(targets, &Waivers::default())
+    }
+
+    fn waived(targets: &[Target], waivers: &Waivers) -> Assessment {
+        assess(&packs(), targets, &Fact::record(), waivers, &Figures::shipped().unwrap())
     }
 
     /// Any value, or an unknown one.
@@ -201,10 +222,33 @@ mod tests {
             }
             for one in &found.judgements {
                 prop_assert_eq!(one.verdict == Verdict::Unknown, one.cause.is_some());
-                prop_assert!(one.verdict == Verdict::Fail || one.points == 0.0);
+                prop_assert!(costs(one.verdict) || one.points == 0.0);
             }
             targets.reverse();
             prop_assert_eq!(found, assessed(&targets));
+        }
+
+        #[test]
+        fn waiving_moves_no_number(all in prop::collection::vec(sent(), 1..4), which in prop::collection::vec((0..6_usize, prop::option::of(0..4_usize), any::<bool>()), 0..8)) {
+            let ids = ["port-taken", "small", "ratio", "rows", "sets", "items"];
+            let targets: Vec<Target> = all.into_iter().enumerate().map(|(id, sent)| target(id, sent)).collect();
+            let all = which.into_iter().map(|(id, target, expired)| Accepted {
+                check: format!("demo.{}", ids[id]),
+                target: target.map(|id| format!("demo:{id}")),
+                waiver: waiver(if expired { "2026-11-21" } else { "2026-11-22" }),
+            });
+            let waivers = Waivers { all: all.collect(), today: "2026-11-22".to_owned() };
+            let (before, after) = (assessed(&targets), waived(&targets, &waivers));
+            let numbers = |found: &Assessment| found.readiness.clone().map(|all| (all.range, all.single, all.coverage, all.worst, all.failed + all.waived, all.passed, all.unknown));
+            prop_assert_eq!(numbers(&before), numbers(&after));
+            prop_assert_eq!(&before.targets, &after.targets);
+            let find = |one: &Judgement| after.judgements.iter().find(|other| (&other.id, &other.target) == (&one.id, &one.target)).unwrap();
+            for one in &before.judgements {
+                let now = find(one);
+                prop_assert_eq!((one.points, one.gain, &one.cause, &one.evidence), (now.points, now.gain, &now.cause, &now.evidence));
+                prop_assert!(now.verdict == one.verdict || (one.verdict == Verdict::Fail && now.verdict == Verdict::Waived));
+                prop_assert!(now.verdict != Verdict::Waived || now.waiver.is_some());
+            }
         }
 
         #[test]

@@ -17,6 +17,7 @@ use crate::condition::Scope;
 use crate::judge::{self, NO_ITEM};
 use crate::load::Plugins;
 use crate::pack::Pack;
+use crate::retrace::{Step, retrace};
 
 /// What every check must show at least.
 pub(crate) const NEEDED: [Verdict; 3] = [Verdict::Pass, Verdict::Fail, Verdict::Unknown];
@@ -49,7 +50,7 @@ pub(crate) struct RawCase {
     pub(crate) name: Spanned<String>,
     #[serde(default)]
     facts: BTreeMap<Spanned<String>, toml::Value>,
-    expect: Verdict,
+    expect: Spanned<Verdict>,
 }
 
 /// Admits a case's facts; what the contracts refuse is added to `found`.
@@ -76,6 +77,9 @@ pub(crate) fn build(
             .unwrap_or_else(|| "facts start with the plugin, `host`, `linux` or `previous`".to_owned());
         refuse(format!("`{}` has no facts here", name.get_ref()), Some(help));
     }
+    if *raw.expect.get_ref() == Verdict::Waived {
+        refuse("nothing is waived in a case".to_owned(), Some("a waived check is one that fails".to_owned()));
+    }
     let first_scan = !given.contains_key("previous");
     // What a case does not mention is unknown, or absent where the contract says that it may be.
     let mut facts = |name: &str, contract: Option<&Contract>| {
@@ -101,7 +105,7 @@ pub(crate) fn build(
         if own.plugin == "linux" { own_facts.clone() } else { facts("linux", plugins.contract("linux")) };
     let previous = if first_scan { judge::no_previous() } else { facts("previous", Some(own)) };
     Case {
-        expect: raw.expect,
+        expect: raw.expect.into_inner(),
         name: raw.name.into_inner(),
         facts: Facts { own: own_facts, host, linux, previous },
         place,
@@ -169,6 +173,8 @@ pub struct CaseOutcome {
     pub cause: Option<Cause>,
     /// What is wrong; `None` when the case holds.
     pub problem: Option<Diagnostic>,
+    /// Of a case that does not hold: how the check came to its verdict.
+    pub steps: Vec<Step>,
 }
 
 /// Runs every case of every check, in order.
@@ -177,7 +183,8 @@ pub fn run_cases(pack: &Pack) -> Vec<CaseOutcome> {
     for check in &pack.checks {
         for case in &check.cases {
             let Facts { own, host, linux, previous } = &case.facts;
-            let outcome = judge::judge_one(check, &Scope { own, host, linux, previous, item: &NO_ITEM });
+            let scope = Scope { own, host, linux, previous, item: &NO_ITEM };
+            let outcome = judge::judge_one(check, &scope);
             let mut problem = None;
             if outcome.verdict != case.expect {
                 let mut message =
@@ -198,6 +205,7 @@ pub fn run_cases(pack: &Pack) -> Vec<CaseOutcome> {
                 expected: case.expect,
                 got: outcome.verdict,
                 cause: outcome.cause,
+                steps: if problem.is_some() { retrace(check, &scope) } else { Vec::new() },
                 problem,
             });
         }

@@ -15,6 +15,7 @@ use toml::Spanned;
 use crate::case::{self, Case, RawCase};
 use crate::condition::{Condition, Env, ListPath, Problem, Root, list_path};
 use crate::load::{Plugins, meant_plugin, version};
+use crate::placeholder;
 use crate::template::Template;
 
 /// A rule over facts whose every expression fits the contracts.
@@ -56,6 +57,20 @@ pub struct Check {
     pub local: bool,
     /// The place of its id.
     pub(crate) place: Place,
+}
+
+impl Check {
+    /// The facts that its verdict rests on, each once and in order: `linux.mounts[].used_percent`.
+    pub fn facts(&self) -> Vec<String> {
+        let conditions = self.applies.iter().chain([&self.pass]);
+        let whole = conditions.flat_map(Condition::paths).map(|path| match &self.each {
+            Some(each) => {
+                path.strip_prefix("item").map_or(path.clone(), |rest| format!("{}{rest}", each.source))
+            }
+            None => path,
+        });
+        whole.collect::<BTreeSet<_>>().into_iter().collect()
+    }
 }
 
 /// The declared list whose elements a check judges one by one.
@@ -115,7 +130,8 @@ pub(crate) fn read(document: &Document, around: &Surroundings<'_>) -> (Option<Ch
     if let Some(other) = other_kind(document) {
         return (None, vec![other]);
     }
-    let mut reader = Reader { document, around, found: Vec::new() };
+    let mut reader =
+        Reader { document, around, found: placeholder::left_over(document).into_iter().collect() };
     let read = if around.cases {
         document.parse::<RawCheck<RawCase>>().map(|raw| reader.check(raw, Reader::cases))
     } else {
@@ -261,7 +277,7 @@ impl<'a> Reader<'a> {
     }
 
     fn plugin_of(&mut self, id: &Spanned<String>) -> Option<String> {
-        let Some((plugin, name)) = id.get_ref().split_once('.').filter(|(_, name)| is_kebab(name)) else {
+        let Some((plugin, name)) = split_id(id.get_ref()) else {
             let message = format!("`{}` is no id of a check", id.get_ref());
             let help =
                 "ids look like postgresql.fsync-off: a plugin, a dot, and lower case words joined by `-`";
@@ -327,6 +343,11 @@ impl<'a> Reader<'a> {
 
 fn each_of(path: ListPath<'_>, source: String) -> Each {
     Each { source, root: path.root, lists: path.lists, keys: path.keys }
+}
+
+/// The plugin and the problem in the id of a check; `None` when it is none.
+pub fn split_id(id: &str) -> Option<(&str, &str)> {
+    id.split_once('.').filter(|(_, name)| is_kebab(name))
 }
 
 fn is_kebab(name: &str) -> bool {

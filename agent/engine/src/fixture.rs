@@ -101,6 +101,16 @@ pub(crate) fn loaded(checks: &[&str]) -> Loaded {
     load(PackSource { name: "demo".to_owned(), documents, local: false }, &plugins())
 }
 
+/// A waiver that holds until this day.
+pub(crate) fn waiver(until: &str) -> goodstead_model::Waiver {
+    goodstead_model::Waiver {
+        who: "ada".to_owned(),
+        why: "the vendor mends it in May".to_owned(),
+        since: "2026-11-01T08:00:00Z".to_owned(),
+        until: until.to_owned(),
+    }
+}
+
 /// What is wrong, one line each.
 pub(crate) fn lines(loaded: &Loaded) -> String {
     loaded.diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")

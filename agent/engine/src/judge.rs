@@ -78,6 +78,7 @@ fn judgement(check: &Check, target: &str, outcome: Outcome) -> Judgement {
         remedy: outcome.remedy,
         links: if explained { check.links.clone() } else { Vec::new() },
         cause: outcome.cause,
+        waiver: None,
         local: check.local,
     }
 }
@@ -124,7 +125,7 @@ pub(crate) fn judge_one(check: &Check, scope: &Scope<'_>) -> Outcome {
 }
 
 /// True as pass, false as fail, everything else as unknown with its cause.
-fn verdict(condition: &Condition, scope: &Scope<'_>, fuel: &mut u64) -> (Verdict, Option<Cause>) {
+pub(crate) fn verdict(condition: &Condition, scope: &Scope<'_>, fuel: &mut u64) -> (Verdict, Option<Cause>) {
     match condition.evaluate_within(scope, fuel) {
         Fact::Bool(true) => (Verdict::Pass, None),
         Fact::Bool(false) => (Verdict::Fail, None),
@@ -136,8 +137,7 @@ fn verdict(condition: &Condition, scope: &Scope<'_>, fuel: &mut u64) -> (Verdict
 }
 
 fn judge_each(check: &Check, each: &Each, scope: &Scope<'_>) -> Outcome {
-    let mut found = Items { items: Vec::new(), unknown: None };
-    gather(each, scope_root(each.root, scope), 0, String::new(), &mut found);
+    let mut found = items(each, scope);
     let (shared, per_item): (Vec<_>, Vec<_>) = check.evidence.iter().partition(|shown| !shown.uses_item());
     let mut failing = Vec::new();
     let mut fuel = FUEL_OF_ITEMS;
@@ -168,10 +168,17 @@ fn judge_each(check: &Check, each: &Each, scope: &Scope<'_>) -> Outcome {
 }
 
 /// The items of a list, with their names.
-struct Items<'f> {
-    items: Vec<(String, &'f Fact)>,
+pub(crate) struct Items<'f> {
+    pub(crate) items: Vec<(String, &'f Fact)>,
     /// Why some are missing, if some are.
-    unknown: Option<Cause>,
+    pub(crate) unknown: Option<Cause>,
+}
+
+/// The items that a check judges one by one.
+pub(crate) fn items<'f>(each: &Each, scope: &Scope<'f>) -> Items<'f> {
+    let mut found = Items { items: Vec::new(), unknown: None };
+    gather(each, scope_root(each.root, scope), 0, String::new(), &mut found);
+    found
 }
 
 fn scope_root<'f>(root: Root, scope: &Scope<'f>) -> &'f Fact {
@@ -249,7 +256,7 @@ fn evidence(condition: &Condition, path: String, scope: &Scope<'_>) -> Evidence 
 }
 
 /// A list is cut to what a person looks at, and then says so.
-fn bounded(value: Fact) -> Fact {
+pub(crate) fn bounded(value: Fact) -> Fact {
     match value {
         Fact::List(mut list) if list.items.len() > MAX_ELEMENTS_SHOWN => {
             let more = list.items.len() - MAX_ELEMENTS_SHOWN;

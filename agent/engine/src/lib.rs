@@ -1,7 +1,8 @@
 //! Facts and checks in, verdicts and score out.
 //!
 //! A pack of checks is read by [`load`], which holds every expression against the fact contracts of the installed
-//! plugins. [`assess`] judges the facts of the targets by the packs and explains the score point by point;
+//! plugins. [`assess`] judges the facts of the targets by the packs, sets apart what is waived, and explains the score
+//! point by point;
 //! [`run_cases`] holds every check against the cases that it brings.
 //!
 //! The crate is pure: the same input gives the same output on every machine. It reads no clock, file, network or
@@ -19,15 +20,21 @@ mod fixture;
 mod judge;
 mod load;
 mod pack;
+mod placeholder;
+mod retrace;
 pub mod score;
 mod template;
+mod waivers;
 
 pub use assess::{Assessment, assess};
 pub use case::{Case, CaseOutcome, run_cases};
-pub use check::{Check, Each};
+pub use check::{Check, Each, split_id};
 pub use condition::Condition;
 pub use judge::{Target, judge};
 pub use load::{Loaded, PackSource, Plugins, drop_duplicates, load, load_without_cases};
 pub use pack::Pack;
+pub use placeholder::PLACEHOLDER;
+pub use retrace::Step;
 pub use score::Figures;
 pub use template::Template;
+pub use waivers::{Accepted, Idle, Waivers};

@@ -157,6 +157,11 @@ impl Report {
         self.verdicts.iter().filter(|judgement| judgement.verdict == Verdict::Fail)
     }
 
+    /// What is accepted for a while, in the report's order.
+    pub fn waived(&self) -> impl Iterator<Item = &Judgement> {
+        self.verdicts.iter().filter(|judgement| judgement.verdict == Verdict::Waived)
+    }
+
     /// What could not be judged, in the report's order.
     pub fn not_judged(&self) -> impl Iterator<Item = &Judgement> {
         self.verdicts.iter().filter(|judgement| judgement.verdict == Verdict::Unknown)

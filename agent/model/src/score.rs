@@ -75,8 +75,11 @@ pub struct Readiness {
     /// The id of the worst target (by its high end), since a mean hides failure; only where there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst: Option<String>,
-    /// Checks that failed.
+    /// Checks that failed and are not waived.
     pub failed: usize,
+    /// Checks that failed and are accepted for a while.
+    #[serde(default)]
+    pub waived: usize,
     /// Checks that passed.
     pub passed: usize,
     /// Checks that apply, or may, and could not be judged.

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 pub enum Verdict {
     /// The condition does not hold: a finding.
     Fail,
+    /// It failed, and the admin accepts that for a while; [`Judgement::waiver`] says who, why and until when. Never as
+    /// good as passed: its points stay lost.
+    Waived,
     /// It could not be judged; [`Judgement::cause`] says why.
     Unknown,
     /// The condition holds.
@@ -24,6 +27,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Verdict::Fail => "fail",
+            Verdict::Waived => "waived",
             Verdict::Unknown => "unknown",
             Verdict::Pass => "pass",
             Verdict::NotApplicable => "not applicable",
@@ -133,6 +137,27 @@ pub struct Link {
     pub url: String,
 }
 
+/// A failed check that is accepted until a day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiver {
+    /// The name of the user who accepts it.
+    pub who: String,
+    /// The reason in one line.
+    pub why: String,
+    /// When it was accepted: RFC 3339 in UTC with whole seconds.
+    pub since: String,
+    /// The last day on which it holds, in UTC: `2026-12-31`.
+    pub until: String,
+}
+
+impl Waiver {
+    /// Whether it holds no more on `day`, written like [`Waiver::until`].
+    pub fn expired(&self, day: &str) -> bool {
+        // Dates of this form sort as text.
+        self.until.as_str() < day
+    }
+}
+
 /// One check on one target: the verdict and all that explains it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
@@ -150,7 +175,7 @@ pub struct Judgement {
     pub likelihood: Likelihood,
     /// What came of it.
     pub verdict: Verdict,
-    /// Points of readiness lost to this finding, 0 to 100 in steps of 0.01. All findings' points add up to 100 minus
+    /// Points of readiness lost to this finding, waived or not, 0 to 100 in steps of 0.01. They all add up to 100 minus
     /// the high end of the range.
     #[serde(default)]
     pub points: f64,
@@ -175,6 +200,9 @@ pub struct Judgement {
     /// Why it could not be judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
+    /// Of a waived check: who accepts it, why, until when. Of a failed one: the waiver that has expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiver: Option<Waiver>,
     /// The admin's own check, not the vendor's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub local: bool,

@@ -86,11 +86,11 @@ impl Line {
         if is_silent(&row, now) {
             marks.push(Mark { text: "silent", tone: "alarm" });
         }
-        let findings = match (row.findings, row.not_judged) {
-            (Some(findings), Some(0)) => count(findings, "finding"),
-            (Some(findings), Some(open)) => format!("{}, {open} not judged", count(findings, "finding")),
-            _ => String::new(),
-        };
+        let more = [(row.waived, "waived"), (row.not_judged, "not judged")];
+        let more = more.into_iter().filter_map(|(number, what)| Some((number.filter(|n| *n > 0)?, what)));
+        let findings = row.findings.map_or(String::new(), |findings| {
+            more.fold(count(findings, "finding"), |text, (number, what)| format!("{text}, {number} {what}"))
+        });
         Line {
             customer: row.customer,
             deployment: row.deployment.unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! The page of one report: how ready, what is wrong and what to do, what is not known, and by which rules.
 
 use askama::Template;
-use goodstead_model::{Judgement, Link, Origin, Pack, Report, Target, Verdict};
+use goodstead_model::{Judgement, Link, Origin, Pack, Report, Target, Verdict, Waiver};
 use jiff::Timestamp;
 
 use super::markdown;
@@ -25,6 +25,7 @@ pub(super) struct Page {
     counts: String,
     targets: Vec<TargetView>,
     findings: Vec<Finding>,
+    waived: Vec<Finding>,
     not_judged: Vec<NotJudged>,
     passed: Vec<(String, String)>,
     packs: Vec<Pack>,
@@ -52,6 +53,8 @@ struct Finding {
     points: String,
     gain: String,
     local: bool,
+    /// Who accepts it, why and until when; of a finding, that this is over.
+    waiver: Option<String>,
     items: Vec<String>,
     evidence: Vec<(String, String)>,
     /// Markup that `markdown` made.
@@ -95,6 +98,7 @@ impl Page {
             counts: counts(&report),
             targets: report.targets.iter().map(TargetView::new).collect(),
             findings: findings.into_iter().map(Finding::new).collect(),
+            waived: report.waived().map(Finding::new).collect(),
             not_judged: not_judged(&report),
             passed: passed.collect(),
             packs: report.packs.clone(),
@@ -126,9 +130,11 @@ fn counts(report: &Report) -> String {
         let number = report.verdicts.iter().filter(|judgement| judgement.verdict == verdict).count();
         i64::try_from(number).unwrap_or(i64::MAX)
     };
+    let waived = of(Verdict::Waived);
     format!(
-        "{}, {} passed, {} not judged",
+        "{}{}, {} passed, {} not judged",
         count(of(Verdict::Fail), "finding"),
+        if waived > 0 { format!(", {waived} waived") } else { String::new() },
         of(Verdict::Pass),
         of(Verdict::Unknown)
     )
@@ -151,6 +157,13 @@ fn not_judged(report: &Report) -> Vec<NotJudged> {
         }
     }
     groups
+}
+
+fn waiver_text(verdict: Verdict, waiver: &Waiver) -> String {
+    let Waiver { who, why, since, until } = waiver;
+    let since = since.split('T').next().unwrap_or_default();
+    let over = if verdict == Verdict::Waived { "" } else { ", which is over" };
+    format!("Waived until {until}{over}, by {who} on {since}: {why}")
 }
 
 impl TargetView {
@@ -181,6 +194,7 @@ impl Finding {
             points: decimal(judgement.points),
             gain: decimal(judgement.gain),
             local: judgement.local,
+            waiver: judgement.waiver.as_ref().map(|waiver| waiver_text(judgement.verdict, waiver)),
             items: judgement.items.clone(),
             evidence: judgement
                 .evidence

@@ -36,6 +36,8 @@ pub struct Row {
     pub coverage: Option<f64>,
     /// Failed checks.
     pub findings: Option<i64>,
+    /// Failed checks that the admin accepts for a while.
+    pub waived: Option<i64>,
     /// Failed critical checks.
     pub critical: Option<i64>,
     /// Checks that could not be judged.
@@ -55,7 +57,7 @@ impl Store {
         let rows = sqlx::query_as(
             "SELECT nodes.customer, COALESCE(reports.host, nodes.host) AS host, nodes.enrolled, nodes.removed,
                  nodes.heard, reports.id AS report, reports.observed, summaries.deployment, summaries.targets,
-                 summaries.low, summaries.high, summaries.single, summaries.coverage, summaries.findings,
+                 summaries.low, summaries.high, summaries.single, summaries.coverage, summaries.findings, summaries.waived,
                  summaries.critical, summaries.not_judged, summaries.worst_title, summaries.worst_impact
              FROM nodes
              LEFT JOIN reports ON reports.id = nodes.newest

@@ -113,8 +113,8 @@ async fn insert_summary(change: &mut sqlx::SqliteConnection, report: &str, summa
     // Two names that differ only after the cut would be one row: the first stays.
     sqlx::query(
         "INSERT INTO summaries (report, deployment, targets, low, high, single, coverage, findings, critical,
-             not_judged, worst_title, worst_impact)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (report, deployment) DO NOTHING",
+             not_judged, worst_title, worst_impact, waived)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (report, deployment) DO NOTHING",
     )
     .bind(report)
     .bind(summary.deployment)
@@ -128,6 +128,7 @@ async fn insert_summary(change: &mut sqlx::SqliteConnection, report: &str, summa
     .bind(count(summary.not_judged))
     .bind(title)
     .bind(impact)
+    .bind(count(summary.waived))
     .execute(change)
     .await?;
     Ok(())

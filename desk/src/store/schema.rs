@@ -7,14 +7,15 @@ use sqlx::SqlitePool;
 
 use crate::{Error, Result};
 
-const STEPS: &[&[&str]] = &[&[
-    "CREATE TABLE tokens (
+const STEPS: &[&[&str]] = &[
+    &[
+        "CREATE TABLE tokens (
         hash TEXT PRIMARY KEY,
         customer TEXT NOT NULL,
         expires BIGINT NOT NULL,
         used BIGINT
     )",
-    "CREATE TABLE nodes (
+        "CREATE TABLE nodes (
         id TEXT PRIMARY KEY,
         credential TEXT NOT NULL,
         customer TEXT NOT NULL,
@@ -24,7 +25,7 @@ const STEPS: &[&[&str]] = &[&[
         heard BIGINT,
         newest TEXT
     )",
-    "CREATE TABLE reports (
+        "CREATE TABLE reports (
         id TEXT PRIMARY KEY,
         node TEXT NOT NULL REFERENCES nodes (id),
         hash TEXT NOT NULL,
@@ -33,7 +34,7 @@ const STEPS: &[&[&str]] = &[&[
         host TEXT,
         body BYTEA NOT NULL
     )",
-    "CREATE TABLE summaries (
+        "CREATE TABLE summaries (
         report TEXT NOT NULL REFERENCES reports (id),
         deployment TEXT NOT NULL,
         targets TEXT NOT NULL,
@@ -48,7 +49,9 @@ const STEPS: &[&[&str]] = &[&[
         worst_impact TEXT,
         PRIMARY KEY (report, deployment)
     )",
-]];
+    ],
+    &["ALTER TABLE summaries ADD COLUMN waived BIGINT NOT NULL DEFAULT 0"],
+];
 
 /// Brings the database to the newest schema in one transaction.
 pub(super) async fn migrate(pool: &SqlitePool) -> Result<()> {
@@ -86,11 +89,30 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("desk.db");
         let store = Store::open(&file).await.unwrap();
-        sqlx::query("UPDATE desk_schema SET version = 2").execute(&store.pool).await.unwrap();
+        sqlx::query("UPDATE desk_schema SET version = 3").execute(&store.pool).await.unwrap();
         for _ in 0..2 {
             let error = Store::open(&file).await.unwrap_err();
-            assert!(matches!(error, Error::NewerDatabase { found: 2, known: 1 }), "{error}");
+            assert!(matches!(error, Error::NewerDatabase { found: 3, known: 2 }), "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_older_database_keeps_its_reports_and_gets_what_it_lacks() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("desk.db");
+        let store = Store::open(&file).await.unwrap();
+        for statement in [
+            "INSERT INTO nodes (id, credential, customer, host, enrolled, newest) VALUES ('n', 'c', 'x', 'h', 1, 'r')",
+            "INSERT INTO reports (id, node, hash, observed, received, body) VALUES ('r', 'n', 'h', 1, 1, 'b')",
+            "INSERT INTO summaries (report, deployment, targets, findings, critical, not_judged) VALUES ('r', 'd', 't', 3, 0, 0)",
+            "ALTER TABLE summaries DROP COLUMN waived",
+            "UPDATE desk_schema SET version = 1",
+        ] {
+            sqlx::query(statement).execute(&store.pool).await.unwrap();
+        }
+        store.close().await;
+        let rows = Store::open(&file).await.unwrap().board().await.unwrap();
+        assert_eq!((rows.len(), rows[0].findings, rows[0].waived), (1, Some(3), Some(0)));
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use goodstead_model::{Link, Report};
+use goodstead_model::{Link, Report, Waiver};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -115,6 +115,28 @@ async fn a_report_page_shows_all_that_matters() {
     }
 }
 
+#[tokio::test]
+async fn what_is_waived_is_shown_apart_with_who_and_why() {
+    let client = Client::new().await;
+    let node = client.node("Example Databases GmbH", "db1").await;
+    let mut report = sample::report(1);
+    sample::waive(&mut report);
+    // What was accepted once is a finding again, and says so.
+    report.verdicts[1].waiver =
+        report.verdicts[0].waiver.clone().map(|waiver| Waiver { until: "2026-11-01".into(), ..waiver });
+    client.accept(&node, &report).await;
+    let board = client.get("/").await.text();
+    assert!(board.contains("1 finding, 1 waived, 1 not judged"), "{board}");
+    assert!(!board.contains("fsync is off"), "what costs most is a finding");
+    let page = client.get(&format!("/reports/{}", report.id)).await.text();
+    let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text} is missing"));
+    assert!(place("<h2>Findings</h2>") < place("The kernel swaps eagerly"));
+    place("Waived until 2026-11-01, which is over, by ada on 2026-11-19: a bulk load");
+    assert!(place("<h2>Waived</h2>") < place("Committed data can be lost: fsync is off"));
+    place("Waived until 2026-12-31, by ada on 2026-11-19: a bulk load until the end of the year");
+    place("1 finding, 1 waived, 1 passed, 1 not judged");
+}
+
 /// Every text of a report, and what an agent says at its enrolment, is written by a stranger.
 #[tokio::test]
 async fn nothing_in_a_report_becomes_markup() {
@@ -145,6 +167,8 @@ async fn nothing_in_a_report_becomes_markup() {
         judgement.remedy =
             format!("[run](javascript:alert(3)) ![x](https://example.com/x.png) {evil}\n\n{evil}");
         judgement.items = vec![evil.into()];
+        let [who, why, since, until] = [evil; 4].map(str::to_owned);
+        judgement.waiver = Some(Waiver { who, why, since, until });
         judgement.links = vec![
             Link { title: "bad link".into(), url: "javascript:alert(4)".into() },
             Link { title: evil.into(), url: "https://example.com/\"onclick=\"alert(5)".into() },

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use goodstead_engine::{Figures, Pack, Target as EngineTarget, assess};
+use goodstead_engine::{Figures, Target as EngineTarget, Waivers, assess};
 use goodstead_model::{Agent, Origin, Report, SCHEMA, Target};
 use goodstead_protocol::PROTOCOL;
-use goodstead_protocol::diagnostic::{Diagnostic, Place, did_you_mean};
+use goodstead_protocol::diagnostic::{Diagnostic, Place, Severity, did_you_mean};
 use goodstead_protocol::fact::Fact;
 use indicatif::ProgressBar;
-use jiff::Timestamp;
 
-use super::{Exit, Installed, Outcome, configuration};
+use super::accepted;
+use super::{Exit, Installed, Outcome, configuration, known_check, now};
 use crate::args::{Check, Format};
 use crate::broker::{AccessLog, Root};
 use crate::config::Config;
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     let read_packs = || {
         let plugins = wanted.keys().cloned().collect();
         let mut packs = packs::to_judge(installation, &installed.trust, &installed.known, plugins);
-        keep_only(&mut packs.usable, &args.only).map(|()| packs)
+        keep_only(&mut packs, &args.only).map(|()| packs)
     };
     // A wrong name is told at once; otherwise the packs are read while the plugins look around.
     let early = if args.only.is_empty() { None } else { Some(read_packs()?) };
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     });
     let lost = |_| Diagnostic::error("packs", "the agent failed while it read the check packs");
     let mut packs = packs.map_err(lost)??;
-    sound &= packs.diagnostics.is_empty();
+    sound &= packs.diagnostics.iter().all(|found| found.severity == Severity::Warning);
     diagnostics::print(&packs.diagnostics);
     let (origin, mut scan) = observed?;
     scan.timings_ms.insert("load".into(), loaded);
@@ -76,8 +76,9 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
 
     let mut state = State::open(&installation.state_file());
     let memory = origin_key(&origin);
-    let (report, targets) =
-        judge(&packs, scan, origin, &time, (memory.as_deref(), state.as_ref().ok()), began)?;
+    let accepted = accepted::in_sight(state.as_ref().ok(), &args.only, &wanted, &time);
+    let memory_of = (memory.as_deref(), state.as_ref().ok());
+    let (report, targets) = judge(&packs, scan, origin, &time, memory_of, &accepted, began)?;
     let facts = memory.as_deref().map(|origin| {
         let of_targets = targets.iter().map(|target| (target.id.as_str(), &target.facts)).collect();
         Facts { origin, of_targets }
@@ -140,18 +141,12 @@ fn exit(args: &Check, report: &Report, sound: bool) -> Exit {
 }
 
 /// Leaves only the checks that were asked for.
-fn keep_only(packs: &mut [Pack], only: &[String]) -> Result<(), Diagnostic> {
+fn keep_only(packs: &mut Packs, only: &[String]) -> Result<(), Diagnostic> {
     if only.is_empty() {
         return Ok(());
     }
-    let known: BTreeSet<String> =
-        packs.iter().flat_map(|pack| pack.checks.iter().map(|check| check.id.clone())).collect();
-    if let Some(unknown) = only.iter().find(|id| !known.contains(*id)) {
-        return Err(Diagnostic::error("unknown-check", format!("there is no check `{unknown}`"))
-            .help("goodstead checks list shows them all")
-            .maybe_help(did_you_mean(unknown, known.iter().map(String::as_str))));
-    }
-    for pack in packs {
+    only.iter().try_for_each(|id| known_check(packs, id).map(|_| ()))?;
+    for pack in &mut packs.usable {
         pack.checks.retain(|check| only.contains(&check.id));
     }
     Ok(())
@@ -279,6 +274,7 @@ fn judge(
     origin: Origin,
     time: &str,
     (memory, state): (Option<&str>, Option<&State>),
+    accepted: &Waivers,
     began: Instant,
 ) -> Result<(Report, Vec<EngineTarget>), Diagnostic> {
     let judging = Instant::now();
@@ -295,7 +291,8 @@ fn judge(
         })
         .collect();
     let figures = Figures::shipped()?;
-    let mut assessment = assess(&packs.usable, &targets, &scan.host, &figures);
+    let mut assessment = assess(&packs.usable, &targets, &scan.host, accepted, &figures);
+    scan.warnings.extend(accepted::idle(&assessment, &origin));
     let report_targets = scan
         .targets
         .into_iter()
@@ -360,11 +357,6 @@ fn random_id() -> Result<String, Diagnostic> {
         Diagnostic::error("no-random", format!("the system gives no random numbers: {error}"))
     })?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// The present second, RFC 3339 in UTC.
-fn now() -> String {
-    Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default().to_string()
 }
 
 fn milliseconds(since: Instant) -> f64 {

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use comfy_table::Table;
 use goodstead_engine::{Pack, run_cases};
 use goodstead_protocol::diagnostic::Severity;
 use serde_json::json;
@@ -12,7 +11,7 @@ use crate::args::{Checks, Format};
 use crate::installation::Installation;
 use crate::packs::{self, Packs};
 use crate::render::table::{self, plain};
-use crate::render::{diagnostics, output};
+use crate::render::{cases, diagnostics, output, text};
 
 /// Runs the command.
 pub(crate) fn run(args: &Checks, installation: &Installation) -> Outcome {
@@ -43,9 +42,10 @@ fn list(packs: &Packs, format: Format) -> Outcome {
                     json!({
                         "id": check.id, "title": check.title, "concern": check.concern, "impact": check.impact,
                         "likelihood": check.likelihood, "since": check.since.to_string(), "file": check.file,
+                        "facts": check.facts(), "links": check.links,
                     })
                 });
-                json!({ "pack": packs.entry(pack), "checks": checks.collect::<Vec<_>>() })
+                json!({ "pack": packs.entry(pack), "title": pack.title, "checks": checks.collect::<Vec<_>>() })
             };
             let list: Vec<_> = packs.usable.iter().map(entry).collect();
             serde_json::to_string_pretty(&list).unwrap_or_default() + "\n"
@@ -102,26 +102,16 @@ fn verdict(packs: &Packs) -> Exit {
 
 fn test(packs: &Packs) -> Outcome {
     diagnostics::print(&packs.diagnostics);
-    let (mut passed, mut failed) = (0, 0);
-    let mut table: Table = plain(&["CHECK", "CASE", "EXPECTED", "GOT"]);
-    let mut problems = Vec::new();
+    let (mut passed, mut failed, mut failures) = (0, 0, String::new());
     for outcome in packs.usable.iter().flat_map(run_cases) {
-        match outcome.problem {
-            None => passed += 1,
-            Some(problem) => {
-                failed += 1;
-                table.add_row([
-                    &outcome.check,
-                    &outcome.case,
-                    &outcome.expected.to_string(),
-                    &outcome.got.to_string(),
-                ]);
-                problems.push(problem);
-            }
+        if outcome.problem.is_none() {
+            passed += 1;
+        } else {
+            failed += 1;
+            failures.push_str(&cases::failure(&outcome, text::width()));
+            failures.push('\n');
         }
     }
-    diagnostics::print(&problems);
-    let failures = if failed > 0 { table::text(&table) + "\n" } else { String::new() };
     output::write(&format!("{failures}{passed} cases passed, {failed} failed\n"), None)?;
     Ok(if failed > 0 { Exit::Findings.max(verdict(packs)) } else { verdict(packs) })
 }

@@ -3,11 +3,11 @@
 use std::fmt::Write;
 
 use anstyle::Style;
-use goodstead_engine::Check;
+use goodstead_engine::{Accepted, Check};
 use goodstead_model::Judgement;
-use goodstead_protocol::diagnostic::{Diagnostic, did_you_mean};
 
-use super::{Exit, Installed, Outcome, configuration};
+use super::waive::day;
+use super::{Exit, Installed, Outcome, configuration, known_check, now};
 use crate::installation::Installation;
 use crate::packs;
 use crate::render::value::value;
@@ -22,17 +22,13 @@ pub(crate) fn run(id: &str, installation: &Installation) -> Outcome {
     let (config, _) = configuration(installation);
     let installed = Installed::read(installation, &config)?;
     let packs = packs::installed(installation, &installed.trust, &installed.known);
-    let checks = || packs.usable.iter().flat_map(|pack| &pack.checks);
-    let Some(check) = checks().find(|check| check.id == id) else {
-        diagnostics::print(&packs.diagnostics);
-        return Err(Diagnostic::error("unknown-check", format!("there is no check `{id}`"))
-            .help("goodstead checks list shows them all")
-            .maybe_help(did_you_mean(id, checks().map(|check| check.id.as_str()))));
-    };
+    let check = known_check(&packs, id).inspect_err(|_| diagnostics::print(&packs.diagnostics))?;
     let mut text = explained(check);
-    // How it last went is an extra; without a state there is none.
-    let last =
-        State::open_existing(&installation.state_file()).and_then(|state| state.report(None).ok().flatten());
+    // Who accepts it and how it last went are extras; without a state there is neither.
+    let state = State::open_existing(&installation.state_file());
+    let waivers = state.as_ref().and_then(|state| state.waivers().ok()).unwrap_or_default();
+    accepted(&mut text, waivers.iter().filter(|accepted| accepted.check == id));
+    let last = state.and_then(|state| state.report(None).ok().flatten());
     if let Some(report) = last.and_then(|kept| kept.parse().ok()) {
         let here: Vec<_> = report.verdicts.iter().filter(|judgement| judgement.id == id).collect();
         if !here.is_empty() {
@@ -78,6 +74,19 @@ fn explained(check: &Check) -> String {
         put(format!("  {}: {}", link.title, link.url));
     }
     text
+}
+
+/// Who accepts the finding, where, why and until when.
+fn accepted<'a>(text: &mut String, waivers: impl Iterator<Item = &'a Accepted>) {
+    let today = now();
+    for (number, Accepted { target, waiver, .. }) in waivers.enumerate() {
+        if number == 0 {
+            let _ = writeln!(text, "\n{BOLD}Waived{BOLD:#}");
+        }
+        let on = target.as_deref().unwrap_or("every target");
+        let held = if waiver.expired(day(&today)) { "expired after" } else { "until" };
+        let _ = writeln!(text, "  {on}: {held} {}, by {}: {}", waiver.until, waiver.who, waiver.why);
+    }
 }
 
 fn last_time(text: &mut String, judgement: &Judgement) {

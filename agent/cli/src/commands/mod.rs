@@ -1,23 +1,28 @@
-//! One module a command: what it does, in the order in which it does it.
+//! One module a command: what it does, in the order in which it does it. [`accepted`] is a part of `check`.
 
+mod accepted;
 pub(crate) mod check;
 pub(crate) mod checks;
 pub(crate) mod enroll;
 pub(crate) mod explain;
 pub(crate) mod grant;
+pub(crate) mod new;
 pub(crate) mod plugins;
 pub(crate) mod report;
+pub(crate) mod waive;
 
 use std::process::ExitCode;
 
-use goodstead_engine::Plugins as KnownPlugins;
+use goodstead_engine::{Check, Plugins as KnownPlugins};
 use goodstead_protocol::contract::Contract;
-use goodstead_protocol::diagnostic::{Diagnostic, Place};
+use goodstead_protocol::diagnostic::{Diagnostic, Place, did_you_mean};
+use jiff::Timestamp;
 use semver::Version;
 
 use crate::config::Config;
 use crate::host;
 use crate::installation::Installation;
+use crate::packs::Packs;
 use crate::plugins::Plugins;
 use crate::render::diagnostics;
 use crate::state::{State, StateError};
@@ -96,4 +101,19 @@ pub(crate) fn state_trouble(installation: &Installation, error: &StateError) -> 
     Diagnostic::error("state", format!("the state cannot be used: {error}"))
         .at(Place::file(installation.state_file().display().to_string()))
         .help("name another folder with --state-dir, or check its owner and the space on its file system")
+}
+
+/// The installed check with this id.
+fn known_check<'a>(packs: &'a Packs, id: &str) -> Result<&'a Check, Diagnostic> {
+    let checks = || packs.usable.iter().flat_map(|pack| &pack.checks);
+    checks().find(|check| check.id == id).ok_or_else(|| {
+        Diagnostic::error("unknown-check", format!("there is no check `{id}`"))
+            .help("goodstead checks list shows them all")
+            .maybe_help(did_you_mean(id, checks().map(|check| check.id.as_str())))
+    })
+}
+
+/// The present second, RFC 3339 in UTC.
+fn now() -> String {
+    Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default().to_string()
 }

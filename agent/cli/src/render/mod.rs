@@ -1,6 +1,7 @@
 //! The faces of what the command line has to say.
 
 pub(crate) mod access;
+pub(crate) mod cases;
 pub(crate) mod diagnostics;
 pub(crate) mod output;
 pub(crate) mod table;

@@ -1,4 +1,5 @@
-//! The report for a person at a terminal: readiness first, then what is wrong by points, then what could not be judged.
+//! The report for a person at a terminal: readiness first, then what is wrong by points, then what is accepted, then what
+//! could not be judged.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -36,6 +37,7 @@ pub(crate) fn report(report: &Report, width: usize) -> String {
     page.head(report);
     page.targets(report);
     page.findings(report);
+    page.waived(report);
     page.not_judged(report);
     page.warnings(report);
     page.access(report);
@@ -76,11 +78,13 @@ impl Page {
     fn readiness(&mut self, readiness: &Readiness) {
         let style = grade(readiness.range.high);
         put!(self, "  {BOLD}Readiness{BOLD:#}  {style}{}{style:#}", headline(readiness));
-        let judged = readiness.failed + readiness.passed;
+        let judged = readiness.failed + readiness.waived + readiness.passed;
         let all = judged + readiness.unknown;
+        let waived =
+            if readiness.waived > 0 { format!(", {} waived", readiness.waived) } else { String::new() };
         put!(
             self,
-            "  {BOLD}Coverage{BOLD:#}   {:.0} %: {judged} of {} judged, {} failed",
+            "  {BOLD}Coverage{BOLD:#}   {:.0} %: {judged} of {} judged, {} failed{waived}",
             readiness.coverage,
             count(all, "applicable check"),
             readiness.failed
@@ -118,7 +122,8 @@ impl Page {
         put!(self, "");
         if findings.is_empty() {
             if report.readiness.is_some() {
-                put!(self, "{GREEN}No findings.{GREEN:#}");
+                let but = if report.waived().next().is_some() { " but what is waived" } else { "" };
+                put!(self, "{GREEN}No findings{but}.{GREEN:#}");
             }
             return;
         }
@@ -129,6 +134,37 @@ impl Page {
     }
 
     fn finding(&mut self, finding: &Judgement) {
+        self.finding_head(finding);
+        if let Some(waiver) = &finding.waiver {
+            let text =
+                format!("waived until {}, which is over, by {}: {}", waiver.until, waiver.who, waiver.why);
+            self.labelled("Note", &text);
+        }
+        self.where_and_seen(finding);
+        self.prose("Why", &finding.why);
+        self.prose("Do", &finding.remedy);
+        if finding.gain > 0.0 {
+            self.labelled("Gain", &format!("{:+.1} points when this alone is mended", finding.gain));
+        }
+        for link in &finding.links {
+            self.labelled("Read", &format!("{}: {}", link.title, link.url));
+        }
+    }
+
+    /// The items that it is about, and what was observed.
+    fn where_and_seen(&mut self, finding: &Judgement) {
+        if !finding.items.is_empty() {
+            let shown = finding.items.iter().take(SHOWN_EVIDENCE).cloned().collect::<Vec<_>>().join(", ");
+            let more = finding.items.len().saturating_sub(SHOWN_EVIDENCE);
+            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+            self.labelled("Where", &format!("{shown}{more}"));
+        }
+        for evidence in finding.evidence.iter().take(SHOWN_EVIDENCE) {
+            self.labelled("Seen", &format!("{} = {}", evidence.path, value(&evidence.value, evidence.unit)));
+        }
+    }
+
+    fn finding_head(&mut self, finding: &Judgement) {
         put!(self, "");
         let style = impact_style(finding.impact);
         let local = if finding.local { ", local check" } else { "" };
@@ -141,22 +177,27 @@ impl Page {
             finding.impact,
             finding.likelihood
         );
-        if !finding.items.is_empty() {
-            let shown = finding.items.iter().take(SHOWN_EVIDENCE).cloned().collect::<Vec<_>>().join(", ");
-            let more = finding.items.len().saturating_sub(SHOWN_EVIDENCE);
-            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-            self.labelled("Where", &format!("{shown}{more}"));
+    }
+
+    /// What is accepted: named and costed, without the advice that was declined.
+    fn waived(&mut self, report: &Report) {
+        let waived: Vec<_> = report.waived().collect();
+        if waived.is_empty() {
+            return;
         }
-        for evidence in finding.evidence.iter().take(SHOWN_EVIDENCE) {
-            self.labelled("Seen", &format!("{} = {}", evidence.path, value(&evidence.value, evidence.unit)));
-        }
-        self.prose("Why", &finding.why);
-        self.prose("Do", &finding.remedy);
-        if finding.gain > 0.0 {
-            self.labelled("Gain", &format!("{:+.1} points when this alone is mended", finding.gain));
-        }
-        for link in &finding.links {
-            self.labelled("Read", &format!("{}: {}", link.title, link.url));
+        put!(self, "");
+        put!(
+            self,
+            "{BOLD}{} waived{BOLD:#}, not mended: the points stay lost",
+            count(waived.len(), "finding")
+        );
+        for finding in waived {
+            self.finding_head(finding);
+            if let Some(waiver) = &finding.waiver {
+                let text = format!("waived until {}, by {}: {}", waiver.until, waiver.who, waiver.why);
+                self.labelled("Note", &text);
+            }
+            self.where_and_seen(finding);
         }
     }
 

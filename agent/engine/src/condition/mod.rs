@@ -15,6 +15,7 @@ mod macros;
 mod node;
 mod operate;
 mod operators;
+mod paths;
 mod types;
 mod version;
 
@@ -105,6 +106,18 @@ impl Condition {
     /// The same within a number of steps that several evaluations share; without any left it is unknown.
     pub(crate) fn evaluate_within(&self, scope: &Scope<'_>, fuel: &mut u64) -> Fact {
         eval::evaluate(&self.node, scope, fuel)
+    }
+
+    /// The facts that it names, each with its value in `scope`, in the order in which they stand. Which of them decided
+    /// is for the reader to see.
+    pub(crate) fn looked_at(&self, scope: &Scope<'_>) -> Vec<(String, Fact)> {
+        let seen = paths::paths(&self.node).into_iter();
+        seen.map(|(path, node)| (path, eval::evaluate(&node, scope, &mut { FUEL }))).collect()
+    }
+
+    /// The facts that it names, each once, as people write them: `linux.mounts`, `item.used_percent`.
+    pub fn paths(&self) -> Vec<String> {
+        paths::paths(&self.node).into_iter().map(|(path, _)| path).collect()
     }
 
     /// Reads a condition that must be true or false.

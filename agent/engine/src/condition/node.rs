@@ -135,23 +135,24 @@ impl Node {
 
     /// Whether `item` occurs anywhere in it.
     pub(super) fn uses_item(&self) -> bool {
+        matches!(self, Node::Root(Root::Item)) || self.parts().into_iter().any(Node::uses_item)
+    }
+
+    /// The expressions that it is directly made of, in the order in which they stand.
+    pub(super) fn parts(&self) -> Vec<&Node> {
         match self {
-            Node::Root(root) => *root == Root::Item,
-            Node::Literal(_) | Node::Local(_) => false,
-            Node::Select(one, _) | Node::Key(one, _) | Node::Has(one, _) => one.uses_item(),
-            Node::Not(one) | Node::Negate(one) | Node::Matches(one, _) | Node::VersionIn(one, _) => {
-                one.uses_item()
-            }
+            Node::Root(_) | Node::Literal(_) | Node::Local(_) => Vec::new(),
+            Node::Select(one, _) | Node::Key(one, _) | Node::Has(one, _) => vec![one],
+            Node::Not(one) | Node::Negate(one) | Node::Matches(one, _) | Node::VersionIn(one, _) => vec![one],
             Node::At(one, two) | Node::And(one, two) | Node::Or(one, two) | Node::In(one, two) => {
-                one.uses_item() || two.uses_item()
+                vec![one, two]
             }
-            Node::Compare(_, one, two) | Node::Arithmetic(_, one, two) => one.uses_item() || two.uses_item(),
-            Node::Conditional(parts) => parts.iter().any(Node::uses_item),
-            Node::List(nodes) | Node::Call(_, nodes) => nodes.iter().any(Node::uses_item),
-            Node::Each(each) => [Some(&each.over), each.test.as_ref(), each.image.as_ref()]
-                .into_iter()
-                .flatten()
-                .any(Node::uses_item),
+            Node::Compare(_, one, two) | Node::Arithmetic(_, one, two) => vec![one, two],
+            Node::Conditional(parts) => parts.iter().collect(),
+            Node::List(nodes) | Node::Call(_, nodes) => nodes.iter().collect(),
+            Node::Each(each) => {
+                [Some(&each.over), each.test.as_ref(), each.image.as_ref()].into_iter().flatten().collect()
+            }
         }
     }
 }

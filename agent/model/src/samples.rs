@@ -1,0 +1,51 @@
+//! Reports of every schema number load, and today's are written as they were.
+
+use serde_json::Value as Json;
+
+use crate::{Report, SCHEMA, Verdict};
+
+const SAMPLES: [&str; 2] =
+    [include_str!("../samples/report-1.json"), include_str!("../samples/report-2.json")];
+
+fn read(text: &str) -> Report {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn there_is_a_sample_of_every_number_and_each_loads() {
+    assert_eq!(SAMPLES.len(), SCHEMA as usize);
+    for (text, number) in SAMPLES.iter().zip(1..) {
+        let report = read(text);
+        assert_eq!(report.schema, number);
+        assert_eq!(report.verdicts.len(), 5, "schema {number}");
+        let points: f64 = report.verdicts.iter().map(|one| one.points).sum();
+        let lost = 100.0 - report.readiness.unwrap().range.high;
+        assert!((points - lost).abs() < 0.005, "schema {number}: {points} of {lost}");
+    }
+}
+
+#[test]
+fn an_old_report_has_nothing_waived() {
+    let report = read(SAMPLES[0]);
+    assert_eq!((report.findings().count(), report.waived().count()), (2, 0));
+    assert_eq!(report.readiness.unwrap().waived, 0);
+}
+
+#[test]
+fn a_waived_finding_keeps_its_points_and_says_who_and_why() {
+    let report = read(SAMPLES[1]);
+    let waived: Vec<_> = report.waived().collect();
+    assert_eq!((waived.len(), waived[0].points, waived[0].verdict), (1, 2.4, Verdict::Waived));
+    let waiver = waived[0].waiver.as_ref().unwrap();
+    assert_eq!((waiver.who.as_str(), waiver.until.as_str()), ("ada", "2027-01-01"));
+    assert!(!waiver.expired("2027-01-01") && waiver.expired("2027-01-02"));
+    assert!(report.findings().next().unwrap().waiver.is_some(), "an expired waiver stays beside its finding");
+}
+
+/// What is written today is what a reader of this number was promised.
+#[test]
+fn the_newest_sample_is_written_as_it_was_read() {
+    let written: Json = serde_json::to_value(read(SAMPLES[1])).unwrap();
+    let sample: Json = serde_json::from_str(SAMPLES[1]).unwrap();
+    assert_eq!(written, sample);
+}

@@ -1,0 +1,165 @@
+//! The JSON Schemas: what is shipped fits them, what is broken does not, and they know what the loader knows.
+
+use std::fs;
+
+use boon::{Compiler, Schemas};
+use goodstead_tests::checkout;
+use goodstead_tests::tree::Tree;
+use serde_json::{Value as Json, json};
+
+/// Whether a document fits the committed schema, and if not, why.
+struct Schema {
+    schemas: Schemas,
+    index: boon::SchemaIndex,
+    json: Json,
+}
+
+impl Schema {
+    fn of(file: &str) -> Schema {
+        let text = fs::read_to_string(checkout().join("docs").join(file)).unwrap();
+        let json: Json = serde_json::from_str(&text).unwrap();
+        let (mut compiler, mut schemas) = (Compiler::new(), Schemas::new());
+        compiler.add_resource(file, json.clone()).unwrap();
+        let index = compiler.compile(file, &mut schemas).unwrap();
+        Schema { schemas, index, json }
+    }
+
+    fn fits(&self, text: &str) -> Result<(), String> {
+        let document: Json = toml::from_str(text).map_err(|error| error.to_string())?;
+        self.schemas.validate(&document, self.index).map_err(|error| format!("{error:#}"))
+    }
+}
+
+/// The files of the shipped packs: name and text.
+fn shipped() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for pack in fs::read_dir(checkout().join("checks")).unwrap() {
+        let pack = pack.unwrap().path();
+        for file in fs::read_dir(&pack).into_iter().flatten() {
+            let file = file.unwrap().path();
+            if file.extension().is_some_and(|extension| extension == "toml") {
+                found.push((file.display().to_string(), fs::read_to_string(&file).unwrap()));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_shipped_file_fits() {
+    let (check, pack) = (Schema::of("check.schema.json"), Schema::of("pack.schema.json"));
+    let files = shipped();
+    assert!(files.len() > 20);
+    for (file, text) in files {
+        let schema = if file.ends_with("/pack.toml") { &pack } else { &check };
+        if let Err(why) = schema.fits(&text) {
+            panic!("{file}: {why}");
+        }
+    }
+}
+
+#[test]
+fn what_is_begun_fits_before_and_after_it_is_filled_in() {
+    let tree = Tree::new();
+    for plugin in ["linux", "postgresql"] {
+        let run = tree.run(&["new", "check", &format!("{plugin}.one")]);
+        assert_eq!(run.code, 0, "{run:?}");
+        let read =
+            |file: &str| fs::read_to_string(tree.config(&format!("checks/local-{plugin}/{file}"))).unwrap();
+        Schema::of("check.schema.json").fits(&read("one.toml")).unwrap();
+        Schema::of("pack.schema.json").fits(&read("pack.toml")).unwrap();
+    }
+}
+
+/// A good check, to be broken.
+fn good() -> String {
+    fs::read_to_string(checkout().join("checks/linux/swappiness-zero.toml")).unwrap()
+}
+
+#[test]
+fn what_is_broken_does_not_fit() {
+    let schema = Schema::of("check.schema.json");
+    schema.fits(&good()).unwrap();
+    for (what, from, to) in [
+        ("misspelt key", "title = ", "titel = "),
+        ("missing key", "since = \"0.1.0\"\n", ""),
+        ("unknown key", "since = ", "severity = \"high\"\nsince = "),
+        ("bad id", "id = \"linux.swappiness-zero\"", "id = \"linux.SwappinessZero\""),
+        ("id without a plugin", "id = \"linux.swappiness-zero\"", "id = \"swappiness-zero\""),
+        ("bad version", "since = \"0.1.0\"", "since = \"soon\""),
+        ("bad concern", "concern = \"performance\"", "concern = \"speed\""),
+        ("bad impact", "impact = \"medium\"", "impact = \"severe\""),
+        ("bad likelihood", "likelihood = \"low\"", "likelihood = \"critical\""),
+        (
+            "empty title",
+            "title = \"Processes are killed before idle memory is swapped out: swappiness is 0\"",
+            "title = \" \"",
+        ),
+        ("evidence that is no list", "evidence = [", "evidence = 1 #["),
+        ("each that names no list", "pass = ", "each = \"linux.swaps\"\npass = "),
+        ("a link that leads nowhere", "url = \"https:", "url = \"htps:"),
+        ("a link with more", "url = \"https:", "author = \"x\"\nurl = \"https:"),
+        ("another kind", "id = ", "kind = \"milestone\"\nid = "),
+        ("bad verdict", "expect = \"not-applicable\"", "expect = \"skipped\""),
+        ("a waived case", "expect = \"not-applicable\"", "expect = \"waived\""),
+        ("no case that is unknown", "expect = \"unknown\"", "expect = \"pass\""),
+        ("a case without a name", "name = \"the default\"", "title = \"the default\""),
+        ("a fact that is in no contract", "swaps = [{ device", "swapz = [{ device"),
+        ("a fact of another type", "own_kernel = true", "own_kernel = \"yes\""),
+        ("a field that is in no contract", "compressed = false", "compresed = false"),
+    ] {
+        let text = good();
+        assert!(text.contains(from), "{what}: {from}");
+        assert!(schema.fits(&text.replace(from, to)).is_err(), "{what} fits");
+    }
+    let pack = Schema::of("pack.schema.json");
+    let text = fs::read_to_string(checkout().join("checks/linux/pack.toml")).unwrap();
+    for (from, to) in [("name", "nmae"), ("0.1.0", "one"), ("[requires]", "[require]"), ("\"^0.1\"", "1")] {
+        assert!(text.contains(from) && pack.fits(&text.replace(from, to)).is_err(), "{from} to {to} fits");
+    }
+}
+
+/// What the loader names after "expected one of", in its own order.
+fn expected(tree: &Tree, file: &str, text: &str) -> Vec<String> {
+    tree.local_check("mine", file, text);
+    let told = tree.run(&["checks", "lint"]).stderr.replace('\n', " ");
+    let (_, list) = told.split_once("expected one of ").unwrap_or_else(|| panic!("{told}"));
+    let mut words: Vec<String> = Vec::new();
+    for word in list.split('`').skip(1).step_by(2) {
+        words.push(word.to_owned());
+        let after = list.split_once(&format!("`{word}`")).map_or("", |(_, after)| after);
+        if !after.starts_with(',') {
+            break;
+        }
+    }
+    words
+}
+
+fn sorted(mut words: Vec<String>) -> Vec<String> {
+    words.sort();
+    words
+}
+
+#[test]
+fn the_schemas_know_the_keys_and_words_that_the_loader_knows() {
+    let tree = Tree::new();
+    let schema = Schema::of("check.schema.json").json;
+    let keys = |schema: &Json| sorted(schema["properties"].as_object().unwrap().keys().cloned().collect());
+    let told = |from: &str, to: &str| sorted(expected(&tree, "a.toml", &good().replacen(from, to, 1)));
+    let properties = &schema["properties"];
+    assert_eq!(keys(&schema), told("title = ", "zzz = "));
+    assert_eq!(keys(&properties["case"]["items"]), told("name = \"the default\"", "zzz = 1"));
+    for (key, value) in [("concern", "performance"), ("impact", "medium"), ("likelihood", "low")] {
+        let words = properties[key]["enum"].as_array().unwrap().iter();
+        let words = sorted(words.map(|word| word.as_str().unwrap().to_owned()).collect());
+        assert_eq!(words, told(&format!("{key} = \"{value}\""), &format!("{key} = \"zzz\"")), "{key}");
+    }
+    let mut verdicts = told("expect = \"fail\"", "expect = \"zzz\"");
+    verdicts.retain(|word| word != "waived");
+    assert_eq!(json!(verdicts), json!(["fail", "not-applicable", "pass", "unknown"]));
+    assert_eq!(properties["case"]["items"]["properties"]["expect"]["enum"].as_array().unwrap().len(), 4);
+
+    let header =
+        "name = \"mine\"\nzzz = 1\ntitle = \"T\"\nversion = \"0.1.0\"\n[requires]\nlinux = \"^0.1\"\n";
+    assert_eq!(keys(&Schema::of("pack.schema.json").json), sorted(expected(&tree, "pack.toml", header)));
+}
