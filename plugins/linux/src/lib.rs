@@ -6,14 +6,30 @@
 #![deny(unsafe_code)]
 
 mod assignment;
+mod block;
+mod clock;
 mod counters;
 mod file_system;
+mod fstab;
+mod hardware;
+mod journal;
 mod kernel;
+mod kernel_log;
+mod mdadm;
 mod memory;
 mod mounts;
 mod os;
+mod plain;
+mod processes;
+mod rotation;
 mod sysctl;
 mod sysctl_files;
+mod sysfs;
+mod temporary;
+mod trouble;
+mod units;
+mod upkeep;
+mod wildcard;
 
 use goodstead_plugin::{Cause, CauseKind, Fact, Plugin, Proposal, Site, Target, UnknownOr, facts};
 
@@ -43,13 +59,24 @@ impl Plugin for Linux {
         let os = OsRelease::read(site)
             .and_then(|os| os.ok_or_else(|| Cause::new(CauseKind::Absent, "no os-release")));
         let visible = mounts.as_ref().map(|mounts| mounts.visible.as_slice());
-        Ok(facts! {
+        let systemd = when(running, || kernel::systemd(site));
+        let swaps = when(running, || memory::swaps(site));
+        let uptime = when(running, || kernel::uptime_seconds(site));
+        let known = upkeep::Known {
+            running,
+            systemd: &systemd,
+            uptime_seconds: uptime.as_ref().ok().copied(),
+            mounts: &mounts,
+            swaps: &swaps,
+        };
+        let upkeep = upkeep::facts(site, &known);
+        let mut host = facts! {
             "own_kernel" => when(running, || kernel::own_kernel(site, visible)).or_unknown(),
-            "systemd" => when(running, || kernel::systemd(site)).or_unknown(),
+            "systemd" => systemd.or_unknown(),
             "boot_id" => when(running, || kernel::boot_id(site)).or_unknown(),
-            "uptime_seconds" => when(running, || kernel::uptime_seconds(site)).or_unknown(),
+            "uptime_seconds" => uptime.or_unknown(),
             "memory" => when(running, || memory::memory(site)).or_unknown(),
-            "swaps" => when(running, || memory::swaps(site)).or_unknown(),
+            "swaps" => swaps.or_unknown(),
             "counters" => when(running, || Ok(counters::counters(site))).or_unknown(),
             "ext4" => when(running, || counters::ext4(site)).or_unknown(),
             "mounts" => mounts.map(|mounts| mounts.facts(site)).or_unknown(),
@@ -58,7 +85,11 @@ impl Plugin for Linux {
             "sysctl" => sysctl.map(|running| running.facts()).or_unknown(),
             "os" => os.map(|os| os.facts()).or_unknown(),
             "live" => live.or_unknown(),
-        })
+        };
+        if let Fact::Map(record) = &mut host {
+            record.items.extend(upkeep);
+        }
+        Ok(host)
     }
 }
 

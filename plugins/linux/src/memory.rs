@@ -25,6 +25,8 @@ pub(crate) fn memory(site: &mut dyn Site) -> Result<Fact, Cause> {
         "commit_limit_bytes" => get("CommitLimit").or_unknown(),
         "committed_bytes" => get("Committed_AS").or_unknown(),
         "huge_bytes" => huge_bytes(&known),
+        // A kernel that cannot give up bad pages has given up none.
+        "hardware_corrupted_bytes" => get("MemTotal").map(|_| get("HardwareCorrupted").unwrap_or(0)).or_unknown(),
     })
 }
 
@@ -91,7 +93,7 @@ mod tests {
     fn kilobytes_become_bytes_and_counts_stay() {
         let text = "MemTotal:  4 kB\nMemAvailable: 3 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\nCommitLimit: 2 kB\n\
                     Committed_AS: 1 kB\nHugePages_Total: 5\nHugepagesize: 2 kB\n";
-        insta::assert_snapshot!(memory_of(text), @r#"{"available_bytes":3072,"commit_limit_bytes":2048,"committed_bytes":1024,"huge_bytes":10240,"swap_free_bytes":0,"swap_total_bytes":0,"total_bytes":4096}"#);
+        insta::assert_snapshot!(memory_of(text), @r#"{"available_bytes":3072,"commit_limit_bytes":2048,"committed_bytes":1024,"hardware_corrupted_bytes":0,"huge_bytes":10240,"swap_free_bytes":0,"swap_total_bytes":0,"total_bytes":4096}"#);
         let of_all_sizes = memory_of(&format!("{text}Hugetlb: 1048576 kB\n"));
         assert!(of_all_sizes.contains("\"huge_bytes\":1073741824"), "{of_all_sizes}");
     }

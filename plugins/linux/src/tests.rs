@@ -1,7 +1,7 @@
 //! The plugin as a whole, on a site that enforces its manifest.
 
 use goodstead_plugin::fake::{FakeSite, gather, manifest};
-use goodstead_plugin::{Stat, Statfs};
+use goodstead_plugin::{FileKind, Stat, Statfs};
 
 use super::*;
 
@@ -30,8 +30,7 @@ fn facts_of(mut site: FakeSite) -> String {
 
 /// A small host of which everything is known.
 fn host() -> FakeSite {
-    let folder =
-        Stat { kind: goodstead_plugin::FileKind::Folder, size: 40, mode: 0o755, uid: 0, gid: 0, modified: 0 };
+    let folder = Stat { kind: FileKind::Folder, size: 40, mode: 0o755, uid: 0, gid: 0, modified: 0 };
     let disk = Statfs { size: 100, free: 60, available: 60, inodes: 10, inodes_free: 9 };
     site()
         .file("/etc/os-release", "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n")
@@ -50,60 +49,91 @@ fn host() -> FakeSite {
         .file("/proc/self/mountinfo", "27 1 254:0 / / rw - ext4 /dev/vda rw\n")
         .file("/sys/fs/ext4/vda/errors_count", "0\n")
         .file("/usr/lib/sysctl.d/50-pid-max.conf", "kernel.pid_max = 4194304\n")
+        .file("/proc/1/comm", "systemd\n")
+        .command("units", 0, "Id=cron.service\nActiveState=active\nSubState=running\nNeedDaemonReload=no\n")
+        .command("clock", 0, "NTPSynchronized=yes\n")
         .stat_of("/run/systemd/system", folder)
         .statfs_of("/", Ok(disk))
 }
 
 #[test]
 fn a_host_is_told_whole() {
-    insta::assert_snapshot!(facts_of(host()).replace(",\"", "\n\""), @r##"
-    {"boot_id":"0b7e"
-    "counters":{"listen_overflows":0
-    "oom_kills":0}
-    "ext4":[{"device":"vda"
-    "errors_count":0}]
-    "live":true
-    "memory":{"available_bytes":4096
-    "commit_limit_bytes":4096
-    "committed_bytes":1024
-    "huge_bytes":0
-    "swap_free_bytes":0
-    "swap_total_bytes":0
-    "total_bytes":8192}
-    "mounts":[{"available_bytes":60
-    "class":"local"
-    "fstype":"ext4"
-    "inodes":10
-    "inodes_free":9
-    "inodes_used_percent":10.0
-    "read_only":false
-    "repeated":false
-    "source":"/dev/vda"
-    "target":"/"
-    "total_bytes":100
-    "used_bytes":40
-    "used_percent":40.0}]
-    "os":{"id":"debian"
-    "title":"Debian GNU/Linux 12 (bookworm)"
-    "version_id":"12"}
-    "own_kernel":true
-    "swaps":[]
-    "sysctl":{"kernel/osrelease":"6.1.0"
-    "kernel/pid_max":4194304}
-    "sysctl_conf_read":false
-    "sysctl_files":[{"boot_value":"4194304"
-    "file":"/usr/lib/sysctl.d/50-pid-max.conf"
-    "glob":false
-    "key":"kernel/pid_max"
-    "line":1
-    "may_fail":false
-    "running":"4194304"
-    "tool_value":"4194304"
-    "value":"4194304"
-    "winner":true}]
-    "systemd":true
-    "uptime_seconds":7}
-    "##);
+    insta::assert_snapshot!(facts_of(host()).replace(",\"", "\n\""), @r#"
+        {"boot_id":"0b7e"
+        "btrfs":[]
+        "clock":{"daemons":[]
+        "set_by_hypervisor":false
+        "synchronised":true}
+        "counters":{"listen_overflows":0
+        "oom_kills":0}
+        "disk_watchers":[]
+        "ext4":[{"device":"vda"
+        "errors_count":0}]
+        "fstab":[]
+        "fstab_swaps":[]
+        "journal":{"keepers":[]
+        "kept":false
+        "storage":"auto"}
+        "kernel_log":{"covered_seconds":{"$unknown":{"detail":"`kernel-errors` is not installed"
+        "kind":"absent"}}
+        "events":{"$unknown":{"detail":"`kernel-errors` is not installed"
+        "kind":"absent"}}}
+        "large_logs":[]
+        "live":true
+        "logrotate":{"installed":false}
+        "memory":{"available_bytes":4096
+        "commit_limit_bytes":4096
+        "committed_bytes":1024
+        "hardware_corrupted_bytes":0
+        "huge_bytes":0
+        "swap_free_bytes":0
+        "swap_total_bytes":0
+        "total_bytes":8192}
+        "memory_modules":[]
+        "mounts":[{"available_bytes":60
+        "class":"local"
+        "fstype":"ext4"
+        "inodes":10
+        "inodes_free":9
+        "inodes_used_percent":10.0
+        "read_only":false
+        "repeated":false
+        "source":"/dev/vda"
+        "target":"/"
+        "total_bytes":100
+        "used_bytes":40
+        "used_percent":40.0}]
+        "multipath":[]
+        "os":{"id":"debian"
+        "title":"Debian GNU/Linux 12 (bookworm)"
+        "version_id":"12"}
+        "own_kernel":true
+        "physical_disks":[]
+        "raid":[]
+        "raid_configured":[]
+        "swaps":[]
+        "sysctl":{"kernel/osrelease":"6.1.0"
+        "kernel/pid_max":4194304}
+        "sysctl_conf_read":false
+        "sysctl_files":[{"boot_value":"4194304"
+        "file":"/usr/lib/sysctl.d/50-pid-max.conf"
+        "glob":false
+        "key":"kernel/pid_max"
+        "line":1
+        "may_fail":false
+        "running":"4194304"
+        "tool_value":"4194304"
+        "value":"4194304"
+        "winner":true}]
+        "systemd":true
+        "temporary_folders":[]
+        "units":[{"active":"active"
+        "kind":"service"
+        "name":"cron.service"
+        "reload_needed":false
+        "sub":"running"}]
+        "uptime_seconds":7}
+        "#);
 }
 
 #[test]
@@ -115,8 +145,10 @@ fn of_a_folder_the_files_are_told_and_running_values_are_not() {
     assert!(json.contains("\"live\":false"), "{json}");
     assert!(json.contains("\"boot_value\":\"10\""), "{json}");
     let cause = "the running value is only known on the live host";
-    // own_kernel, systemd, boot_id, uptime_seconds, sysctl, mounts, swaps, ext4, seven of memory, two counters, one line.
-    assert_eq!(json.matches(cause).count(), 18, "{json}");
+    // own_kernel, systemd, boot_id, uptime_seconds, sysctl, mounts, swaps, ext4, eight of memory, two counters, one line;
+    // units, three of clock, two of kernel_log, raid, multipath, disks and who watches them, memory_modules, btrfs, the
+    // programs that keep logs and the last run of logrotate.
+    assert_eq!(json.matches(cause).count(), 33, "{json}");
 }
 
 #[test]
@@ -160,9 +192,26 @@ fn hostile_content_never_breaks_it() {
             "/sys/fs/ext4/vda/errors_count",
             "/etc/sysctl.conf",
             "/etc/sysctl.d/a.conf",
+            "/proc/1/comm",
+            "/proc/1/status",
+            "/sys/block/md0/md/degraded",
+            "/sys/block/dm-0/dm/uuid",
+            "/sys/block/sda/device/model",
+            "/etc/mdadm.conf",
+            "/sys/devices/system/edac/mc/mc0/ce_count",
+            "/sys/fs/btrfs/x/devinfo/1/error_stats",
+            "/etc/fstab",
+            "/etc/systemd/journald.conf",
+            "/etc/logrotate.conf",
         ] {
             hostile = hostile.file(path, content);
         }
+        for command in ["units", "clock", "kernel-errors", "kernel-notices"] {
+            hostile = hostile.command(command, 0, content);
+        }
+        let folder =
+            Stat { kind: FileKind::Folder, size: 0, mode: 0o777, uid: 0, gid: 0, modified: i64::MIN };
+        hostile = hostile.stat_of("/run/systemd/system", folder);
         assert!(Linux.discover(&mut hostile).is_ok());
         let json = facts_of(hostile);
         assert!(json.len() < 4 << 20, "{} bytes from {} bytes", json.len(), content.len());
