@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use goodstead_plugin::{Cause, CauseKind, Fact, Site, SiteExt, UnknownOr, facts};
+use goodstead_plugin::{Cause, CauseKind, Fact, Site, SiteExt, UnknownOr};
 
 use crate::processes::Processes;
+use crate::sysfs::record;
 
 /// The programs that set the system clock from other machines, by the names that the kernel keeps (15 characters).
-const DAEMONS: [&str; 5] = ["chronyd", "ntpd", "systemd-timesyn", "ptp4l", "phc2sys"];
+const DAEMONS: [&str; 6] = ["chronyd", "ntpd", "systemd-timesyn", "htpdate", "ptp4l", "phc2sys"];
 
 /// Programs by which a hypervisor sets the clock of its guest.
 const GUEST_TOOLS: [&str; 3] = ["vmtoolsd", "VBoxService", "VBoxClient"];
@@ -41,13 +42,18 @@ pub(crate) fn clock(
         processes.as_ref().map(|processes| processes.here(site, names)).map_err(Clone::clone)
     };
     let daemons = list(site, &DAEMONS);
+    let nobody = matches!(&daemons, Ok(Fact::List(list)) if list.items.is_empty() && list.partial.is_none());
     let by_host = by_host(site, list);
-    let synchronised = synchronised(site, systemd, now);
-    facts! {
-        "daemons" => daemons.or_unknown(),
-        "set_by_hypervisor" => by_host.or_unknown(),
-        "synchronised" => synchronised.or_unknown(),
-    }
+    let synchronised = match synchronised(site, systemd, now) {
+        Ok(answer) => Some(answer.into()),
+        Err(_) if nobody && !systemd => None,
+        Err(cause) => Some(cause.into()),
+    };
+    record([
+        ("daemons", Some(daemons.or_unknown())),
+        ("set_by_hypervisor", Some(by_host.or_unknown())),
+        ("synchronised", synchronised),
+    ])
 }
 
 /// Whether a hypervisor may set the clock by a way of its own.
@@ -148,6 +154,13 @@ mod tests {
             let site = host().stat_of("/var/lib/chrony/chrony.drift", file_of(modified));
             assert_eq!(told(site, false).contains("\"synchronised\":true"), known, "{modified}");
         }
+    }
+
+    #[test]
+    fn where_nobody_could_say_so_it_is_absent() {
+        let nobody = || FakeSite::new().file("/proc/1/comm", "init\n");
+        assert_eq!(told(nobody(), false), r#"{"daemons":[],"set_by_hypervisor":false}"#);
+        assert!(told(nobody(), true).contains("$unknown"));
     }
 
     #[test]

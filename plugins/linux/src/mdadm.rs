@@ -109,7 +109,7 @@ mod tests {
                 "# comment\nMAILADDR root\nARRAY /dev/md/0 metadata=1.2 UUID=1\nARRAY /dev/md/data\n   metadata=1.2\n\
                  array /dev/md5 UUID=3\nARRAY <ignore> UUID=4\nARRAY metadata=1.2 UUID=5\nARRAY /dev/md/imsm0 metadata=imsm\n",
             )
-            .file("/sys/block/md0/md/level", "raid1\n")
+            .file("/sys/block/md0/md/array_state", "clean\n")
             .file("/dev/md/data", "");
         let block = Block::read(&mut site).unwrap();
         let told = configured(&mut site, Ok(&block)).unwrap().to_json();
