@@ -44,7 +44,7 @@ pub(crate) fn clock(
     let daemons = list(site, &DAEMONS);
     let nobody = matches!(&daemons, Ok(Fact::List(list)) if list.items.is_empty() && list.partial.is_none());
     let by_host = by_host(site, list);
-    let synchronised = match synchronised(site, systemd, now) {
+    let synchronised = match synchronised(site, systemd, nobody, now) {
         Ok(answer) => Some(answer.into()),
         Err(_) if nobody && !systemd => None,
         Err(cause) => Some(cause.into()),
@@ -71,7 +71,8 @@ fn by_host(
     }
 }
 
-fn synchronised(site: &mut dyn Site, systemd: bool, now: i64) -> Result<bool, Cause> {
+/// `nobody` is whether no daemon runs that could have left a file.
+fn synchronised(site: &mut dyn Site, systemd: bool, nobody: bool, now: i64) -> Result<bool, Cause> {
     let asked = if systemd {
         from_timedatectl(site)
     } else {
@@ -83,8 +84,8 @@ fn synchronised(site: &mut dyn Site, systemd: bool, now: i64) -> Result<bool, Ca
     match asked {
         Ok(answer) => Ok(answer),
         // It is made only when timesyncd has synchronised since boot.
-        Err(_) if site.stat("/run/systemd/timesync/synchronized").is_ok() => Ok(true),
-        Err(_) if DRIFT_FILES.iter().any(|file| is_fresh(site, file, now)) => Ok(true),
+        Err(_) if !nobody && site.stat("/run/systemd/timesync/synchronized").is_ok() => Ok(true),
+        Err(_) if !nobody && DRIFT_FILES.iter().any(|file| is_fresh(site, file, now)) => Ok(true),
         Err(cause) => Err(cause),
     }
 }

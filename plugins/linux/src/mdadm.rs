@@ -28,12 +28,8 @@ struct Promised {
 /// Why it is unknown.
 pub(crate) fn configured(site: &mut dyn Site, block: Result<&Block, &Cause>) -> Result<Fact, Cause> {
     let mut promised = Vec::new();
-    for file in PLACES {
-        match site.read_text(file) {
-            Ok(text) => promised.extend(parse(&text, file)),
-            Err(cause) if cause.kind == CauseKind::Absent => {}
-            Err(cause) => return Err(cause),
-        }
+    for file in site.read_many(&PLACES, &[])?.files {
+        promised.extend(parse(&String::from_utf8_lossy(&file.content?), &file.path));
     }
     if promised.is_empty() {
         return Ok(Fact::List(Vec::new().into()));
