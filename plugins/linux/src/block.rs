@@ -15,7 +15,7 @@ const GLOBS: [&str; 4] = [
 ];
 
 /// Makers of disks that exist only in a virtual machine, a cloud or a controller, as parts of vendor and model.
-const NOT_A_DISK: [&str; 15] = [
+const NOT_A_DISK: [&str; 16] = [
     "qemu",
     "vbox",
     "vmware",
@@ -30,6 +30,7 @@ const NOT_A_DISK: [&str; 15] = [
     "xen",
     "parallels",
     "apple",
+    "tencent",
     "linux",
 ];
 

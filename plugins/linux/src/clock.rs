@@ -31,11 +31,11 @@ const DRIFT_FILES: [&str; 5] = [
 /// Twice the hour in which a drift file is rewritten.
 const FRESH_SECONDS: i64 = 7200;
 
-/// The record `clock`; `now` is seconds since 1970.
+/// The record `clock`; `commands` says why systemd's commands are not to be asked, `now` is seconds since 1970.
 pub(crate) fn clock(
     site: &mut dyn Site,
     processes: &Result<Processes, Cause>,
-    systemd: bool,
+    commands: &Result<(), Cause>,
     now: i64,
 ) -> Fact {
     let list = |site: &mut dyn Site, names: &[&str]| {
@@ -44,9 +44,9 @@ pub(crate) fn clock(
     let daemons = list(site, &DAEMONS);
     let nobody = matches!(&daemons, Ok(Fact::List(list)) if list.items.is_empty() && list.partial.is_none());
     let by_host = by_host(site, list);
-    let synchronised = match synchronised(site, systemd, nobody, now) {
+    let synchronised = match synchronised(site, commands, nobody, now) {
         Ok(answer) => Some(answer.into()),
-        Err(_) if nobody && !systemd => None,
+        Err(cause) if nobody && cause.kind == CauseKind::NotApplicableHere => None,
         Err(cause) => Some(cause.into()),
     };
     record([
@@ -72,16 +72,13 @@ fn by_host(
 }
 
 /// `nobody` is whether no daemon runs that could have left a file.
-fn synchronised(site: &mut dyn Site, systemd: bool, nobody: bool, now: i64) -> Result<bool, Cause> {
-    let asked = if systemd {
-        from_timedatectl(site)
-    } else {
-        Err(Cause::new(
-            CauseKind::NotApplicableHere,
-            "without systemd nothing says whether the clock is synchronised",
-        ))
-    };
-    match asked {
+fn synchronised(
+    site: &mut dyn Site,
+    commands: &Result<(), Cause>,
+    nobody: bool,
+    now: i64,
+) -> Result<bool, Cause> {
+    match commands.clone().and_then(|()| from_timedatectl(site)) {
         Ok(answer) => Ok(answer),
         // It is made only when timesyncd has synchronised since boot.
         Err(_) if !nobody && site.stat("/run/systemd/timesync/synchronized").is_ok() => Ok(true),
@@ -118,7 +115,9 @@ mod tests {
 
     fn told(mut site: FakeSite, systemd: bool) -> String {
         let processes = Processes::read(&mut site);
-        clock(&mut site, &processes, systemd, 10_000).to_json().to_string()
+        let none = Cause::new(CauseKind::NotApplicableHere, "process 1 is not systemd");
+        let commands = if systemd { Ok(()) } else { Err(none) };
+        clock(&mut site, &processes, &commands, 10_000).to_json().to_string()
     }
 
     fn host() -> FakeSite {

@@ -69,6 +69,8 @@ fn file_system(message: &str) -> Option<&str> {
         has("Remounting filesystem read-only")
     } else if message.starts_with("XFS (") {
         has("orruption") || has("hut down") || has("hutting down") || has(" I/O error")
+    } else if message.starts_with("BTRFS: error (device ") || message.starts_with("BTRFS critical (device ") {
+        true
     } else if message.starts_with("BTRFS ") {
         // Other messages of this level are about mount options.
         ["forced readonly", " errs: ", "transid verify failed", "checksum verify failed", "csum failed"]
@@ -125,6 +127,11 @@ mod tests {
             ),
             (
                 "BTRFS error (device sdd1): bdev /dev/sdd1 errs: wr 1, rd 0, flush 0, corrupt 0, gen 0",
+                "file-system-error",
+                "sdd1",
+            ),
+            (
+                "BTRFS: error (device sdd1) in btrfs_commit_transaction:2259: errno=-5 IO failure",
                 "file-system-error",
                 "sdd1",
             ),

@@ -97,6 +97,15 @@ mod tests {
     }
 
     #[test]
+    fn an_old_systemd_writes_no_limit_as_the_largest_number_and_does_not_count() {
+        let old = "Id=a.service\nLoadState=loaded\nActiveState=active\nSubState=running\nLimitNOFILE=18446744073709551615\n\
+            MemoryLimit=18446744073709551615\nNeedDaemonReload=no\nMemoryMax=[not set]\n";
+        let told = told(old, Some(1)).unwrap().to_json().to_string();
+        let plain = r#"{"active":"active","kind":"service","name":"a.service","reload_needed":false,"sub":"running"}"#;
+        assert_eq!(told, plain);
+    }
+
+    #[test]
     fn a_command_that_fails_or_says_nothing_is_unknown() {
         for (code, output) in [(1, OUTPUT), (0, ""), (0, "-- No entries --\n\n=\nId=\n")] {
             let mut site = FakeSite::new().command("units", code, output);

@@ -34,19 +34,28 @@ pub(crate) fn facts(site: &mut dyn Site, known: &Known<'_>) -> BTreeMap<String, 
         Ok(false) => Err(Cause::new(CauseKind::NotApplicableHere, "process 1 is not systemd")),
         Err(cause) => Err(cause.clone()),
     };
+    let units = systemd.clone().and_then(|()| units::units(site, known.uptime_seconds));
+    // Where one command did not come back, the next would cost the rest of the plugin's time, and with it every fact.
+    let commands = systemd.and_then(|()| match &units {
+        Err(cause) if cause.kind == CauseKind::TimedOut => Err(cause.clone()),
+        _ => Ok(()),
+    });
     let now = if running { Ok(now()) } else { Err(not_live()) };
     let processes = when(running, || Processes::read(site));
     let block = when(running, || Block::read(site));
     let disks = block.as_ref().map(Block::fixed).unwrap_or_default();
     let fstab = Fstab::read(site);
     let of_block = |told: fn(&Block) -> Fact| block.as_ref().map(told).map_err(Clone::clone).or_unknown();
-    let by_systemd = systemd.clone();
     let told = [
-        ("units", by_systemd.and_then(|()| units::units(site, known.uptime_seconds)).or_unknown()),
-        ("clock", now.clone().map(|now| clock::clock(site, &processes, systemd.is_ok(), now)).or_unknown()),
+        ("units", units.or_unknown()),
+        ("clock", now.clone().map(|now| clock::clock(site, &processes, &commands, now)).or_unknown()),
         (
             "kernel_log",
-            systemd.and(now.clone()).and_then(|now| kernel_log::kernel_log(site, now, &disks)).or_unknown(),
+            commands
+                .clone()
+                .and(now.clone())
+                .and_then(|now| kernel_log::kernel_log(site, now, &disks))
+                .or_unknown(),
         ),
         ("raid", of_block(Block::raid)),
         ("raid_configured", mdadm::configured(site, block.as_ref()).or_unknown()),
