@@ -32,8 +32,11 @@ pub(crate) fn logrotate(site: &mut dyn Site, now: Result<i64, Cause>) -> Fact {
         Err(cause) if cause.kind == CauseKind::Absent => Ok(false),
         Err(cause) => Err(cause),
     };
-    let last =
-        now.and_then(|now| last_run(site).map(|last| last.map(|last| now.saturating_sub(last).max(0))));
+    let since = |last: i64| now.clone().map(|now| now.saturating_sub(last).max(0));
+    let last = match &installed {
+        Ok(false) => Ok(None),
+        _ => last_run(site).and_then(|last| last.map(since).transpose()),
+    };
     let last = match last {
         Ok(last) => last.map(Fact::Int),
         Err(cause) => Some(cause.into()),
