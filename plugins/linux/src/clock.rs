@@ -147,6 +147,7 @@ mod tests {
     #[test]
     fn without_its_word_files_are_evidence_for_and_never_against() {
         assert!(told(host(), true).contains("$unknown"));
+        assert!(told(host(), false).contains("$unknown"));
         assert!(told(host().command("clock", 0, "nonsense"), true).contains("does not say"));
         let synchronised = host().stat_of("/run/systemd/timesync/synchronized", file_of(1));
         assert!(told(synchronised, true).contains("\"synchronised\":true"));

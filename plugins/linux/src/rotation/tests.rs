@@ -24,7 +24,7 @@ fn large_files_are_told_with_whether_a_rule_names_them() {
         .file("/etc/logrotate.conf", "weekly\ninclude /etc/logrotate.d\n")
         .file(
             "/etc/logrotate.d/web",
-            "# c\n/var/log/web/*.log \"/var/log/web/odd\" {\n  daily\n  postrotate\n    x() { kill /var/log/app.log; }\n  endscript\n}\n/var/log/syslog\n{\n}\n",
+            "# c\n/var/log/web/*.log \"/var/log/web/odd\" {\n  daily\n  postrotate\n    f() {\n    true\n}\n    touch /var/log/app.log\n  endscript\n}\n/var/log/syslog\n{\n}\n",
         );
     for path in [
         "/var/log/web/a.log",
