@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt};
 
-use crate::sysfs::{Device, Devices, record};
+use crate::record::record;
+use crate::sysfs::{Device, Devices};
 
 /// What is read of them, in one request.
 const GLOBS: [&str; 4] = [

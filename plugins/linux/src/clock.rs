@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use goodstead_plugin::{Cause, CauseKind, Fact, Site, SiteExt, UnknownOr};
 
 use crate::processes::Processes;
-use crate::sysfs::record;
+use crate::record::record;
 
 /// The programs that set the system clock from other machines, by the names that the kernel keeps (15 characters).
 const DAEMONS: [&str; 6] = ["chronyd", "ntpd", "systemd-timesyn", "htpdate", "ptp4l", "phc2sys"];

@@ -5,7 +5,7 @@ use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt};
 use crate::file_system::Class;
 use crate::mounts::{Mount, Mounts, unescape};
 use crate::plain::plain;
-use crate::sysfs::record;
+use crate::record::record;
 
 /// More lines than this are not told one by one.
 const MAX_LINES: usize = 1000;

@@ -3,7 +3,8 @@
 use goodstead_plugin::{Cause, Elements, Fact, Site};
 
 use crate::plain::plain;
-use crate::sysfs::{Devices, record};
+use crate::record::record;
+use crate::sysfs::Devices;
 
 const CONTROLLERS: &str = "/sys/devices/system/edac/mc/";
 

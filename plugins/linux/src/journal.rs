@@ -6,7 +6,7 @@ use goodstead_plugin::{Cause, CauseKind, Fact, FileKind, Files, Site, SiteExt, U
 
 use crate::plain::plain;
 use crate::processes::Processes;
-use crate::sysfs::record;
+use crate::record::record;
 
 /// The folders of the main file and of the drop-ins, the strongest first.
 const FOLDERS: [&str; 4] = ["/etc/systemd/", "/run/systemd/", "/usr/local/lib/systemd/", "/usr/lib/systemd/"];

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt};
 
 use crate::plain::plain;
-use crate::sysfs::record;
+use crate::record::record;
 use crate::trouble::{self, Trouble};
 
 /// The commands, as plugin.toml names them.

@@ -21,6 +21,7 @@ mod mounts;
 mod os;
 mod plain;
 mod processes;
+mod record;
 mod rotation;
 mod sysctl;
 mod sysctl_files;

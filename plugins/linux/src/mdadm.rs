@@ -6,7 +6,7 @@ use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt};
 
 use crate::block::Block;
 use crate::plain::plain;
-use crate::sysfs::record;
+use crate::record::record;
 
 /// Debian's place and everybody else's (mdadm.conf(5)).
 const PLACES: [&str; 2] = ["/etc/mdadm/mdadm.conf", "/etc/mdadm.conf"];

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt};
 
-use crate::sysfs::{Devices, record};
+use crate::record::record;
+use crate::sysfs::Devices;
 
 /// Of one name only so many processes are looked at: a program has a few, and the first tells enough.
 const MAX_OF_ONE_NAME: usize = 8;

@@ -5,7 +5,7 @@
 use goodstead_plugin::{Cause, CauseKind, Elements, Fact, FileKind, Site, SiteExt, UnknownOr};
 
 use crate::plain::plain;
-use crate::sysfs::record;
+use crate::record::record;
 use crate::wildcard;
 
 /// Smaller files are not told.

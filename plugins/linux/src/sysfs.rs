@@ -65,9 +65,3 @@ impl Device {
         self.0.keys().map(String::as_str)
     }
 }
-
-/// A record of what is known; `None` is absent.
-pub(crate) fn record<const N: usize>(facts: [(&str, Option<Fact>); N]) -> Fact {
-    let known = facts.into_iter().filter_map(|(name, fact)| Some((name.to_owned(), fact?)));
-    known.collect::<BTreeMap<_, _>>().into()
-}

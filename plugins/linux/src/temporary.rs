@@ -2,7 +2,7 @@
 
 use goodstead_plugin::{CauseKind, Fact, Site, SiteExt};
 
-use crate::sysfs::record;
+use crate::record::record;
 
 /// The folders, by file-hierarchy(7).
 const FOLDERS: [&str; 2] = ["/tmp", "/var/tmp"];

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt};
 
 use crate::plain::plain;
-use crate::sysfs::record;
+use crate::record::record;
 
 /// More units than this are not told one by one.
 const MAX_UNITS: usize = 5000;
