@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use goodstead_plugin::{Cause, CauseKind, Fact, FileKind, Files, Site, SiteExt, UnknownOr};
 
 use crate::plain::plain;
-use crate::processes::Processes;
+use crate::programs::Processes;
 use crate::record::record;
 
 /// The folders of the main file and of the drop-ins, the strongest first.

@@ -7,7 +7,6 @@
 
 mod assignment;
 mod block;
-mod clock;
 mod counters;
 mod file_system;
 mod fstab;
@@ -20,13 +19,14 @@ mod memory;
 mod mounts;
 mod os;
 mod plain;
-mod processes;
+mod programs;
 mod record;
 mod rotation;
 mod sysctl;
 mod sysctl_files;
 mod sysfs;
 mod temporary;
+mod timekeeping;
 mod trouble;
 mod units;
 mod upkeep;

@@ -9,8 +9,8 @@ use crate::block::Block;
 use crate::fstab::Fstab;
 use crate::kernel::not_live;
 use crate::mounts::Mounts;
-use crate::processes::Processes;
-use crate::{clock, hardware, journal, kernel_log, mdadm, rotation, temporary, units, when};
+use crate::programs::Processes;
+use crate::{hardware, journal, kernel_log, mdadm, rotation, temporary, timekeeping, units, when};
 
 /// What the host's record needs of other facts.
 pub(crate) struct Known<'a> {
@@ -48,7 +48,7 @@ pub(crate) fn facts(site: &mut dyn Site, known: &Known<'_>) -> BTreeMap<String, 
     let of_block = |told: fn(&Block) -> Fact| block.as_ref().map(told).map_err(Clone::clone).or_unknown();
     let told = [
         ("units", units.or_unknown()),
-        ("clock", now.clone().map(|now| clock::clock(site, &processes, &commands, now)).or_unknown()),
+        ("clock", now.clone().map(|now| timekeeping::clock(site, &processes, &commands, now)).or_unknown()),
         (
             "kernel_log",
             commands

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use goodstead_plugin::{Cause, CauseKind, Fact, Site, SiteExt, UnknownOr};
 
-use crate::processes::Processes;
+use crate::programs::Processes;
 use crate::record::record;
 
 /// The programs that set the system clock from other machines, by the names that the kernel keeps (15 characters).
