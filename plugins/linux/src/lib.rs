@@ -8,24 +8,41 @@
 
 mod addresses;
 mod assignment;
+mod block;
 mod counters;
 mod crash;
 mod file_system;
+mod fstab;
+mod hardware;
 mod huge_pages;
+mod journal;
 mod kernel;
+mod kernel_log;
 mod machine;
+mod mdadm;
 mod memory;
 mod mounts;
 mod network;
 mod os;
+mod plain;
 mod pressure;
 mod processes;
+mod programs;
 mod ranges;
 mod readings;
+mod record;
+mod rotation;
 mod services;
 mod sockets;
 mod sysctl;
 mod sysctl_files;
+mod sysfs;
+mod temporary;
+mod timekeeping;
+mod trouble;
+mod units;
+mod upkeep;
+mod wildcard;
 
 use goodstead_plugin::{Cause, CauseKind, Fact, Plugin, Proposal, Site, SiteExt, Target, UnknownOr, facts};
 
@@ -88,6 +105,17 @@ impl Plugin for Linux {
             .and_then(|os| os.ok_or_else(|| Cause::new(CauseKind::Absent, "no os-release")));
         let visible = mounts.as_ref().map(|mounts| mounts.visible.as_slice());
         let own_kernel = when(running, || kernel::own_kernel(site, visible));
+        let systemd = when(running, || kernel::systemd(site));
+        let swaps = when(running, || memory::swaps(site));
+        let uptime = when(running, || kernel::uptime_seconds(site));
+        let known = upkeep::Known {
+            running,
+            systemd: &systemd,
+            uptime_seconds: uptime.as_ref().ok().copied(),
+            mounts: &mounts,
+            swaps: &swaps,
+        };
+        let upkeep = upkeep::facts(site, &known);
         let meminfo = when(running, || memory::meminfo(site));
         let small = when(running, || Readings::read(site, &SMALL));
         let page = small
@@ -100,14 +128,14 @@ impl Plugin for Linux {
         let of = |make: &dyn Fn(&Readings) -> Result<Fact, Cause>| {
             small.as_ref().map_err(Clone::clone).and_then(make).or_unknown()
         };
-        Ok(facts! {
-            "systemd" => when(running, || kernel::systemd(site)).or_unknown(),
+        let mut host = facts! {
+            "systemd" => systemd.or_unknown(),
             "boot_id" => when(running, || kernel::boot_id(site)).or_unknown(),
-            "uptime_seconds" => when(running, || kernel::uptime_seconds(site)).or_unknown(),
+            "uptime_seconds" => uptime.or_unknown(),
             "memory" => of(&|small| {
                 Ok(memory::memory(meminfo.as_deref().map_err(Clone::clone)?, small, &page))
             }),
-            "swaps" => when(running, || memory::swaps(site)).or_unknown(),
+            "swaps" => swaps.or_unknown(),
             "counters" => of(&|small| Ok(counters::counters(small))),
             "ext4" => when(running, || counters::ext4(site)).or_unknown(),
             "mounts" => mounts.map(|mounts| mounts.facts(site)).or_unknown(),
@@ -141,7 +169,11 @@ impl Plugin for Linux {
             "sysctl" => sysctl.as_ref().map(Running::facts).map_err(Clone::clone).or_unknown(),
             "os" => os.map(|os| os.facts()).or_unknown(),
             "live" => live.or_unknown(),
-        })
+        };
+        if let Fact::Map(record) = &mut host {
+            record.items.extend(upkeep);
+        }
+        Ok(host)
     }
 }
 

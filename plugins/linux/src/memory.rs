@@ -42,6 +42,8 @@ pub(crate) fn memory(meminfo: &str, readings: &Readings, page: &Result<i64, Caus
         "commit_limit_bytes" => get("CommitLimit").or_unknown(),
         "committed_bytes" => get("Committed_AS").or_unknown(),
         "huge_bytes" => huge_bytes(&known),
+        // A kernel that cannot give up bad pages has given up none.
+        "hardware_corrupted_bytes" => get("MemTotal").map(|_| get("HardwareCorrupted").unwrap_or(0)).or_unknown(),
         "dirty_limit_bytes" => threshold("nr_dirty_threshold"),
         "dirty_background_bytes" => threshold("nr_dirty_background_threshold"),
         "compressed_swap_cache" => compressed_swap_cache(readings).or_unknown(),
@@ -121,7 +123,7 @@ mod tests {
     fn kilobytes_become_bytes_and_counts_stay() {
         let text = "MemTotal:  4 kB\nMemAvailable: 3 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\nCommitLimit: 2 kB\n\
                     Committed_AS: 1 kB\nHugePages_Total: 5\nHugepagesize: 2 kB\n";
-        insta::assert_snapshot!(memory_of(text), @r#"{"available_bytes":3072,"commit_limit_bytes":2048,"committed_bytes":1024,"compressed_swap_cache":false,"dirty_background_bytes":{"$unknown":{"detail":"/proc/vmstat does not exist","kind":"absent"}},"dirty_limit_bytes":{"$unknown":{"detail":"/proc/vmstat does not exist","kind":"absent"}},"huge_bytes":10240,"swap_free_bytes":0,"swap_total_bytes":0,"total_bytes":4096}"#);
+        insta::assert_snapshot!(memory_of(text), @r#"{"available_bytes":3072,"commit_limit_bytes":2048,"committed_bytes":1024,"compressed_swap_cache":false,"dirty_background_bytes":{"$unknown":{"detail":"/proc/vmstat does not exist","kind":"absent"}},"dirty_limit_bytes":{"$unknown":{"detail":"/proc/vmstat does not exist","kind":"absent"}},"hardware_corrupted_bytes":0,"huge_bytes":10240,"swap_free_bytes":0,"swap_total_bytes":0,"total_bytes":4096}"#);
         let of_all_sizes = memory_of(&format!("{text}Hugetlb: 1048576 kB\n"));
         assert!(of_all_sizes.contains("\"huge_bytes\":1073741824"), "{of_all_sizes}");
     }

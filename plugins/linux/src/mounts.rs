@@ -22,8 +22,10 @@ pub(crate) struct Mount {
     /// The folder.
     pub(crate) target: String,
     options: String,
-    fstype: String,
-    source: String,
+    /// The file system's type.
+    pub(crate) fstype: String,
+    /// The device, export or name.
+    pub(crate) source: String,
     /// The options of the file system, as opposed to those of this mount of it.
     pub(crate) super_options: String,
 }
@@ -34,8 +36,12 @@ impl Mount {
     }
 
     fn read_only(&self) -> bool {
-        let options = self.options.split(',').chain(self.super_options.split(','));
-        options.into_iter().any(|option| matches!(option, "ro" | "emergency_ro"))
+        self.refuses_writes() || self.options.split(',').any(|option| option == "ro")
+    }
+
+    /// Whether the file system itself takes no writes, not only this mount of it.
+    pub(crate) fn refuses_writes(&self) -> bool {
+        self.super_options.split(',').any(|option| matches!(option, "ro" | "emergency_ro"))
     }
 }
 
@@ -44,7 +50,8 @@ impl Mount {
 pub(crate) struct Mounts {
     /// In the order of the kernel.
     pub(crate) visible: Vec<Mount>,
-    partial: Option<Cause>,
+    /// Why there may be more.
+    pub(crate) partial: Option<Cause>,
 }
 
 impl Mounts {

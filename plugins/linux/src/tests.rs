@@ -1,7 +1,7 @@
 //! The plugin as a whole, on a site that enforces its manifest.
 
 use goodstead_plugin::fake::{FakeSite, gather, manifest};
-use goodstead_plugin::{Stat, Statfs};
+use goodstead_plugin::{FileKind, Stat, Statfs};
 
 use super::*;
 
@@ -30,8 +30,7 @@ fn facts_of(mut site: FakeSite) -> String {
 
 /// A small host of which everything is known.
 fn host() -> FakeSite {
-    let folder =
-        Stat { kind: goodstead_plugin::FileKind::Folder, size: 40, mode: 0o755, uid: 0, gid: 0, modified: 0 };
+    let folder = Stat { kind: FileKind::Folder, size: 40, mode: 0o755, uid: 0, gid: 0, modified: 0 };
     let disk = Statfs { size: 100, free: 60, available: 60, inodes: 10, inodes_free: 9 };
     site()
         .file("/etc/os-release", "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n")
@@ -73,6 +72,9 @@ fn host() -> FakeSite {
         .file("/proc/20/status", "Name:\tjava\nFDSize:\t1024\n")
         .file("/proc/20/limits", "Max open files            1024                 524288               files\n")
         .stat_of("/proc/20/fd", Stat { size: 900, ..folder.clone() })
+        .file("/proc/1/comm", "systemd\n")
+        .command("units", 0, "Id=cron.service\nActiveState=active\nSubState=running\nNeedDaemonReload=no\n")
+        .command("clock", 0, "NTPSynchronized=yes\n")
         .stat_of("/run/systemd/system", folder)
         .statfs_of("/", Ok(disk))
 }
@@ -254,9 +256,26 @@ fn hostile_content_never_breaks_it() {
             "/sys/fs/cgroup/cgroup.controllers",
             "/sys/fs/cgroup/system.slice/a.service/memory.max",
             "/sys/fs/cgroup/system.slice/a.service/memory.stat",
+            "/proc/1/comm",
+            "/proc/1/status",
+            "/sys/block/md0/md/degraded",
+            "/sys/block/dm-0/dm/uuid",
+            "/sys/block/sda/device/model",
+            "/etc/mdadm.conf",
+            "/sys/devices/system/edac/mc/mc0/ce_count",
+            "/sys/fs/btrfs/x/devinfo/1/error_stats",
+            "/etc/fstab",
+            "/etc/systemd/journald.conf",
+            "/etc/logrotate.conf",
         ] {
             hostile = hostile.file(path, content);
         }
+        for command in ["units", "clock", "kernel-errors", "kernel-notices"] {
+            hostile = hostile.command(command, 0, content);
+        }
+        let folder =
+            Stat { kind: FileKind::Folder, size: 0, mode: 0o777, uid: 0, gid: 0, modified: i64::MIN };
+        hostile = hostile.stat_of("/run/systemd/system", folder);
         assert!(Linux.discover(&mut hostile).is_ok());
         let json = facts_of(hostile);
         assert!(json.len() < 4 << 20, "{} bytes from {} bytes", json.len(), content.len());
