@@ -5,20 +5,37 @@
 
 #![deny(unsafe_code)]
 
+mod accounts;
+mod apt_conf;
 mod assignment;
+mod ca_bundle;
+mod certificates;
+mod clock;
 mod counters;
 mod file_system;
 mod kernel;
 mod memory;
 mod mounts;
+mod names;
 mod os;
+mod packages;
+mod reboot;
+mod sensitive_files;
+mod sshd;
+mod sudo;
+mod sudoers;
+mod support;
+mod support_table;
 mod sysctl;
 mod sysctl_files;
+mod updates;
 
 use goodstead_plugin::{Cause, CauseKind, Fact, Plugin, Proposal, Site, Target, UnknownOr, facts};
 
+use crate::accounts::Accounts;
 use crate::mounts::Mounts;
 use crate::os::OsRelease;
+use crate::sudoers::Sudoers;
 use crate::sysctl::Running;
 use crate::sysctl_files::SysctlFiles;
 
@@ -43,7 +60,21 @@ impl Plugin for Linux {
         let os = OsRelease::read(site)
             .and_then(|os| os.ok_or_else(|| Cause::new(CauseKind::Absent, "no os-release")));
         let visible = mounts.as_ref().map(|mounts| mounts.visible.as_slice());
+        let now = clock::now();
+        let accounts = Accounts::read(site);
         Ok(facts! {
+            "full_system" => os::full_system(site).or_unknown(),
+            "support" => dated(&os, &now, |os, now| support::support(site, os, now)).or_unknown(),
+            "reboot" => when(running, || Ok(reboot::reboot(site, &now))).or_unknown(),
+            "packages" => now.clone().map(|now| packages::packages(site, now)).or_unknown(),
+            "updates" => now.clone().and_then(|now| updates::updates(site, now)).or_unknown(),
+            "accounts" => accounts.as_ref().map(Accounts::facts).map_err(Clone::clone).or_unknown(),
+            "sudo" => sudo(site, &accounts).or_unknown(),
+            "sshd" => sshd::sshd(site).or_unknown(),
+            "sensitive_files" => sensitive_files::sensitive_files(site, accounts.as_ref()).or_unknown(),
+            "names" => names::names(site, running),
+            "certificates" => certificates::certificates(site, &now),
+            "ca_bundle" => ca_bundle::ca_bundle(site).or_unknown(),
             "own_kernel" => when(running, || kernel::own_kernel(site, visible)).or_unknown(),
             "systemd" => when(running, || kernel::systemd(site)).or_unknown(),
             "boot_id" => when(running, || kernel::boot_id(site)).or_unknown(),
@@ -60,6 +91,21 @@ impl Plugin for Linux {
             "live" => live.or_unknown(),
         })
     }
+}
+
+/// What `gather` finds where both the distribution and the time are known.
+fn dated<T>(
+    os: &Result<OsRelease, Cause>,
+    now: &Result<i64, Cause>,
+    gather: impl FnOnce(&OsRelease, i64) -> Result<T, Cause>,
+) -> Result<T, Cause> {
+    gather(os.as_ref().map_err(Clone::clone)?, now.clone()?)
+}
+
+/// The list `sudo`, for which both its rules and the accounts must be known.
+fn sudo(site: &mut dyn Site, accounts: &Result<Accounts, Cause>) -> Result<Fact, Cause> {
+    let accounts = accounts.as_ref().map_err(Clone::clone)?;
+    Ok(sudo::facts(&Sudoers::read(site)?, accounts))
 }
 
 /// What `gather` finds on a live host; nothing is asked for elsewhere.

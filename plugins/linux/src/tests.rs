@@ -32,6 +32,7 @@ fn facts_of(mut site: FakeSite) -> String {
 fn host() -> FakeSite {
     let folder =
         Stat { kind: goodstead_plugin::FileKind::Folder, size: 40, mode: 0o755, uid: 0, gid: 0, modified: 0 };
+    let etc = folder.clone();
     let disk = Statfs { size: 100, free: 60, available: 60, inodes: 10, inodes_free: 9 };
     site()
         .file("/etc/os-release", "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n")
@@ -51,17 +52,57 @@ fn host() -> FakeSite {
         .file("/sys/fs/ext4/vda/errors_count", "0\n")
         .file("/usr/lib/sysctl.d/50-pid-max.conf", "kernel.pid_max = 4194304\n")
         .stat_of("/run/systemd/system", folder)
+        .stat_of("/etc", etc)
+        .file("/usr/lib/systemd/systemd", "")
+        .file("/usr/bin/apt-get", "")
+        .file("/usr/bin/unattended-upgrade", "")
+        .file("/etc/apt/apt.conf.d/20auto-upgrades", "APT::Periodic::Unattended-Upgrade \"1\";\n")
+        .file("/etc/passwd", "root:x:0:0::/root:/bin/bash\ndebian:x:1000:1000::/:/bin/bash\n")
+        .file("/etc/group", "root:x:0:\n")
+        .file("/etc/shadow", "root:*:1\ndebian:!:1\n")
+        .file("/etc/sudoers", "debian ALL=(ALL) NOPASSWD: ALL\n")
+        .file("/usr/sbin/sshd", "")
+        .file("/etc/ssh/sshd_config", "PasswordAuthentication no\n")
+        .file("/proc/sys/kernel/hostname", "db1\n")
+        .file("/etc/hosts", "127.0.1.1 db1\n")
+        .file("/etc/nsswitch.conf", "hosts: files dns\n")
+        .file("/etc/resolv.conf", "nameserver 192.0.2.1\n")
+        .file("/usr/sbin/update-ca-certificates", "")
+        .file("/etc/ssl/certs/ca-certificates.crt", "x")
         .statfs_of("/", Ok(disk))
 }
 
 #[test]
 fn a_host_is_told_whole() {
-    insta::assert_snapshot!(facts_of(host()).replace(",\"", "\n\""), @r##"
-    {"boot_id":"0b7e"
+    // What is left of the distribution's support depends on the day of the test.
+    let told = facts_of(host());
+    let (before, after) = told.split_once("\"seconds_left\":").unwrap();
+    let told =
+        format!("{before}\"seconds_left\":0{}", after.trim_start_matches(|c: char| c.is_ascii_digit()));
+    insta::assert_snapshot!(told.replace(",\"", "\n\""), @r##"
+    {"accounts":[{"hash_in_passwd":false
+    "line":1
+    "login":true
+    "name":"root"
+    "password":"locked"
+    "shell":"/bin/bash"
+    "uid":0},{"hash_in_passwd":false
+    "line":2
+    "login":true
+    "name":"debian"
+    "password":"locked"
+    "shell":"/bin/bash"
+    "uid":1000}]
+    "boot_id":"0b7e"
+    "ca_bundle":{"file":"/etc/ssl/certs/ca-certificates.crt"
+    "maintained":true
+    "size_bytes":1}
+    "certificates":[]
     "counters":{"listen_overflows":0
     "oom_kills":0}
     "ext4":[{"device":"vda"
     "errors_count":0}]
+    "full_system":true
     "live":true
     "memory":{"available_bytes":4096
     "commit_limit_bytes":4096
@@ -83,10 +124,67 @@ fn a_host_is_told_whole() {
     "total_bytes":100
     "used_bytes":40
     "used_percent":40.0}]
+    "names":{"host":"db1"
+    "in_hosts":true
+    "own_resolves":true
+    "resolver_file":"present"
+    "servers":["192.0.2.1"]
+    "sources":["files"
+    "dns"]}
     "os":{"id":"debian"
     "title":"Debian GNU/Linux 12 (bookworm)"
     "version_id":"12"}
     "own_kernel":true
+    "packages":{}
+    "reboot":{"live_patched":false
+    "packages":[]
+    "running_kernel":"6.1.0"}
+    "sensitive_files":[{"group":"root"
+    "kind":"password-file"
+    "mode":"0644"
+    "owner":"root"
+    "path":"/etc/shadow"
+    "read_by":"others"
+    "written_by":"owner"},{"group":"root"
+    "kind":"system"
+    "mode":"0644"
+    "owner":"root"
+    "path":"/etc/passwd"
+    "read_by":"others"
+    "written_by":"owner"},{"group":"root"
+    "kind":"system"
+    "mode":"0644"
+    "owner":"root"
+    "path":"/etc/group"
+    "read_by":"others"
+    "written_by":"owner"},{"group":"root"
+    "kind":"system"
+    "mode":"0644"
+    "owner":"root"
+    "path":"/etc/sudoers"
+    "read_by":"others"
+    "written_by":"owner"},{"group":"root"
+    "kind":"system"
+    "mode":"0644"
+    "owner":"root"
+    "path":"/etc/ssh/sshd_config"
+    "read_by":"others"
+    "written_by":"owner"}]
+    "sshd":[{"file":"/etc/ssh/sshd_config"
+    "line":1
+    "setting":"passwordauthentication"
+    "value":"no"}]
+    "sudo":[{"file":"/etc/sudoers"
+    "line":1
+    "rule":"/etc/sudoers:1 debian"
+    "services":[]
+    "who":"debian"
+    "with_password":[]}]
+    "support":{"ends":"2028-06-30T23:59:59Z"
+    "level":"long-term"
+    "paid_ends":"2033-06-30T23:59:59Z"
+    "seconds_left":0
+    "source":"Goodstead's table of 2026-04-15"}
     "swaps":[]
     "sysctl":{"kernel/osrelease":"6.1.0"
     "kernel/pid_max":4194304}
@@ -102,6 +200,11 @@ fn a_host_is_told_whole() {
     "value":"4194304"
     "winner":true}]
     "systemd":true
+    "updates":{"enabled":true
+    "file":"/etc/apt/apt.conf.d/20auto-upgrades"
+    "interval_seconds":86400
+    "line":1
+    "mechanism":"unattended-upgrades"}
     "uptime_seconds":7}
     "##);
 }
@@ -115,8 +218,9 @@ fn of_a_folder_the_files_are_told_and_running_values_are_not() {
     assert!(json.contains("\"live\":false"), "{json}");
     assert!(json.contains("\"boot_value\":\"10\""), "{json}");
     let cause = "the running value is only known on the live host";
-    // own_kernel, systemd, boot_id, uptime_seconds, sysctl, mounts, swaps, ext4, seven of memory, two counters, one line.
-    assert_eq!(json.matches(cause).count(), 18, "{json}");
+    // own_kernel, systemd, boot_id, uptime_seconds, sysctl, mounts, swaps, ext4, seven of memory, two counters, one line,
+    // six of reboot.
+    assert_eq!(json.matches(cause).count(), 24, "{json}");
 }
 
 #[test]
@@ -160,6 +264,21 @@ fn hostile_content_never_breaks_it() {
             "/sys/fs/ext4/vda/errors_count",
             "/etc/sysctl.conf",
             "/etc/sysctl.d/a.conf",
+            "/usr/share/distro-info/debian.csv",
+            "/run/reboot-required.pkgs",
+            "/etc/apt/apt.conf.d/20a",
+            "/usr/bin/apt-get",
+            "/etc/passwd",
+            "/etc/group",
+            "/etc/shadow",
+            "/etc/sudoers",
+            "/etc/sudoers.d/a",
+            "/usr/sbin/sshd",
+            "/etc/ssh/sshd_config",
+            "/etc/hosts",
+            "/etc/nsswitch.conf",
+            "/etc/resolv.conf",
+            "/etc/ssl/a.pem",
         ] {
             hostile = hostile.file(path, content);
         }

@@ -10,6 +10,7 @@ use goodstead_protocol::manifest::{Command, Permissions};
 #[derive(Debug)]
 pub(crate) struct Permit {
     read: GlobSet,
+    stat: GlobSet,
     statfs: GlobSet,
     connect: GlobSet,
     run: BTreeMap<String, Command>,
@@ -20,6 +21,7 @@ impl Permit {
     pub(crate) fn new(permissions: &Permissions) -> Self {
         Permit {
             read: glob_set(&permissions.read),
+            stat: glob_set(&permissions.stat),
             statfs: glob_set(&permissions.statfs),
             connect: glob_set(&permissions.connect),
             run: permissions.run.clone(),
@@ -32,6 +34,11 @@ impl Permit {
         self.read.is_match(path)
             // `/proc/self` is a link to this process's folder.
             || path.strip_prefix(&self.own_proc).is_some_and(|rest| self.read.is_match(format!("/proc/self/{rest}")))
+    }
+
+    /// Whether `path` may be looked at without being opened.
+    pub(crate) fn may_stat(&self, path: &str) -> bool {
+        self.stat.is_match(path) || self.may_read(path)
     }
 
     /// Refuses a path that the manifest does not ask to read.

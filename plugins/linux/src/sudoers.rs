@@ -1,0 +1,403 @@
+//! The rules of sudoers(5) that concern every command: who may run all of them as root, and whether a password is asked.
+//!
+//! A rule that names commands, another user or another host's name is none of these and is passed over.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use goodstead_plugin::{Cause, CauseKind, Site, SiteExt};
+
+/// How deep one file may include another, and one alias name another.
+const MAX_DEPTH: usize = 16;
+
+/// sudo stops at so many files (sudoers(5)).
+const MAX_INCLUDES: usize = 128;
+
+/// More rules than this are not looked at.
+const MAX_RULES: usize = 1000;
+
+/// A word for whom a rule holds, and what it says about every command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rule {
+    /// A user, `%group`, `#number`, `%#number` or `ALL`; with a `!` in front, those who are left out.
+    pub(crate) who: String,
+    /// Whether no password is asked for.
+    pub(crate) without_password: bool,
+    /// The file.
+    pub(crate) file: String,
+    /// The line, from 1.
+    pub(crate) line: i64,
+}
+
+/// The rules about every command, in their order: of those that concern somebody, the last decides.
+#[derive(Debug, Default)]
+pub(crate) struct Sudoers {
+    /// The rules.
+    pub(crate) rules: Vec<Rule>,
+    /// Why there may be more.
+    pub(crate) partial: Option<Cause>,
+    aliases: BTreeMap<String, Vec<String>>,
+    seen: BTreeSet<String>,
+    includes: usize,
+}
+
+/// A logical line: its text without comments and continuations, and where it starts.
+struct Line {
+    text: String,
+    file: String,
+    number: i64,
+}
+
+impl Sudoers {
+    /// Reads /etc/sudoers and what it includes.
+    ///
+    /// # Errors
+    /// Why /etc/sudoers could not be read.
+    pub(crate) fn read(site: &mut dyn Site) -> Result<Sudoers, Cause> {
+        let mut found = Sudoers::default();
+        let mut lines = Vec::new();
+        let text = match site.read_text("/etc/sudoers") {
+            Ok(text) => text,
+            // Without it sudo lets nobody do anything.
+            Err(cause) if cause.kind == CauseKind::Absent => return Ok(found),
+            Err(cause) => return Err(cause),
+        };
+        found.collect(site, "/etc/sudoers", &text, 0, &mut lines);
+        // An alias may stand behind its use.
+        let (aliases, rules): (Vec<Line>, Vec<Line>) =
+            lines.into_iter().partition(|line| is_alias(&line.text));
+        aliases.iter().for_each(|line| found.alias(&line.text));
+        for line in rules {
+            found.rule(&line);
+        }
+        Ok(found)
+    }
+
+    /// Appends the lines of a file, with those of the files that it includes in their place.
+    fn collect(&mut self, site: &mut dyn Site, file: &str, text: &str, depth: usize, lines: &mut Vec<Line>) {
+        if depth == MAX_DEPTH || !self.seen.insert(file.to_owned()) {
+            return;
+        }
+        for (number, line) in logical(text) {
+            let folder = directive(&line, "includedir");
+            let path = directive(&line, "include");
+            self.includes += usize::from(folder.is_some() || path.is_some());
+            if self.includes > MAX_INCLUDES {
+                let detail = "sudoers includes more files than are looked at";
+                self.partial.get_or_insert(Cause::new(CauseKind::TooLarge, detail));
+                return;
+            }
+            if let Some(folder) = folder {
+                self.include_folder(site, &folder, depth, lines);
+            } else if let Some(path) = path {
+                // A path without a slash lies beside sudoers.
+                let path = if path.starts_with('/') { path } else { format!("/etc/{path}") };
+                match site.read_text(&path) {
+                    Ok(text) => self.collect(site, &path, &text, depth + 1, lines),
+                    Err(cause) if cause.kind == CauseKind::Absent => {}
+                    Err(cause) => _ = self.partial.get_or_insert(cause),
+                }
+            } else {
+                let line = without_comment(&line).trim();
+                if !line.is_empty() {
+                    lines.push(Line { text: line.to_owned(), file: file.to_owned(), number });
+                }
+            }
+        }
+    }
+
+    fn include_folder(&mut self, site: &mut dyn Site, folder: &str, depth: usize, lines: &mut Vec<Line>) {
+        let folder = folder.trim_end_matches('/');
+        if folder != "/etc/sudoers.d" {
+            let detail = format!("sudoers includes {folder}, which plugin.toml does not ask to read");
+            self.partial.get_or_insert(Cause::new(CauseKind::NotDeclared, detail));
+            return;
+        }
+        match site.read_many(&["/etc/sudoers.d/*"], &[]) {
+            Ok(found) => {
+                self.partial = self.partial.take().or(found.partial);
+                for file in found.files {
+                    // sudo passes over names with a dot or a tilde at the end: backups and packages' leftovers.
+                    let name = file.path.rsplit('/').next().unwrap_or_default();
+                    if name.contains('.') || name.ends_with('~') {
+                        continue;
+                    }
+                    match file.content {
+                        Ok(bytes) => {
+                            let text = String::from_utf8_lossy(&bytes);
+                            self.collect(site, &file.path, &text, depth + 1, lines);
+                        }
+                        Err(cause) => _ = self.partial.get_or_insert(cause),
+                    }
+                }
+            }
+            Err(cause) => _ = self.partial.get_or_insert(cause),
+        }
+    }
+
+    fn alias(&mut self, line: &str) {
+        let definitions = line.split_once(char::is_whitespace).map_or("", |(_, rest)| rest);
+        for definition in definitions.split(':') {
+            if let Some((name, members)) = definition.split_once('=') {
+                let members = words(members).collect();
+                self.aliases.insert(name.trim().to_owned(), members);
+            }
+        }
+    }
+
+    fn rule(&mut self, line: &Line) {
+        if line.text.starts_with("Defaults") {
+            return;
+        }
+        let Some((left, right)) = line.text.split_once('=') else { return };
+        // The host is the last word before the sign, the users are the words before that.
+        let Some((users, hosts)) = split_hosts(left) else { return };
+        if !words(hosts).any(|host| host == "ALL") {
+            return;
+        }
+        let Some(without_password) = self.every_command(right) else { return };
+        let mut who = BTreeSet::new();
+        for word in words(users) {
+            self.expand(&word, MAX_DEPTH, &mut who);
+        }
+        for who in who {
+            if self.rules.len() == MAX_RULES {
+                let detail = "sudoers has more rules than are looked at";
+                self.partial.get_or_insert(Cause::new(CauseKind::TooLarge, detail));
+                return;
+            }
+            self.rules.push(Rule { who, without_password, file: line.file.clone(), line: line.number });
+        }
+    }
+
+    /// Whether the commands of a rule are all of them as root, and then whether without a password.
+    fn every_command(&self, right: &str) -> Option<bool> {
+        // What follows a colon between commands is for other hosts.
+        let mut runs_as_root = true;
+        let mut without_password = false;
+        let mut found = None;
+        for command in words(right) {
+            let mut rest = command.trim();
+            if let Some(inner) = rest.strip_prefix('(') {
+                let (runas, after) = inner.split_once(')')?;
+                let users = runas.split(':').next().unwrap_or_default();
+                // `(:group)` runs as oneself.
+                runs_as_root = words(users).any(|user| matches!(user.as_str(), "ALL" | "root" | "#0"))
+                    || runas.trim().is_empty();
+                rest = after.trim();
+            }
+            while let Some((tag, after)) = rest.split_once(':') {
+                let tag = tag.trim();
+                if tag.is_empty() || !tag.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_') {
+                    break;
+                }
+                match tag {
+                    "NOPASSWD" => without_password = true,
+                    "PASSWD" => without_password = false,
+                    _ => {}
+                }
+                rest = after.trim();
+            }
+            if runs_as_root && self.stands_for_all(rest, MAX_DEPTH) {
+                found = Some(without_password);
+            }
+        }
+        found
+    }
+
+    fn stands_for_all(&self, command: &str, depth: usize) -> bool {
+        command == "ALL"
+            || depth > 0
+                && self.aliases.get(command).is_some_and(|members| {
+                    members.iter().any(|member| self.stands_for_all(member, depth - 1))
+                })
+    }
+
+    fn expand(&self, word: &str, depth: usize, into: &mut BTreeSet<String>) {
+        match self.aliases.get(word) {
+            Some(members) if depth > 0 => {
+                for member in members {
+                    self.expand(member, depth - 1, into);
+                }
+            }
+            _ => _ = into.insert(word.to_owned()),
+        }
+    }
+}
+
+fn is_alias(line: &str) -> bool {
+    ["User_Alias", "Cmnd_Alias", "Cmd_Alias", "Host_Alias", "Runas_Alias"]
+        .iter()
+        .any(|kind| line.strip_prefix(kind).is_some_and(|rest| rest.starts_with(char::is_whitespace)))
+}
+
+/// The words of a list, without the blanks around its commas and without quotes. A comma in parentheses separates users
+/// of one command and no commands.
+fn words(list: &str) -> impl Iterator<Item = String> {
+    let mut depth = 0_u32;
+    let parts = list.split(move |c| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ',' && depth == 0
+    });
+    parts.map(|word| word.trim().trim_matches('"').to_owned()).filter(|word| !word.is_empty())
+}
+
+/// Users and hosts of the left side: `a, b  ALL`. Blanks separate them where no comma stands beside.
+fn split_hosts(left: &str) -> Option<(&str, &str)> {
+    let left = left.trim();
+    let mut cut = None;
+    for (at, _) in left.match_indices(char::is_whitespace) {
+        let (before, after) = left.split_at_checked(at)?;
+        if !before.trim_end().ends_with(',') && !after.trim_start().starts_with(',') {
+            cut = Some((before, after));
+        }
+        // The first such blank ends the users.
+        if cut.is_some() {
+            break;
+        }
+    }
+    cut
+}
+
+/// The lines with continuations joined; the number is that of the first.
+fn logical(text: &str) -> Vec<(i64, String)> {
+    let mut found: Vec<(i64, String)> = Vec::new();
+    let mut open = false;
+    for (number, line) in (1..).zip(text.lines()) {
+        let continues = line.ends_with('\\');
+        let line = line.strip_suffix('\\').unwrap_or(line);
+        match found.last_mut() {
+            Some((_, last)) if open => {
+                last.push(' ');
+                last.push_str(line);
+            }
+            _ => found.push((number, line.to_owned())),
+        }
+        open = continues;
+    }
+    found
+}
+
+/// The path of `@includedir PATH` or, in the older form, `#includedir PATH`.
+fn directive(line: &str, name: &str) -> Option<String> {
+    let rest = line.trim_start().strip_prefix(['@', '#'])?.strip_prefix(name)?;
+    let path = rest.starts_with(char::is_whitespace).then(|| rest.trim().trim_matches('"'))?;
+    (!path.is_empty()).then(|| path.to_owned())
+}
+
+/// What stands before a comment. `#` with a number is a user.
+fn without_comment(line: &str) -> &str {
+    let comment = line.match_indices('#').find(|(at, _)| {
+        let after = line.get(at + 1..).unwrap_or_default();
+        !after.starts_with(|c: char| c.is_ascii_digit())
+    });
+    comment.map_or(line, |(at, _)| line.get(..at).unwrap_or(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use goodstead_plugin::fake::FakeSite;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn told(site: FakeSite) -> Vec<String> {
+        let mut site = site;
+        let found = Sudoers::read(&mut site).unwrap();
+        let asked = |rule: &Rule| if rule.without_password { "free" } else { "asked" };
+        found
+            .rules
+            .iter()
+            .map(|rule| format!("{} {} {}:{}", rule.who, asked(rule), rule.file, rule.line))
+            .collect()
+    }
+
+    fn of(text: &str) -> Vec<String> {
+        told(FakeSite::new().file("/etc/sudoers", text))
+            .into_iter()
+            .map(|rule| rule.replace(" /etc/sudoers", ""))
+            .collect()
+    }
+
+    #[test]
+    fn rules_about_every_command_are_found() {
+        assert_eq!(
+            of("root ALL=(ALL:ALL) ALL\n%sudo\tALL=(ALL:ALL) ALL\n"),
+            ["root asked:1", "%sudo asked:2"]
+        );
+        assert_eq!(of("debian ALL=(ALL) NOPASSWD:ALL\n"), ["debian free:1"]);
+        assert_eq!(of("a, b ALL = NOPASSWD: SETENV: ALL # all\n"), ["a free:1", "b free:1"]);
+        assert_eq!(of("a ALL=(ALL) NOPASSWD: \\\n  ALL\nb ALL=(root) ALL\n"), ["a free:1", "b asked:3"]);
+        assert_eq!(of("a ALL=(ALL) NOPASSWD: /bin/ls, PASSWD: ALL\n"), ["a asked:1"]);
+        assert_eq!(
+            of("a ALL=(ALL) NOPASSWD: /bin/ls, ALL\n#1000 ALL=NOPASSWD:ALL\n"),
+            ["a free:1", "#1000 free:2"]
+        );
+        assert_eq!(of("a ALL=(root, backup) NOPASSWD: ALL\n"), ["a free:1"]);
+    }
+
+    #[test]
+    fn rules_about_something_else_are_passed_over() {
+        for text in [
+            "Defaults !authenticate\nDefaults:a !requiretty\n",
+            "# a ALL=(ALL) NOPASSWD: ALL\n",
+            "a ALL=(ALL) NOPASSWD: /usr/bin/systemctl restart app\n",
+            "a ALL=(postgres) NOPASSWD: ALL\n",
+            "a otherhost=(ALL) NOPASSWD: ALL\n",
+            "a ALL=(:video) NOPASSWD: ALL\n",
+            "nonsense\n=\n= ALL\nALL=\n",
+        ] {
+            assert_eq!(of(text), [""; 0], "{text}");
+        }
+    }
+
+    #[test]
+    fn aliases_are_looked_through() {
+        let text = "ADMINS ALL=(ALL) NOPASSWD: EVERYTHING\nUser_Alias ADMINS = a, %ops : OTHERS = c\n\
+            Cmnd_Alias EVERYTHING = /bin/ls, ALL\nCmnd_Alias LOOP = LOOP\nb ALL=NOPASSWD: LOOP\n";
+        assert_eq!(of(text), ["%ops free:1", "a free:1"]);
+    }
+
+    #[test]
+    fn files_are_included_in_their_place_and_backups_are_not() {
+        let site = FakeSite::new()
+            .file(
+                "/etc/sudoers",
+                "a ALL=ALL\n@includedir /etc/sudoers.d\n#include sudoers.local\nz ALL=ALL\n",
+            )
+            .file("/etc/sudoers.d/90-cloud-init-users", "# made at boot\ndebian ALL=(ALL) NOPASSWD:ALL\n")
+            .file("/etc/sudoers.d/old.bak", "b ALL=NOPASSWD: ALL\n")
+            .file("/etc/sudoers.d/old~", "b ALL=NOPASSWD: ALL\n")
+            .file("/etc/sudoers.local", "#includedir /etc/sudoers.d\n@include /etc/sudoers\nc ALL=ALL\n");
+        assert_eq!(
+            told(site),
+            [
+                "a asked /etc/sudoers:1",
+                "debian free /etc/sudoers.d/90-cloud-init-users:2",
+                "c asked /etc/sudoers.local:3",
+                "z asked /etc/sudoers:4"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_could_not_be_read_leaves_it_open() {
+        let mut site = FakeSite::new()
+            .file("/etc/sudoers", "@includedir /etc/sudoers.d\n@includedir /opt/sudoers\n")
+            .refused_file("/etc/sudoers.d/a", CauseKind::NotPermitted, "only root may read it");
+        assert_eq!(Sudoers::read(&mut site).unwrap().partial.unwrap().kind, CauseKind::NotPermitted);
+        let mut refused = FakeSite::new().refused_file("/etc/sudoers", CauseKind::NotPermitted, "no");
+        assert!(Sudoers::read(&mut refused).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_it(text in "([a-z %#=(),:!\\\\\n]|ALL|NOPASSWD:|User_Alias |@include |\\PC){0,60}") {
+            let mut site = FakeSite::new().file("/etc/sudoers", &text).file("/etc/sudoers.d/a", &text);
+            let _ = Sudoers::read(&mut site).unwrap();
+        }
+    }
+}
