@@ -1,6 +1,6 @@
 //! Local accounts and whether a password is asked for. A hash is looked at here, told as a class, and forgotten.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt};
 
@@ -86,15 +86,29 @@ impl Account {
     }
 }
 
-/// A group and those who are in it besides the accounts that start in it.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Group {
-    /// Its name.
-    pub(crate) name: String,
-    /// Its number.
-    pub(crate) gid: u32,
-    /// Its members.
-    pub(crate) members: Vec<String>,
+/// The groups of /etc/group: their names by number, and by the name of those who are listed in them.
+#[derive(Debug, Default)]
+struct Groups {
+    by_number: BTreeMap<u32, Vec<String>>,
+    by_member: BTreeMap<String, Vec<String>>,
+}
+
+impl Groups {
+    fn parse(text: &str) -> Groups {
+        let mut groups = Groups::default();
+        for line in text.lines() {
+            let mut fields = line.split(':');
+            let (Some(name), Some(_), Some(gid)) = (fields.next(), fields.next(), fields.next()) else {
+                continue;
+            };
+            let Ok(gid) = gid.parse() else { continue };
+            groups.by_number.entry(gid).or_default().push(name.to_owned());
+            for member in fields.next().unwrap_or_default().split(',').filter(|member| !member.is_empty()) {
+                groups.by_member.entry(member.to_owned()).or_default().push(name.to_owned());
+            }
+        }
+        groups
+    }
 }
 
 /// The local accounts and groups.
@@ -102,8 +116,7 @@ pub(crate) struct Group {
 pub(crate) struct Accounts {
     /// In the order of /etc/passwd.
     pub(crate) accounts: Vec<Account>,
-    /// In the order of /etc/group, or why they are not known.
-    pub(crate) groups: Vec<Group>,
+    groups: Groups,
     partial: Option<Cause>,
 }
 
@@ -115,8 +128,8 @@ impl Accounts {
     pub(crate) fn read(site: &mut dyn Site) -> Result<Accounts, Cause> {
         let passwd = site.read_text("/etc/passwd")?;
         let groups = match site.read_text("/etc/group") {
-            Ok(text) => parse_groups(&text),
-            Err(cause) if cause.kind == CauseKind::Absent => Vec::new(),
+            Ok(text) => Groups::parse(&text),
+            Err(cause) if cause.kind == CauseKind::Absent => Groups::default(),
             Err(cause) => return Err(cause),
         };
         let shadow = site.read_text("/etc/shadow").map(|text| parse_shadow(&text));
@@ -126,7 +139,7 @@ impl Accounts {
     }
 
     fn add_all(&mut self, passwd: &str, shadow: &Result<BTreeMap<String, Password>, Cause>) {
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for (line, text) in (1..).zip(passwd.lines()) {
             let Some(account) = parse_account(line, text, shadow) else { continue };
             if self.accounts.len() == MAX_ACCOUNTS || text.len() > MAX_LENGTH {
@@ -144,24 +157,29 @@ impl Accounts {
         Fact::List(Elements { items, partial: self.partial.clone().map(Box::new) })
     }
 
-    /// The account's name, or its number where it has none.
+    /// The account's name, or its number where it has none; number 0 is `root`, whatever others call themselves.
     pub(crate) fn user_name(&self, uid: u32) -> String {
+        if uid == 0 {
+            return "root".to_owned();
+        }
         let known = self.accounts.iter().find(|account| account.uid == uid);
         known.map_or_else(|| uid.to_string(), |account| account.name.clone())
     }
 
-    /// The group's name, or its number where it has none.
+    /// The group's name, or its number where it has none; number 0 is `root`.
     pub(crate) fn group_name(&self, gid: u32) -> String {
-        let known = self.groups.iter().find(|group| group.gid == gid);
-        known.map_or_else(|| gid.to_string(), |group| group.name.clone())
+        if gid == 0 {
+            return "root".to_owned();
+        }
+        let known = self.groups.by_number.get(&gid).and_then(|names| names.first());
+        known.cloned().unwrap_or_else(|| gid.to_string())
     }
 
-    /// Whether `account` is in the group of this name.
-    pub(crate) fn is_member(&self, account: &Account, group: &str) -> bool {
-        self.groups
-            .iter()
-            .filter(|known| known.name == group)
-            .any(|known| known.gid == account.gid || known.members.contains(&account.name))
+    /// The names of the groups that `account` is in.
+    pub(crate) fn groups_of(&self, account: &Account) -> BTreeSet<&str> {
+        let first = self.groups.by_number.get(&account.gid);
+        let listed = self.groups.by_member.get(&account.name);
+        first.into_iter().chain(listed).flatten().map(String::as_str).collect()
     }
 }
 
@@ -207,17 +225,6 @@ fn parse_shadow(text: &str) -> BTreeMap<String, Password> {
         }
     }
     found
-}
-
-fn parse_groups(text: &str) -> Vec<Group> {
-    let group = |line: &str| {
-        let mut fields = line.split(':');
-        let name = fields.next().filter(|name| !name.is_empty())?;
-        let gid = fields.nth(1)?.parse().ok()?;
-        let members = fields.next().unwrap_or_default().split(',').filter(|name| !name.is_empty());
-        Some(Group { name: name.to_owned(), gid, members: members.map(str::to_owned).collect() })
-    };
-    text.lines().filter_map(group).collect()
 }
 
 #[cfg(test)]
@@ -303,6 +310,17 @@ mod tests {
         let accounts = Accounts::read(&mut site).unwrap();
         assert_eq!(accounts.accounts.len(), 5);
         assert!(accounts.facts().to_json().to_string().contains("only root may read it"));
+    }
+
+    #[test]
+    fn names_stand_for_numbers_and_root_is_number_0() {
+        let site = FakeSite::new()
+            .file("/etc/passwd", "toor:x:0:0::/:/bin/sh\nanna:x:1000:1000::/:/bin/sh\n")
+            .file("/etc/group", "shadow:x:42:\n");
+        let mut site = site;
+        let accounts = Accounts::read(&mut site).unwrap();
+        assert_eq!([0, 1000, 7].map(|uid| accounts.user_name(uid)), ["root", "anna", "7"]);
+        assert_eq!([0, 42, 7].map(|gid| accounts.group_name(gid)), ["root", "shadow", "7"]);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Values of apt's configuration, by the rules of apt.conf(5): nested and flat names, three kinds of comments, and the
 //! last assignment decides.
 
+/// How deep blocks may lie in each other.
+const MAX_DEPTH: usize = 16;
+
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Setting {
@@ -26,6 +29,8 @@ pub(crate) fn parse(text: &str) -> Vec<Setting> {
                 around.pop();
                 words.clear();
             }
+            // Nothing that is meant lies so deep, and joining endless names takes endless time.
+            Token::End if around.len() > MAX_DEPTH => words.clear(),
             Token::End => {
                 let mut statement = words.drain(..);
                 if let (Some(name), Some(value)) = (statement.next(), statement.next()) {
@@ -135,6 +140,12 @@ mod tests {
     #[test]
     fn lists_are_kept_apart_from_their_name() {
         assert_eq!(told("Unattended-Upgrade::Allowed-Origins { \"x:y\"; };\nA:: \"1\";"), ["a:: = 1 :2"]);
+    }
+
+    #[test]
+    fn endless_blocks_take_no_endless_time() {
+        let deep = "a{".repeat(100_000) + &"b 1;".repeat(100_000);
+        assert_eq!(parse(&deep), []);
     }
 
     proptest! {

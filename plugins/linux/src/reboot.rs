@@ -11,6 +11,9 @@ const MARKERS: [&str; 2] = ["/run/reboot-required", "/run/reboot-needed"];
 
 const MODULES: &str = "/lib/modules";
 
+/// So many of the newest folders of modules are held against images.
+const MAX_KERNELS: usize = 10;
+
 /// More packages than this are not told.
 const MAX_PACKAGES: usize = 50;
 
@@ -111,7 +114,7 @@ fn newer_kernel(site: &mut dyn Site, running: &str) -> Result<Option<(String, i6
         })
         .collect();
     newer.sort_by_key(|name| release(name).0);
-    for name in newer.into_iter().rev() {
+    for name in newer.into_iter().rev().take(MAX_KERNELS) {
         // A folder without an image is what a removed kernel or a driver's package left behind.
         for image in [format!("/boot/vmlinuz-{name}"), format!("{MODULES}/{name}/vmlinuz")] {
             if site.stat(&image).is_ok() {

@@ -1,5 +1,7 @@
 //! Who can become root without a password, as facts: the rules, and the accounts under them for whom that matters.
 
+use std::collections::BTreeSet;
+
 use goodstead_plugin::{Cause, Elements, Fact, facts};
 
 use crate::accounts::{Account, Accounts, Password};
@@ -14,17 +16,18 @@ const MAX_NAMES: usize = 50;
 
 /// The list `sudo`.
 pub(crate) fn facts(sudoers: &Sudoers, accounts: &Accounts) -> Fact {
-    let free = sudoers
-        .rules
-        .iter()
-        .enumerate()
-        .filter(|(_, rule)| rule.without_password && !rule.who.starts_with('!'));
-    let items = free.map(|(at, rule)| {
-        let under: Vec<&Account> = accounts
-            .accounts
-            .iter()
-            .filter(|account| account.uid != 0 && deciding(sudoers, account, accounts) == Some(at))
-            .collect();
+    let mut under: Vec<Vec<&Account>> = vec![Vec::new(); sudoers.rules.len()];
+    for account in accounts.accounts.iter().filter(|account| account.uid != 0) {
+        let groups = accounts.groups_of(account);
+        // Of the rules that concern somebody the last one decides.
+        let deciding = sudoers.rules.iter().rposition(|rule| concerns(rule, account, &groups));
+        if let Some(accounts) = deciding.and_then(|at| under.get_mut(at)) {
+            accounts.push(account);
+        }
+    }
+    let rules = sudoers.rules.iter().zip(under);
+    let free = rules.filter(|(rule, _)| rule.without_password && !rule.who.starts_with('!'));
+    let items = free.map(|(rule, under)| {
         facts! {
             "rule" => format!("{}:{} {}", rule.file, rule.line, rule.who),
             "who" => rule.who.as_str(),
@@ -37,18 +40,13 @@ pub(crate) fn facts(sudoers: &Sudoers, accounts: &Accounts) -> Fact {
     Fact::List(Elements { items: items.collect(), partial: sudoers.partial.clone().map(Box::new) })
 }
 
-/// The number of the rule that decides for `account`: the last one that concerns it.
-fn deciding(sudoers: &Sudoers, account: &Account, accounts: &Accounts) -> Option<usize> {
-    sudoers.rules.iter().rposition(|rule| concerns(rule, account, accounts))
-}
-
-fn concerns(rule: &Rule, account: &Account, accounts: &Accounts) -> bool {
+fn concerns(rule: &Rule, account: &Account, groups: &BTreeSet<&str>) -> bool {
     let number = |text: &str, own: u32| text.parse() == Ok(own);
     match rule.who.as_str() {
         "ALL" => true,
         who => match (who.strip_prefix("%#"), who.strip_prefix('%'), who.strip_prefix('#')) {
             (Some(gid), ..) => number(gid, account.gid),
-            (_, Some(group), _) => accounts.is_member(account, group),
+            (_, Some(group), _) => groups.contains(group),
             (.., Some(uid)) => number(uid, account.uid),
             _ => who == account.name,
         },

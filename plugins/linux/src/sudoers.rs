@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use goodstead_plugin::{Cause, CauseKind, Site, SiteExt};
 
-/// How deep one file may include another, and one alias name another.
+/// How deep one file may include another, and one alias of commands name another.
 const MAX_DEPTH: usize = 16;
 
 /// sudo stops at so many files (sudoers(5)).
@@ -14,6 +14,9 @@ const MAX_INCLUDES: usize = 128;
 
 /// More rules than this are not looked at.
 const MAX_RULES: usize = 1000;
+
+/// Nor more lines than this, comments left out.
+const MAX_LINES: usize = 5000;
 
 /// A word for whom a rule holds, and what it says about every command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub(crate) struct Sudoers {
     /// Why there may be more.
     pub(crate) partial: Option<Cause>,
     aliases: BTreeMap<String, Vec<String>>,
+    /// The aliases that stand for every command.
+    all: BTreeSet<String>,
     seen: BTreeSet<String>,
     includes: usize,
 }
@@ -66,6 +71,7 @@ impl Sudoers {
         let (aliases, rules): (Vec<Line>, Vec<Line>) =
             lines.into_iter().partition(|line| is_alias(&line.text));
         aliases.iter().for_each(|line| found.alias(&line.text));
+        found.find_all();
         for line in rules {
             found.rule(&line);
         }
@@ -98,6 +104,11 @@ impl Sudoers {
                 }
             } else {
                 let line = without_comment(&line).trim();
+                if lines.len() == MAX_LINES {
+                    let detail = "sudoers has more lines than are looked at";
+                    self.partial.get_or_insert(Cause::new(CauseKind::TooLarge, detail));
+                    return;
+                }
                 if !line.is_empty() {
                     lines.push(Line { text: line.to_owned(), file: file.to_owned(), number });
                 }
@@ -110,6 +121,9 @@ impl Sudoers {
         if folder != "/etc/sudoers.d" {
             let detail = format!("sudoers includes {folder}, which plugin.toml does not ask to read");
             self.partial.get_or_insert(Cause::new(CauseKind::NotDeclared, detail));
+            return;
+        }
+        if !self.seen.insert(folder.to_owned()) {
             return;
         }
         match site.read_many(&["/etc/sudoers.d/*"], &[]) {
@@ -156,8 +170,10 @@ impl Sudoers {
         }
         let Some(without_password) = self.every_command(right) else { return };
         let mut who = BTreeSet::new();
-        for word in words(users) {
-            self.expand(&word, MAX_DEPTH, &mut who);
+        let users: Vec<String> = words(users).collect();
+        let mut seen = BTreeSet::new();
+        for word in &users {
+            self.expand(word, &mut seen, &mut who);
         }
         for who in who {
             if self.rules.len() == MAX_RULES {
@@ -197,29 +213,37 @@ impl Sudoers {
                 }
                 rest = after.trim();
             }
-            if runs_as_root && self.stands_for_all(rest, MAX_DEPTH) {
+            if runs_as_root && (rest == "ALL" || self.all.contains(rest)) {
                 found = Some(without_password);
             }
         }
         found
     }
 
-    fn stands_for_all(&self, command: &str, depth: usize) -> bool {
-        command == "ALL"
-            || depth > 0
-                && self.aliases.get(command).is_some_and(|members| {
-                    members.iter().any(|member| self.stands_for_all(member, depth - 1))
-                })
-    }
-
-    fn expand(&self, word: &str, depth: usize, into: &mut BTreeSet<String>) {
-        match self.aliases.get(word) {
-            Some(members) if depth > 0 => {
-                for member in members {
-                    self.expand(member, depth - 1, into);
+    /// Fills [`Sudoers::all`]: an alias stands for every command when one of its members does.
+    fn find_all(&mut self) {
+        for _ in 0..MAX_DEPTH {
+            let before = self.all.len();
+            for (name, members) in &self.aliases {
+                if members.iter().any(|member| member == "ALL" || self.all.contains(member)) {
+                    self.all.insert(name.clone());
                 }
             }
-            _ => _ = into.insert(word.to_owned()),
+            if self.all.len() == before {
+                break;
+            }
+        }
+    }
+
+    /// Adds whom `word` stands for; each alias is looked through once.
+    fn expand<'a>(&'a self, word: &'a str, seen: &mut BTreeSet<&'a str>, into: &mut BTreeSet<String>) {
+        let mut waiting = vec![word];
+        while let Some(word) = waiting.pop() {
+            match self.aliases.get(word) {
+                Some(members) if seen.insert(word) => waiting.extend(members.iter().map(String::as_str)),
+                Some(_) => {}
+                None => _ = into.insert(word.to_owned()),
+            }
         }
     }
 }
@@ -391,6 +415,24 @@ mod tests {
         assert_eq!(Sudoers::read(&mut site).unwrap().partial.unwrap().kind, CauseKind::NotPermitted);
         let mut refused = FakeSite::new().refused_file("/etc/sudoers", CauseKind::NotPermitted, "no");
         assert!(Sudoers::read(&mut refused).is_err());
+    }
+
+    #[test]
+    fn a_flood_is_cut_and_said_and_takes_no_time() {
+        let began = std::time::Instant::now();
+        let wide: String = (0..2000)
+            .map(|n| format!("User_Alias A{n} = A{}, A{}, b\nCmnd_Alias C{n} = C{}\n", n + 1, n + 2, n + 1))
+            .collect();
+        let rules = "A0 ALL=NOPASSWD: C0, C1\n".repeat(MAX_LINES);
+        for text in
+            [wide + &rules, "a ALL=ALL\n".repeat(MAX_LINES), "@includedir /etc/sudoers.d\n".repeat(200)]
+        {
+            let mut site = FakeSite::new().file("/etc/sudoers", text).file("/etc/sudoers.d/a", "a ALL=ALL\n");
+            let found = Sudoers::read(&mut site).unwrap();
+            assert!(found.rules.len() <= MAX_RULES);
+            assert_eq!(found.partial.unwrap().kind, CauseKind::TooLarge);
+        }
+        assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
     }
 
     proptest! {
