@@ -271,6 +271,7 @@ mod tests {
         let mut site = FakeSite::new().file("/etc/passwd", PASSWD).file("/etc/shadow", "root:$y$secret:1\n");
         let json = Accounts::read(&mut site).unwrap().facts().to_json().to_string();
         assert!(json.contains("\"set\"") && !json.contains("secret") && !json.contains("bbbb"), "{json}");
+        assert_eq!(json.matches("\"hash_in_passwd\":true").count(), 1, "{json}");
     }
 
     #[test]
