@@ -175,6 +175,11 @@ impl Accounts {
         known.cloned().unwrap_or_else(|| gid.to_string())
     }
 
+    /// Whether /etc/group has a group of this name.
+    pub(crate) fn has_group(&self, name: &str) -> bool {
+        self.groups.by_number.values().flatten().any(|group| group == name)
+    }
+
     /// The names of the groups that `account` is in.
     pub(crate) fn groups_of(&self, account: &Account) -> BTreeSet<&str> {
         let first = self.groups.by_number.get(&account.gid);

@@ -24,6 +24,7 @@ mod sensitive_files;
 mod sshd;
 mod sudo;
 mod sudoers;
+mod sudoers_lines;
 mod support;
 mod support_table;
 mod sysctl;
@@ -105,7 +106,8 @@ fn dated<T>(
 /// The list `sudo`, for which both its rules and the accounts must be known.
 fn sudo(site: &mut dyn Site, accounts: &Result<Accounts, Cause>) -> Result<Fact, Cause> {
     let accounts = accounts.as_ref().map_err(Clone::clone)?;
-    Ok(sudo::facts(&Sudoers::read(site)?, accounts))
+    let sudoers = Sudoers::read(site)?;
+    Ok(sudo::facts(site, &sudoers, accounts))
 }
 
 /// What `gather` finds on a live host; nothing is asked for elsewhere.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use goodstead_plugin::{Cause, Elements, Fact, facts};
+use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt, facts};
 
 use crate::accounts::{Account, Accounts, Password};
 use crate::sudoers::{Rule, Sudoers};
@@ -15,7 +15,10 @@ const FIRST_PERSON: u32 = 1000;
 const MAX_NAMES: usize = 50;
 
 /// The list `sudo`.
-pub(crate) fn facts(sudoers: &Sudoers, accounts: &Accounts) -> Fact {
+pub(crate) fn facts(site: &mut dyn Site, sudoers: &Sudoers, accounts: &Accounts) -> Fact {
+    let free = |rule: &Rule| rule.without_password && !rule.who.starts_with('!');
+    let foreign = sudoers.rules.iter().any(|rule| free(rule) && !is_local(rule, accounts));
+    let elsewhere = foreign && !only_local_accounts(site);
     let mut under: Vec<Vec<&Account>> = vec![Vec::new(); sudoers.rules.len()];
     for account in accounts.accounts.iter().filter(|account| account.uid != 0) {
         let groups = accounts.groups_of(account);
@@ -26,14 +29,13 @@ pub(crate) fn facts(sudoers: &Sudoers, accounts: &Accounts) -> Fact {
         }
     }
     let rules = sudoers.rules.iter().zip(under);
-    let free = rules.filter(|(rule, _)| rule.without_password && !rule.who.starts_with('!'));
-    let items = free.map(|(rule, under)| {
+    let items = rules.filter(|(rule, _)| free(rule)).map(|(rule, under)| {
         facts! {
             "rule" => format!("{}:{} {}", rule.file, rule.line, rule.who),
             "who" => rule.who.as_str(),
             "file" => rule.file.as_str(),
             "line" => rule.line,
-            "with_password" => with_password(&under),
+            "with_password" => with_password(&under, elsewhere && !is_local(rule, accounts)),
             "services" => names(under.iter().filter(|account| account.uid < FIRST_PERSON && !account.can_log_in())),
         }
     });
@@ -53,9 +55,36 @@ fn concerns(rule: &Rule, account: &Account, groups: &BTreeSet<&str>) -> bool {
     }
 }
 
+/// Whether the rule names somebody of /etc/passwd or /etc/group.
+fn is_local(rule: &Rule, accounts: &Accounts) -> bool {
+    match rule.who.strip_prefix('%') {
+        Some(group) => group.starts_with('#') || accounts.has_group(group),
+        None => {
+            rule.who == "ALL"
+                || rule.who.starts_with('#')
+                || accounts.accounts.iter().any(|account| account.name == rule.who)
+        }
+    }
+}
+
+/// Whether accounts come from files alone; otherwise whoever is not in them may be in a directory service.
+fn only_local_accounts(site: &mut dyn Site) -> bool {
+    let Ok(text) = site.read_text("/etc/nsswitch.conf") else { return true };
+    text.lines()
+        .filter_map(|line| line.strip_prefix("passwd:").or_else(|| line.strip_prefix("group:")))
+        .flat_map(|sources| sources.split('#').next().unwrap_or_default().split_whitespace())
+        .all(|source| {
+            source.starts_with('[') || matches!(source, "files" | "compat" | "systemd" | "altfiles")
+        })
+}
+
 /// Those with a password of their own; partial where that is not known of somebody.
-fn with_password(under: &[&Account]) -> Fact {
-    let unknown: Option<Cause> = under.iter().find_map(|account| account.password.clone().err());
+fn with_password(under: &[&Account], elsewhere: bool) -> Fact {
+    let unknown: Option<Cause> =
+        under.iter().find_map(|account| account.password.clone().err()).or_else(|| {
+            let detail = "the rule names somebody whom only a directory service knows";
+            elsewhere.then(|| Cause::new(CauseKind::NotAvailable, detail))
+        });
     let set = under.iter().filter(|account| matches!(account.password, Ok(Password::Set | Password::Empty)));
     match names(set) {
         Fact::List(list) => Fact::List(Elements { partial: list.partial.or(unknown.map(Box::new)), ..list }),
@@ -70,7 +99,6 @@ fn names<'a>(accounts: impl Iterator<Item = &'a &'a Account>) -> Fact {
 #[cfg(test)]
 mod tests {
     use goodstead_plugin::fake::FakeSite;
-    use goodstead_plugin::{CauseKind, SiteExt};
 
     use super::*;
 
@@ -88,9 +116,8 @@ mod tests {
 
     fn told(mut site: FakeSite) -> Vec<String> {
         let accounts = Accounts::read(&mut site).unwrap();
-        let Fact::List(list) = facts(&Sudoers::read(&mut site).unwrap(), &accounts) else {
-            panic!("no list")
-        };
+        let sudoers = Sudoers::read(&mut site).unwrap();
+        let Fact::List(list) = facts(&mut site, &sudoers, &accounts) else { panic!("no list") };
         list.items
             .iter()
             .map(|item| {
@@ -128,9 +155,18 @@ mod tests {
     }
 
     #[test]
+    fn somebody_from_a_directory_service_leaves_it_open_and_a_removed_user_does_not() {
+        let text = "%admins ALL=(ALL) NOPASSWD: ALL\n";
+        assert_eq!(told(host(text)), ["/etc/sudoers:1 %admins [] []"]);
+        let directory = host(text).file("/etc/nsswitch.conf", "passwd: files sss\ngroup: files [x=y] sss\n");
+        assert!(told(directory)[0].contains("directory service"));
+        let files = host(text).file("/etc/nsswitch.conf", "passwd: files systemd # sss\nhosts: files dns\n");
+        assert_eq!(told(files), ["/etc/sudoers:1 %admins [] []"]);
+    }
+
+    #[test]
     fn without_shadow_it_is_open_who_has_a_password() {
         let mut site = host("anna ALL=(ALL) NOPASSWD:ALL\n");
-        assert!(site.read("/etc/shadow").is_ok());
         site = site.refused_file("/etc/shadow", CauseKind::NotPermitted, "no");
         assert!(told(site)[0].contains("$partial"));
     }

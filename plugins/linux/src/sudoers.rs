@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use goodstead_plugin::{Cause, CauseKind, Site, SiteExt};
 
+use crate::sudoers_lines::{directive, is_alias, logical, split_hosts, without_comment, words};
+
 /// How deep one file may include another, and one alias of commands name another.
 const MAX_DEPTH: usize = 16;
 
@@ -246,79 +248,6 @@ impl Sudoers {
             }
         }
     }
-}
-
-fn is_alias(line: &str) -> bool {
-    ["User_Alias", "Cmnd_Alias", "Cmd_Alias", "Host_Alias", "Runas_Alias"]
-        .iter()
-        .any(|kind| line.strip_prefix(kind).is_some_and(|rest| rest.starts_with(char::is_whitespace)))
-}
-
-/// The words of a list, without the blanks around its commas and without quotes. A comma in parentheses separates users
-/// of one command and no commands.
-fn words(list: &str) -> impl Iterator<Item = String> {
-    let mut depth = 0_u32;
-    let parts = list.split(move |c| {
-        match c {
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        c == ',' && depth == 0
-    });
-    parts.map(|word| word.trim().trim_matches('"').to_owned()).filter(|word| !word.is_empty())
-}
-
-/// Users and hosts of the left side: `a, b  ALL`. Blanks separate them where no comma stands beside.
-fn split_hosts(left: &str) -> Option<(&str, &str)> {
-    let left = left.trim();
-    let mut cut = None;
-    for (at, _) in left.match_indices(char::is_whitespace) {
-        let (before, after) = left.split_at_checked(at)?;
-        if !before.trim_end().ends_with(',') && !after.trim_start().starts_with(',') {
-            cut = Some((before, after));
-        }
-        // The first such blank ends the users.
-        if cut.is_some() {
-            break;
-        }
-    }
-    cut
-}
-
-/// The lines with continuations joined; the number is that of the first.
-fn logical(text: &str) -> Vec<(i64, String)> {
-    let mut found: Vec<(i64, String)> = Vec::new();
-    let mut open = false;
-    for (number, line) in (1..).zip(text.lines()) {
-        let continues = line.ends_with('\\');
-        let line = line.strip_suffix('\\').unwrap_or(line);
-        match found.last_mut() {
-            Some((_, last)) if open => {
-                last.push(' ');
-                last.push_str(line);
-            }
-            _ => found.push((number, line.to_owned())),
-        }
-        open = continues;
-    }
-    found
-}
-
-/// The path of `@includedir PATH` or, in the older form, `#includedir PATH`.
-fn directive(line: &str, name: &str) -> Option<String> {
-    let rest = line.trim_start().strip_prefix(['@', '#'])?.strip_prefix(name)?;
-    let path = rest.starts_with(char::is_whitespace).then(|| rest.trim().trim_matches('"'))?;
-    (!path.is_empty()).then(|| path.to_owned())
-}
-
-/// What stands before a comment. `#` with a number is a user.
-fn without_comment(line: &str) -> &str {
-    let comment = line.match_indices('#').find(|(at, _)| {
-        let after = line.get(at + 1..).unwrap_or_default();
-        !after.starts_with(|c: char| c.is_ascii_digit())
-    });
-    comment.map_or(line, |(at, _)| line.get(..at).unwrap_or(line))
 }
 
 #[cfg(test)]

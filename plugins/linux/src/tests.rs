@@ -33,6 +33,8 @@ fn host() -> FakeSite {
     let folder =
         Stat { kind: goodstead_plugin::FileKind::Folder, size: 40, mode: 0o755, uid: 0, gid: 0, modified: 0 };
     let etc = folder.clone();
+    // Its age is 0 on every day of the test.
+    let future = Stat { kind: goodstead_plugin::FileKind::File, modified: i64::MAX, ..folder.clone() };
     let disk = Statfs { size: 100, free: 60, available: 60, inodes: 10, inodes_free: 9 };
     site()
         .file("/etc/os-release", "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n")
@@ -55,6 +57,7 @@ fn host() -> FakeSite {
         .stat_of("/etc", etc)
         .file("/usr/lib/systemd/systemd", "")
         .file("/usr/bin/apt-get", "")
+        .stat_of("/var/lib/dpkg/status", future)
         .file("/usr/bin/unattended-upgrade", "")
         .file("/etc/apt/apt.conf.d/20auto-upgrades", "APT::Periodic::Unattended-Upgrade \"1\";\n")
         .file("/etc/passwd", "root:x:0:0::/root:/bin/bash\ndebian:x:1000:1000::/:/bin/bash\n")
@@ -135,7 +138,7 @@ fn a_host_is_told_whole() {
     "title":"Debian GNU/Linux 12 (bookworm)"
     "version_id":"12"}
     "own_kernel":true
-    "packages":{}
+    "packages":{"changed_seconds":0}
     "reboot":{"live_patched":false
     "packages":[]
     "running_kernel":"6.1.0"}
@@ -268,6 +271,7 @@ fn hostile_content_never_breaks_it() {
             "/run/reboot-required.pkgs",
             "/etc/apt/apt.conf.d/20a",
             "/usr/bin/apt-get",
+            "/var/lib/dpkg/status",
             "/etc/passwd",
             "/etc/group",
             "/etc/shadow",

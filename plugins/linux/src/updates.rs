@@ -12,6 +12,9 @@ use crate::clock::age;
 
 const TIMERS: &str = "/etc/systemd/system/timers.target.wants";
 
+/// The settings of dnf-automatic, with DNF 5 in a folder of their own.
+const DNF_FILES: [&str; 2] = ["/etc/dnf/automatic.conf", "/etc/dnf/dnf5-plugins/automatic.conf"];
+
 /// The record `updates`.
 ///
 /// # Errors
@@ -21,16 +24,12 @@ pub(crate) fn updates(site: &mut dyn Site, now: i64) -> Result<Fact, Cause> {
     if exists(site, "/run/ostree-booted")? {
         return Ok(Fact::record());
     }
-    if exists(site, "/usr/bin/apt-get")? {
+    // Others use apt with packages of another form.
+    if exists(site, "/usr/bin/apt-get")? && exists(site, "/var/lib/dpkg/status")? {
         return apt(site, now);
     }
-    for (program, configuration) in [
-        ("/usr/bin/dnf5", "/etc/dnf/dnf5-plugins/automatic.conf"),
-        ("/usr/bin/dnf", "/etc/dnf/automatic.conf"),
-    ] {
-        if exists(site, program)? {
-            return dnf(site, configuration);
-        }
+    if exists(site, "/usr/bin/dnf5")? || exists(site, "/usr/bin/dnf")? {
+        return dnf(site);
     }
     Ok(Fact::record())
 }
@@ -149,21 +148,26 @@ fn seconds(value: &str) -> i64 {
     number.parse::<i64>().unwrap_or(0).max(0).saturating_mul(unit)
 }
 
-fn dnf(site: &mut dyn Site, configuration: &str) -> Result<Fact, Cause> {
+fn dnf(site: &mut dyn Site) -> Result<Fact, Cause> {
     let timers = match site.list(TIMERS) {
         Ok(entries) => entries.into_iter().map(|entry| entry.name).collect(),
         Err(cause) if cause.kind == CauseKind::Absent => Vec::new(),
         Err(cause) => return Err(cause),
     };
     let is_on = |wanted: &[&str]| timers.iter().any(|timer| wanted.contains(&timer.as_str()));
-    let text = match site.read_text(configuration) {
-        Ok(text) => Some(text),
-        Err(cause) if cause.kind == CauseKind::Absent => None,
-        Err(cause) => return Err(cause),
-    };
-    let setting = text.as_deref().and_then(apply_updates);
-    let place = setting.as_ref().map(|(_, line)| (configuration.to_owned(), *line));
-    let applies = setting.is_some_and(|(applies, _)| applies);
+    let mut setting = None;
+    for file in DNF_FILES {
+        match site.read_text(file) {
+            Ok(text) => {
+                let found = apply_updates(&text).map(|(applies, line)| (applies, file.to_owned(), line));
+                setting = found.or(setting);
+            }
+            Err(cause) if cause.kind == CauseKind::Absent => {}
+            Err(cause) => return Err(cause),
+        }
+    }
+    let applies = setting.as_ref().is_some_and(|(applies, ..)| *applies);
+    let place = setting.map(|(_, file, line)| (file, line));
     let obstacle = if is_on(&["dnf-automatic-install.timer"]) {
         None
     } else if !is_on(&["dnf-automatic.timer", "dnf5-automatic.timer"]) {
@@ -197,8 +201,12 @@ mod tests {
         updates(&mut site, 1000).map_or_else(|cause| cause.to_string(), |fact| fact.to_json().to_string())
     }
 
+    fn apt_host() -> FakeSite {
+        FakeSite::new().file("/usr/bin/apt-get", "").file("/var/lib/dpkg/status", "")
+    }
+
     fn debian() -> FakeSite {
-        FakeSite::new().file("/usr/bin/apt-get", "").file("/usr/bin/unattended-upgrade", "")
+        apt_host().file("/usr/bin/unattended-upgrade", "")
     }
 
     const ON: &str = "APT::Periodic::Update-Package-Lists \"1\";\nAPT::Periodic::Unattended-Upgrade \"1\";\n";
@@ -210,8 +218,7 @@ mod tests {
             told(on),
             r#"{"enabled":true,"file":"/etc/apt/apt.conf.d/20auto-upgrades","interval_seconds":86400,"line":2,"mechanism":"unattended-upgrades"}"#
         );
-        let removed =
-            FakeSite::new().file("/usr/bin/apt-get", "").file("/etc/apt/apt.conf.d/20auto-upgrades", ON);
+        let removed = apt_host().file("/etc/apt/apt.conf.d/20auto-upgrades", ON);
         assert!(told(removed).contains("is not installed"));
         assert!(told(debian()).contains("not set, or 0"));
         let device = Stat { kind: FileKind::Other, size: 0, mode: 0o666, uid: 0, gid: 0, modified: 0 };
@@ -268,6 +275,7 @@ mod tests {
     #[test]
     fn other_package_managers_are_not_judged() {
         assert_eq!(told(FakeSite::new()), "{}");
+        assert_eq!(told(FakeSite::new().file("/usr/bin/apt-get", "")), "{}");
         assert_eq!(told(FakeSite::new().file("/usr/bin/dnf", "").file("/run/ostree-booted", "")), "{}");
     }
 
