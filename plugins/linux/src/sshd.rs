@@ -18,6 +18,9 @@ const MAX_DEPTH: usize = 16;
 /// More includes than this are not followed.
 const MAX_INCLUDES: usize = 16;
 
+/// Real files have a few KiB.
+const MAX_SIZE: usize = 256 << 10;
+
 /// More settings than this are not told: the manual knows about a hundred.
 const MAX_SETTINGS: usize = 300;
 
@@ -71,6 +74,11 @@ pub(crate) fn sshd(site: &mut dyn Site) -> Result<Fact, Cause> {
 impl Reader {
     fn file(&mut self, site: &mut dyn Site, path: &str, text: &str, depth: usize) {
         if depth > MAX_DEPTH || !self.seen.insert(path.to_owned()) {
+            return;
+        }
+        if text.len() > MAX_SIZE {
+            let detail = format!("{path} is larger than any configuration of an SSH server");
+            self.partial.get_or_insert(Cause::new(CauseKind::TooLarge, detail));
             return;
         }
         // A Match in an included file ends with that file.
@@ -210,6 +218,8 @@ mod tests {
         partial: only root may read it
         permitrootlogin ? /etc/ssh/sshd_config:2
         ");
+        let large = FakeSite::new().file("/etc/ssh/sshd_config", "\n".repeat(MAX_SIZE + 1));
+        assert!(told(large).starts_with("partial: /etc/ssh/sshd_config is larger"));
         let elsewhere = FakeSite::new().file("/etc/ssh/sshd_config", "Include /opt/ssh/*\n");
         assert!(told(elsewhere).starts_with("partial: the SSH server includes /opt/ssh/*"));
     }

@@ -17,6 +17,9 @@ const MAX_INCLUDES: usize = 128;
 /// More rules than this are not looked at.
 const MAX_RULES: usize = 1000;
 
+/// Real files have a few KiB, generated ones some hundred.
+const MAX_SIZE: usize = 1 << 20;
+
 /// Nor more lines than this, comments left out.
 const MAX_LINES: usize = 5000;
 
@@ -83,6 +86,11 @@ impl Sudoers {
     /// Appends the lines of a file, with those of the files that it includes in their place.
     fn collect(&mut self, site: &mut dyn Site, file: &str, text: &str, depth: usize, lines: &mut Vec<Line>) {
         if depth == MAX_DEPTH || !self.seen.insert(file.to_owned()) {
+            return;
+        }
+        if text.len() > MAX_SIZE {
+            let detail = format!("{file} is larger than any file of sudo");
+            self.partial.get_or_insert(Cause::new(CauseKind::TooLarge, detail));
             return;
         }
         for (number, line) in logical(text) {
@@ -353,9 +361,12 @@ mod tests {
             .map(|n| format!("User_Alias A{n} = A{}, A{}, b\nCmnd_Alias C{n} = C{}\n", n + 1, n + 2, n + 1))
             .collect();
         let rules = "A0 ALL=NOPASSWD: C0, C1\n".repeat(MAX_LINES);
-        for text in
-            [wide + &rules, "a ALL=ALL\n".repeat(MAX_LINES), "@includedir /etc/sudoers.d\n".repeat(200)]
-        {
+        for text in [
+            wide + &rules,
+            "a ALL=ALL\n".repeat(MAX_LINES),
+            "@includedir /etc/sudoers.d\n".repeat(200),
+            " ".repeat(MAX_SIZE + 1),
+        ] {
             let mut site = FakeSite::new().file("/etc/sudoers", text).file("/etc/sudoers.d/a", "a ALL=ALL\n");
             let found = Sudoers::read(&mut site).unwrap();
             assert!(found.rules.len() <= MAX_RULES);

@@ -10,6 +10,9 @@ use goodstead_plugin::{Cause, CauseKind, Fact, FileKind, Site, SiteExt};
 use crate::apt_conf;
 use crate::clock::age;
 
+/// Real files have a few KiB.
+const MAX_SIZE: usize = 256 << 10;
+
 const TIMERS: &str = "/etc/systemd/system/timers.target.wants";
 
 /// The settings of dnf-automatic, with DNF 5 in a folder of their own.
@@ -107,6 +110,10 @@ fn apt_settings(site: &mut dyn Site) -> Result<(Found, Found), Cause> {
     let (mut enable, mut upgrade) = (None, None);
     for file in found.files.into_iter().filter(|file| apt_reads(&file.path)) {
         let text = file.content?;
+        if text.len() > MAX_SIZE {
+            let detail = format!("{} is larger than any configuration of apt", file.path);
+            return Err(Cause::new(CauseKind::TooLarge, detail));
+        }
         for setting in apt_conf::parse(&String::from_utf8_lossy(&text)) {
             match setting.name.as_str() {
                 "apt::periodic::enable" => enable = Some((setting, file.path.clone())),
@@ -290,6 +297,8 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_read_leaves_it_open() {
+        let large = debian().file("/etc/apt/apt.conf.d/20auto-upgrades", "{".repeat(MAX_SIZE + 1));
+        assert!(told(large).contains("larger than any"));
         let site =
             debian().refused_file("/etc/apt/apt.conf.d/20auto-upgrades", CauseKind::NotPermitted, "no");
         assert_eq!(told(site), "no");
