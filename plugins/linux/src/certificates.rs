@@ -8,7 +8,7 @@ use x509_parser::prelude::X509Certificate;
 use crate::clock::rfc3339;
 
 /// Folders and patterns where services keep theirs.
-const PLACES: [&str; 9] = [
+const PLACES: [&str; 8] = [
     "/etc/letsencrypt/live/*/cert.pem",
     "/etc/ssl/*.pem",
     "/etc/ssl/*.crt",
@@ -17,7 +17,6 @@ const PLACES: [&str; 9] = [
     "/etc/{nginx,apache2,httpd}/{ssl,certs,tls}/fullchain*.pem",
     "/etc/kubernetes/pki/*.crt",
     "/etc/kubernetes/pki/etcd/*.crt",
-    "/var/lib/kubelet/pki/kubelet.crt",
 ];
 
 /// Folders that hold hundreds of authorities, mostly as links: of these only files of their own are read.
