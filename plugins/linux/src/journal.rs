@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use goodstead_plugin::{Cause, CauseKind, Fact, FileKind, Files, Site, SiteExt, UnknownOr};
 
 use crate::plain::plain;
-use crate::programs::Processes;
+use crate::processes::Processes;
 use crate::record::record;
 
 /// The folders of the main file and of the drop-ins, the strongest first.
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     fn told(site: FakeSite) -> String {
-        let mut site = site.file("/proc/1/comm", "systemd\n");
+        let mut site = site.file("/proc/1/status", "Name:\tsystemd\n");
         let processes = Processes::read(&mut site);
         journal(&mut site, &processes).to_json().to_string()
     }
@@ -184,7 +184,7 @@ mod tests {
                 "/etc/systemd/journald.conf.d/10.conf",
                 "[Other]\nStorage=none\n[Journal]\n; c\nStorage = volatile\n",
             )
-            .file("/proc/8/comm", "rsyslogd\n");
+            .file("/proc/8/status", "Name:\trsyslogd\n");
         insta::assert_snapshot!(told(site), @r#"{"keepers":[{"name":"rsyslogd"}],"kept":false,"max_use_bytes":2147483648,"storage":"volatile","storage_file":"/etc/systemd/journald.conf.d/10.conf","storage_line":5}"#);
     }
 

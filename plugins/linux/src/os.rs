@@ -32,7 +32,8 @@ impl OsRelease {
         self.get("PRETTY_NAME").unwrap_or("Linux")
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    /// One of its values; `None` also where it is empty.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
@@ -75,6 +76,21 @@ fn unescape(text: &str) -> String {
     plain
 }
 
+/// Whether an init system is installed, so that this is a system that boots and no image of a container.
+///
+/// # Errors
+/// Why it cannot be told.
+pub(crate) fn full_system(site: &mut dyn Site) -> Result<bool, Cause> {
+    for init in ["/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/sbin/openrc"] {
+        match site.stat(init) {
+            Ok(_) => return Ok(true),
+            Err(cause) if cause.kind == CauseKind::Absent => {}
+            Err(cause) => return Err(cause),
+        }
+    }
+    Ok(false)
+}
+
 #[cfg(test)]
 mod tests {
     use goodstead_plugin::fake::FakeSite;
@@ -104,5 +120,11 @@ mod tests {
             let os = OsRelease::read(&mut site).unwrap().unwrap();
             assert!(!os.title().is_empty());
         }
+    }
+
+    #[test]
+    fn a_system_that_boots_has_an_init() {
+        assert_eq!(full_system(&mut FakeSite::new().file("/usr/lib/systemd/systemd", "")), Ok(true));
+        assert_eq!(full_system(&mut FakeSite::new().file("/bin/sh", "")), Ok(false));
     }
 }

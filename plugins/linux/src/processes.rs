@@ -27,6 +27,8 @@ struct Process {
     name: String,
     table: i64,
     huge_pages: Option<bool>,
+    /// Whether it runs in a process namespace below the one that /proc shows: in a container on this host.
+    nested: bool,
 }
 
 /// All processes that the agent's user sees.
@@ -67,6 +69,21 @@ impl Processes {
 
     fn list(&self, items: Vec<Fact>) -> Fact {
         Fact::List(Elements { items, partial: self.partial.clone().map(Box::new) })
+    }
+
+    /// A list of those of `wanted` that run here, not in a container on this host.
+    pub(crate) fn here(&self, wanted: &[&str]) -> Fact {
+        self.names(wanted, |process| !process.nested)
+    }
+
+    /// A list of those of `wanted` that run, be it in a container.
+    pub(crate) fn anywhere(&self, wanted: &[&str]) -> Fact {
+        self.names(wanted, |_| true)
+    }
+
+    fn names(&self, wanted: &[&str], counts: impl Fn(&Process) -> bool) -> Fact {
+        let runs = |name: &&&str| self.found.iter().any(|process| process.name == **name && counts(process));
+        self.list(wanted.iter().filter(runs).map(|name| facts! { "name" => *name }).collect())
     }
 
     /// The list `programs`: those with published advice that run.
@@ -140,6 +157,8 @@ fn process(pid: i64, status: &str) -> Option<Process> {
         name: field("Name")?.to_owned(),
         table: field("FDSize").and_then(|size| size.parse().ok()).unwrap_or(0),
         huge_pages: field("THP_enabled").map(|value| value != "0"),
+        // It has a number in each namespace. A kernel before 4.1 does not tell, and then it is taken to run here.
+        nested: field("NSpid").is_some_and(|numbers| numbers.split_whitespace().count() > 1),
     })
 }
 

@@ -117,3 +117,19 @@ fn nonsense_breaks_nothing() {
         let _ = open_of(site);
     }
 }
+
+#[test]
+fn programs_in_containers_are_not_those_of_the_host() {
+    let told = |status: &str| {
+        let mut site =
+            FakeSite::new().file("/proc/1/status", "Name:\tsystemd\n").file("/proc/9/status", status);
+        let processes = Processes::read(&mut site).unwrap();
+        let lists = [processes.here(&["chronyd", "ntpd"]), processes.anywhere(&["chronyd", "ntpd"])];
+        lists.map(|list| list.to_json().to_string())
+    };
+    let (none, one) = ("[]", r#"[{"name":"chronyd"}]"#);
+    assert_eq!(told("Name:\tchronyd\nNSpid:\t9\n"), [one, one]);
+    assert_eq!(told("Name:\tchronyd\nNSpid:\t9\t2\n"), [none, one]);
+    assert_eq!(told("Name:\tchronyd\n"), [one, one], "a kernel before 4.1");
+    assert_eq!(told("\u{fffd}\n\n\""), [none, none]);
+}

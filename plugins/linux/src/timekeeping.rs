@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use goodstead_plugin::{Cause, CauseKind, Fact, Site, SiteExt, UnknownOr};
 
-use crate::programs::Processes;
+use crate::processes::Processes;
 use crate::record::record;
 
 /// The programs that set the system clock from other machines, by the names that the kernel keeps (15 characters).
@@ -38,10 +38,9 @@ pub(crate) fn clock(
     commands: &Result<(), Cause>,
     now: i64,
 ) -> Fact {
-    let list = |site: &mut dyn Site, names: &[&str]| {
-        processes.as_ref().map(|processes| processes.here(site, names)).map_err(Clone::clone)
-    };
-    let daemons = list(site, &DAEMONS);
+    let list =
+        |names: &[&str]| processes.as_ref().map(|processes| processes.here(names)).map_err(Clone::clone);
+    let daemons = list(&DAEMONS);
     let nobody = matches!(&daemons, Ok(Fact::List(list)) if list.items.is_empty() && list.partial.is_none());
     let by_host = by_host(site, list);
     let synchronised = match synchronised(site, commands, nobody, now) {
@@ -57,14 +56,11 @@ pub(crate) fn clock(
 }
 
 /// Whether a hypervisor may set the clock by a way of its own.
-fn by_host(
-    site: &mut dyn Site,
-    list: impl Fn(&mut dyn Site, &[&str]) -> Result<Fact, Cause>,
-) -> Result<Fact, Cause> {
+fn by_host(site: &mut dyn Site, list: impl Fn(&[&str]) -> Result<Fact, Cause>) -> Result<Fact, Cause> {
     if site.stat(HYPER_V).is_ok() {
         return Ok(true.into());
     }
-    match list(site, &GUEST_TOOLS)? {
+    match list(&GUEST_TOOLS)? {
         Fact::List(tools) if !tools.items.is_empty() => Ok(true.into()),
         Fact::List(tools) => tools.partial.map_or_else(|| Ok(false.into()), |cause| Err(*cause)),
         _ => Ok(false.into()),
@@ -122,9 +118,8 @@ mod tests {
 
     fn host() -> FakeSite {
         FakeSite::new()
-            .file("/proc/1/comm", "systemd\n")
-            .file("/proc/7/comm", "systemd-timesyn\n")
-            .file("/proc/7/status", "NSpid:\t7\n")
+            .file("/proc/1/status", "Name:\tsystemd\n")
+            .file("/proc/7/status", "Name:\tsystemd-timesyn\nNSpid:\t7\n")
     }
 
     fn file_of(modified: i64) -> Stat {
@@ -159,14 +154,14 @@ mod tests {
 
     #[test]
     fn where_nobody_could_say_so_it_is_absent() {
-        let nobody = || FakeSite::new().file("/proc/1/comm", "init\n");
+        let nobody = || FakeSite::new().file("/proc/1/status", "Name:\tinit\n");
         assert_eq!(told(nobody(), false), r#"{"daemons":[],"set_by_hypervisor":false}"#);
         assert!(told(nobody(), true).contains("$unknown"));
     }
 
     #[test]
     fn a_hypervisor_may_set_it() {
-        let tools = host().file("/proc/8/comm", "vmtoolsd\n").file("/proc/8/status", "");
+        let tools = host().file("/proc/8/status", "Name:\tvmtoolsd\n");
         assert!(told(tools, false).contains("\"set_by_hypervisor\":true"));
         assert!(told(host().stat_of(HYPER_V, file_of(0)), false).contains("\"set_by_hypervisor\":true"));
     }

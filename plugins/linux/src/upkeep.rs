@@ -1,16 +1,15 @@
 //! Services, the clock, the kernel's log, storage and logs, put together.
 
-use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use goodstead_plugin::{Cause, CauseKind, Fact, Site, UnknownOr};
 
 use crate::block::Block;
 use crate::fstab::Fstab;
 use crate::kernel::not_live;
 use crate::mounts::Mounts;
-use crate::programs::Processes;
-use crate::{hardware, journal, kernel_log, mdadm, rotation, temporary, timekeeping, units, when};
+use crate::processes::Processes;
+use crate::{
+    Record, hardware, journal, kernel_log, mdadm, named, rotation, temporary, timekeeping, units, when,
+};
 
 /// What the host's record needs of other facts.
 pub(crate) struct Known<'a> {
@@ -24,10 +23,14 @@ pub(crate) struct Known<'a> {
     pub(crate) mounts: &'a Result<Mounts, Cause>,
     /// What is swapped to.
     pub(crate) swaps: &'a Result<Fact, Cause>,
+    /// What runs.
+    pub(crate) processes: &'a Result<Processes, Cause>,
+    /// The time, in seconds since 1970.
+    pub(crate) now: &'a Result<i64, Cause>,
 }
 
 /// The facts by name.
-pub(crate) fn facts(site: &mut dyn Site, known: &Known<'_>) -> BTreeMap<String, Fact> {
+pub(crate) fn facts(site: &mut dyn Site, known: &Known<'_>) -> Record {
     let running = known.running;
     let systemd = match known.systemd {
         Ok(true) => Ok(()),
@@ -40,15 +43,15 @@ pub(crate) fn facts(site: &mut dyn Site, known: &Known<'_>) -> BTreeMap<String, 
         Err(cause) if cause.kind == CauseKind::TimedOut => Err(cause.clone()),
         _ => Ok(()),
     });
-    let now = if running { Ok(now()) } else { Err(not_live()) };
-    let processes = when(running, || Processes::read(site));
+    let now = if running { known.now.clone() } else { Err(not_live()) };
+    let processes = known.processes;
     let block = when(running, || Block::read(site));
     let disks = block.as_ref().map(Block::fixed).unwrap_or_default();
     let fstab = Fstab::read(site);
     let of_block = |told: fn(&Block) -> Fact| block.as_ref().map(told).map_err(Clone::clone).or_unknown();
-    let told = [
+    named([
         ("units", units.or_unknown()),
-        ("clock", now.clone().map(|now| timekeeping::clock(site, &processes, &commands, now)).or_unknown()),
+        ("clock", now.clone().map(|now| timekeeping::clock(site, processes, &commands, now)).or_unknown()),
         (
             "kernel_log",
             commands
@@ -69,12 +72,11 @@ pub(crate) fn facts(site: &mut dyn Site, known: &Known<'_>) -> BTreeMap<String, 
         ("btrfs", when(running, || hardware::btrfs(site)).or_unknown()),
         ("fstab", fstab.as_ref().map(|fstab| fstab.mounts(known.mounts)).map_err(Clone::clone).or_unknown()),
         ("fstab_swaps", fstab.map(|fstab| fstab.swaps(known.swaps)).or_unknown()),
-        ("journal", journal::journal(site, &processes)),
+        ("journal", journal::journal(site, processes)),
         ("logrotate", rotation::logrotate(site, now.clone())),
         ("large_logs", rotation::large_logs(site, now).or_unknown()),
         ("temporary_folders", temporary::folders(site)),
-    ];
-    told.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect()
+    ])
 }
 
 /// Programs that read what disks say of their own health and can tell somebody, by the names that the kernel keeps (15
@@ -100,12 +102,6 @@ const DISK_WATCHERS: [&str; 19] = [
     "dsm_sa_datamgrd",
     "dsm_om_connsvcd",
 ];
-
-/// Seconds since 1970.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-}
 
 #[cfg(test)]
 mod tests;

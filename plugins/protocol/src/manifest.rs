@@ -51,6 +51,10 @@ pub struct Permissions {
     /// Globs of absolute paths that may be read, listed and stat'ed. `*` stays within a name, `**` crosses folders.
     #[serde(default)]
     pub read: Vec<String>,
+    /// Globs of absolute paths that may be stat'ed and neither read nor listed: for files whose rights matter and whose
+    /// content is nobody's business.
+    #[serde(default)]
+    pub stat: Vec<String>,
     /// Globs of absolute paths whose file system's space and inodes may be asked for.
     #[serde(default)]
     pub statfs: Vec<String>,
@@ -125,6 +129,8 @@ struct RawManifest {
 struct RawPermissions {
     #[serde(default)]
     read: Vec<Spanned<String>>,
+    #[serde(default)]
+    stat: Vec<Spanned<String>>,
     #[serde(default)]
     statfs: Vec<Spanned<String>>,
     #[serde(default)]
@@ -252,7 +258,8 @@ fn permissions(raw: RawPermissions, document: &Document, errors: &mut Vec<Diagno
     let mut paths = |list: Vec<Spanned<String>>| {
         list.into_iter().map(|path| check(path, document, errors, "bad-path", absolute)).collect()
     };
-    let (read, statfs, connect) = (paths(raw.read), paths(raw.statfs), paths(raw.connect));
+    let (read, stat) = (paths(raw.read), paths(raw.stat));
+    let (statfs, connect) = (paths(raw.statfs), paths(raw.connect));
     let run = raw
         .run
         .into_iter()
@@ -261,7 +268,7 @@ fn permissions(raw: RawPermissions, document: &Document, errors: &mut Vec<Diagno
             (name, Command { program, arguments: command.arguments })
         })
         .collect();
-    Permissions { read, statfs, connect, run }
+    Permissions { read, stat, statfs, connect, run }
 }
 
 #[cfg(test)]
@@ -291,7 +298,7 @@ mod tests {
     #[test]
     fn unknown_permissions_are_errors() {
         let text = GOOD.replace("read =", "raed =");
-        insta::assert_snapshot!(read(&text).unwrap_err(), @"plugin.toml:6:1: unknown key `raed`, expected one of `read`, `statfs`, `connect`, `run` (did you mean `read`?)");
+        insta::assert_snapshot!(read(&text).unwrap_err(), @"plugin.toml:6:1: unknown key `raed`, expected one of `read`, `stat`, `statfs`, `connect`, `run` (did you mean `read`?)");
     }
 
     #[test]

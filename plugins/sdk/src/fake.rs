@@ -102,8 +102,19 @@ impl FakeSite {
         }
     }
 
+    fn may_stat(&self, path: &str) -> Result<(), Cause> {
+        match &self.permissions {
+            Some(permissions) if glob_set(&permissions.stat).is_match(path) => Ok(()),
+            _ => self.may_read(path),
+        }
+    }
+
     fn find(&self, path: &str) -> Result<&[u8], Cause> {
         self.may_read(path)?;
+        self.content(path)
+    }
+
+    fn content(&self, path: &str) -> Result<&[u8], Cause> {
         match self.files.get(path) {
             Some(Ok(content)) => Ok(content),
             Some(Err(cause)) => Err(cause.clone()),
@@ -159,12 +170,12 @@ impl Site for FakeSite {
                 Ok(answer(Granted::List(entries), Vec::new()))
             }
             Request::Stat { path } => {
-                self.may_read(&path)?;
+                self.may_stat(&path)?;
                 let stat = match self.stats.get(&path) {
                     Some(stat) => stat.clone(),
                     None => Stat {
                         kind: FileKind::File,
-                        size: self.find(&path)?.len() as u64,
+                        size: self.content(&path)?.len() as u64,
                         mode: 0o644,
                         uid: 0,
                         gid: 0,

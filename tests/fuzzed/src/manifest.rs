@@ -26,7 +26,13 @@ pub fn run(data: &[u8]) {
     assert!((1..=MAX_SECONDS).contains(&manifest.time_limit.as_secs()));
     let permissions = &manifest.permissions;
     let programs = permissions.run.values().map(|command| &command.program);
-    for path in permissions.read.iter().chain(&permissions.statfs).chain(&permissions.connect).chain(programs)
+    for path in permissions
+        .read
+        .iter()
+        .chain(&permissions.stat)
+        .chain(&permissions.statfs)
+        .chain(&permissions.connect)
+        .chain(programs)
     {
         assert!(path.starts_with('/') && !path.split('/').any(|part| part == ".."), "{path}");
     }

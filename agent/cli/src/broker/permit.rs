@@ -12,6 +12,7 @@ pub(crate) struct Permit {
     read: GlobSet,
     /// The same, as they stand in the manifest.
     declared: BTreeSet<String>,
+    stat: GlobSet,
     statfs: GlobSet,
     connect: GlobSet,
     run: BTreeMap<String, Command>,
@@ -23,6 +24,7 @@ impl Permit {
         Permit {
             read: glob_set(&permissions.read),
             declared: permissions.read.iter().cloned().collect(),
+            stat: glob_set(&permissions.stat),
             statfs: glob_set(&permissions.statfs),
             connect: glob_set(&permissions.connect),
             run: permissions.run.clone(),
@@ -40,6 +42,11 @@ impl Permit {
     /// Whether the manifest asks for this very glob, so that whatever matches it may be read.
     pub(crate) fn declares(&self, glob: &str) -> bool {
         self.declared.contains(glob)
+    }
+
+    /// Whether `path` may be looked at without being opened.
+    pub(crate) fn may_stat(&self, path: &str) -> bool {
+        self.stat.is_match(path) || self.may_read(path)
     }
 
     /// Refuses a path that the manifest does not ask to read.

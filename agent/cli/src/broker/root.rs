@@ -88,9 +88,7 @@ impl Root {
         permit.read(path)?;
         let located = self.locate(path)?;
         if !permit.may_read(&located.resolved) {
-            let detail =
-                format!("{path} leads to {}, which plugin.toml does not ask to read", located.resolved);
-            return Err(Cause::new(CauseKind::NotDeclared, detail));
+            return Err(leads_elsewhere(path, &located.resolved, "read"));
         }
         Ok(located)
     }
@@ -208,7 +206,14 @@ impl Root {
 
     /// What is known of a file without opening it.
     pub(crate) fn stat(&self, path: &str, permit: &Permit) -> Result<Stat, Cause> {
-        let located = self.locate_permitted(path, permit)?;
+        if !permit.may_stat(path) {
+            let detail = format!("plugin.toml does not ask to look at {path}");
+            return Err(Cause::new(CauseKind::NotDeclared, detail));
+        }
+        let located = self.locate(path)?;
+        if !permit.may_stat(&located.resolved) {
+            return Err(leads_elsewhere(path, &located.resolved, "look at"));
+        }
         let stat = rustix::fs::fstat(&located.descriptor).map_err(|errno| self.explain(errno, path))?;
         Ok(Stat {
             kind: kind(FileType::from_raw_mode(stat.st_mode)),
@@ -255,6 +260,11 @@ impl Root {
             cause.remedy("sudo goodstead check")
         }
     }
+}
+
+fn leads_elsewhere(path: &str, resolved: &str, wanted: &str) -> Cause {
+    let detail = format!("{path} leads to {resolved}, which plugin.toml does not ask to {wanted}");
+    Cause::new(CauseKind::NotDeclared, detail)
 }
 
 fn kind(kind: FileType) -> FileKind {

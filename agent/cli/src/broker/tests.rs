@@ -49,6 +49,33 @@ fn manifest(permissions: &str) -> Manifest {
     Manifest::read(&Document::new("plugin.toml", text)).unwrap()
 }
 
+#[test]
+fn what_may_be_looked_at_may_not_be_opened_or_listed() {
+    let trap = trap();
+    let manifest = manifest("stat = ['/private', '/private/key', '/etc/to-private', '/etc/climbing']");
+    let root = trap.root();
+    let mut broker = Broker::new(&root, &manifest, Ok(users::current()));
+    let mut kind = |request: Request| match ask(&mut broker, &request).reply {
+        Reply::Ok(_) => None,
+        Reply::Refused(cause) => Some(cause.kind),
+    };
+    for path in ["/private", "/private/key", "/etc/to-private"] {
+        assert_eq!(kind(Request::Stat { path: path.into() }), None, "{path}");
+        for request in [Request::Read { path: path.into() }, Request::List { path: path.into() }] {
+            assert_eq!(kind(request), Some(CauseKind::NotDeclared), "{path}");
+        }
+    }
+    assert_eq!(kind(Request::Stat { path: "/etc/app.conf".into() }), Some(CauseKind::NotDeclared));
+    assert_eq!(kind(Request::Stat { path: "/etc/climbing".into() }), Some(CauseKind::Absent));
+    let globs = vec!["/private/*".into()];
+    let Reply::Ok(Granted::ReadMany(list)) =
+        ask(&mut broker, &Request::ReadMany { globs, except: vec![] }).reply
+    else {
+        panic!("no list")
+    };
+    assert_eq!(list.files, []);
+}
+
 impl Trap {
     fn root(&self) -> Arc<Root> {
         Arc::new(Root::folder(&self.folder.path().join("root")).unwrap())
@@ -116,7 +143,12 @@ fn a_glob_finds_what_matches_and_says_what_it_could_not_name() {
     let (list, data) = read_many(&trap, &["/etc/app.d/**"], &["/etc/app.d/a.conf"]);
     assert_eq!((paths(&list), data.as_str()), (vec!["/etc/app.d/deep/b.conf"], "b"));
     let (list, data) = read_many(&trap, &["/etc/*/a.conf", "/etc/app.d/*/b.conf"], &[]);
-    assert_eq!((paths(&list), data.as_str()), (vec!["/etc/app.d/a.conf", "/etc/app.d/deep/b.conf"], "ab"));
+    let found = vec!["/etc/app.d/a.conf", "/etc/app.d/deep/b.conf", "/etc/loop/a.conf"];
+    assert_eq!((paths(&list), data.as_str()), (found, "ab"));
+    assert!(
+        matches!(list.files[2].size, Outcome::Refused(_)),
+        "whether a link that leads nowhere hides one is not known"
+    );
     let (list, data) = read_many(&trap, &["/lib/*"], &[]);
     assert_eq!((paths(&list), data.as_str()), (vec!["/lib/release"], "release"));
     let (list, _) = read_many(&trap, &["/private/*", "/nowhere/**"], &[]);

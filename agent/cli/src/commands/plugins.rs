@@ -171,6 +171,7 @@ fn inspected(manifest: &Manifest) -> String {
         .collect();
     for (heading, lines) in [
         ("It may read", &permissions.read),
+        ("It may look at the owner, mode and time of, without opening", &permissions.stat),
         ("It may ask for the space under", &permissions.statfs),
         ("It may connect to", &permissions.connect),
         ("It may run", &commands),

@@ -5,7 +5,7 @@ use goodstead_plugin::fake::{FakeSite, manifest};
 use goodstead_plugin::{FileKind, Stat};
 
 use super::*;
-use crate::memory;
+use crate::{clock, memory};
 
 fn stat(kind: FileKind, mode: u32) -> Stat {
     Stat { kind, size: 1 << 30, mode, uid: 0, gid: 0, modified: 0 }
@@ -17,11 +17,13 @@ fn server() -> FakeSite {
         .command("clock", 1, "")
         .command("kernel-errors", 0, "1700000000.1 kernel: I/O error, dev sda, sector 1\n")
         .command("kernel-notices", 0, "1700000000.0 kernel: Linux version 6.1.0\n")
-        .file("/proc/1/comm", "systemd\n")
-        .file("/proc/7/comm", "chronyd\n")
+        .file("/proc/1/status", "Name:\tsystemd\n")
         .file("/proc/7/status", "Name:\tchronyd\nNSpid:\t7\n")
-        .stat_of("/var/lib/chrony/chrony.drift", Stat { modified: now(), ..stat(FileKind::File, 0o644) })
-        .file("/proc/8/comm", "smartd\n")
+        .stat_of(
+            "/var/lib/chrony/chrony.drift",
+            Stat { modified: clock::now().unwrap(), ..stat(FileKind::File, 0o644) },
+        )
+        .file("/proc/8/status", "Name:\tsmartd\n")
         .file("/sys/block/sda/removable", "0\n")
         .file("/sys/block/sda/device/vendor", "ATA     \n")
         .file("/sys/block/sda/device/model", "Example SSD\n")
@@ -49,8 +51,16 @@ fn server() -> FakeSite {
 fn told(site: &mut FakeSite, systemd: Result<bool, Cause>) -> String {
     let mounts = Mounts::read(site);
     let swaps = memory::swaps(site);
-    let known =
-        Known { running: true, systemd: &systemd, uptime_seconds: Some(60), mounts: &mounts, swaps: &swaps };
+    let processes = Processes::read(site);
+    let known = Known {
+        running: true,
+        systemd: &systemd,
+        uptime_seconds: Some(60),
+        mounts: &mounts,
+        swaps: &swaps,
+        processes: &processes,
+        now: &clock::now(),
+    };
     facts(site, &known).into_iter().map(|(name, fact)| format!("{name} {}\n", fact.to_json())).collect()
 }
 
@@ -113,8 +123,16 @@ fn after_a_command_that_did_not_come_back_no_other_is_run() {
     let mut site = Late(server(), Vec::new());
     let unknown = Err(Cause::new(CauseKind::Absent, "none"));
     let (mounts, swaps) = (Mounts::read(&mut site), unknown);
-    let known =
-        Known { running: true, systemd: &Ok(true), uptime_seconds: None, mounts: &mounts, swaps: &swaps };
+    let processes = Processes::read(&mut site);
+    let known = Known {
+        running: true,
+        systemd: &Ok(true),
+        uptime_seconds: None,
+        mounts: &mounts,
+        swaps: &swaps,
+        processes: &processes,
+        now: &clock::now(),
+    };
     let told = facts(&mut site, &known);
     assert_eq!(site.1, ["units"]);
     assert!(told["kernel_log"].to_json().to_string().contains("timed-out"));
