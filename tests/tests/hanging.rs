@@ -65,7 +65,7 @@ fn a_folder_that_hangs_costs_what_lies_in_it() {
         let arguments = ["linux", "--root", root.to_str().unwrap(), "--save-facts", facts.to_str().unwrap()];
         let (run, report) = tree.check(&arguments);
         in_time(began);
-        assert_eq!((run.code, run.stderr.contains("nothing-judged")), (2, true), "{run:?}");
+        assert!(run.code <= 1, "what lies elsewhere is judged: {run:?}");
         let conflict = judgement(&report, "linux.sysctl-files-conflict");
         assert!(conflict.contains("unknown") && conflict.contains("/run/sysctl.d"), "{conflict}");
         let saved = fs::read_to_string(&facts).unwrap();

