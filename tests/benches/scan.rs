@@ -1,5 +1,7 @@
-//! What a whole guarded scan costs, as ratios of one run: beside a bare program that reads the same files, and beside
-//! the same plugin unguarded in one process. Process start is included everywhere.
+//! What a whole guarded scan costs, as ratios of one run: beside a bare program that reads the same files (those that
+//! the plugin asked for a moment before, by name, so it need not even look for them), and beside the same plugin
+//! unguarded in one process. Process start is included everywhere. And how much memory agent and runner have together
+//! at their peak.
 //!
 //! `cargo xtask stage --profile release && cargo bench --package goodstead-tests`
 
@@ -18,6 +20,9 @@ use goodstead_tests::tree::Tree;
 /// How often each is run.
 const RUNS: usize = 60;
 
+/// How often the peak is looked for.
+const PEAKS: usize = 15;
+
 fn main() {
     // The bench runs itself for the bare ways, so that process start counts for them as well.
     match std::env::args().nth(1).as_deref() {
@@ -30,12 +35,15 @@ fn main() {
 fn compare() {
     let tree = Tree::new();
     let itself = std::env::current_exe().unwrap();
+    let mut tape = Tape::default();
+    let _ = Linux.gather(&target(), &mut tape);
+    let list = tree.scratch("files");
+    fs::write(&list, tape.paths.join("\n")).unwrap();
+    let scan = || tree.goodstead(&["check", "linux", "--format", "json", "--fail-on", "never"]);
     let ways: [(&str, &dyn Fn() -> Command); 3] = [
-        ("bare read of the same files", &|| command(&itself, "bare")),
-        ("the plugin unguarded in one process", &|| command(&itself, "unguarded")),
-        ("goodstead check linux", &|| {
-            tree.goodstead(&["check", "linux", "--format", "json", "--fail-on", "never"])
-        }),
+        ("bare read of the same files", &|| command(&itself, &["bare", list.to_str().unwrap()])),
+        ("the plugin unguarded in one process", &|| command(&itself, &["unguarded"])),
+        ("goodstead check linux", &scan),
     ];
     let mut times: Vec<Vec<f64>> = vec![Vec::new(); ways.len()];
     // In turns, so that a busy moment meets all of them.
@@ -48,15 +56,42 @@ fn compare() {
         }
     }
     let medians: Vec<f64> = times.iter_mut().map(|times| median(times)).collect();
+    println!("{} files", tape.paths.len());
     for ((name, _), median) in ways.iter().zip(&medians) {
         println!("{median:8.2} ms  {:5.2} x  {name}", median / medians[0]);
     }
     println!("guarded against unguarded: {:.2} x", medians[2] / medians[1]);
+    let mut peaks: Vec<f64> = (0..PEAKS).map(|_| peak(scan())).collect();
+    println!("peak memory of agent and runner: median {:.1} MB", median(&mut peaks));
 }
 
-fn command(program: &std::path::Path, way: &str) -> Command {
+/// The most that a program and its children have together, in MB: proportional set sizes, looked at all the time.
+fn peak(mut command: Command) -> f64 {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut most = 0;
+    while child.try_wait().unwrap().is_none() {
+        let parent = child.id();
+        let tasks = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
+        // A child is listed at the thread that started it.
+        let children = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+        let children: Vec<String> =
+            children.flat_map(|text| text.split(' ').map(str::to_owned).collect::<Vec<_>>()).collect();
+        let all = children.into_iter().chain([parent.to_string()]);
+        most = most.max(all.map(|pid| proportional(&pid)).sum());
+    }
+    most as f64 / 1000.0
+}
+
+/// In KiB.
+fn proportional(pid: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
+fn command(program: &std::path::Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
-    command.arg(way);
+    command.args(arguments);
     command
 }
 
@@ -67,9 +102,8 @@ fn median(times: &mut [f64]) -> f64 {
 
 /// The floor: what any program pays that reads what the plugin reads.
 fn bare() {
-    let mut site = Recorder::default();
-    let _ = Linux.gather(&target(), &mut site);
-    for path in site.paths {
+    let list = fs::read_to_string(std::env::args().nth(2).unwrap()).unwrap();
+    for path in list.lines() {
         black_box(fs::read(path).ok());
     }
 }
@@ -92,20 +126,20 @@ fn target() -> Target {
 /// A site without a guard: it does what it is asked.
 struct Direct;
 
-/// Writes down which files are asked for, and reads none of them.
+/// Writes down which files there were to read.
 #[derive(Default)]
-struct Recorder {
+struct Tape {
     paths: Vec<String>,
 }
 
-impl Site for Recorder {
+impl Site for Tape {
     fn ask(&mut self, request: Request) -> Result<Answer, Cause> {
-        match request {
-            Request::Read { path } => self.paths.push(path),
-            Request::ReadMany { globs, except } => self.paths.extend(matching(&globs, &except)),
+        match &request {
+            Request::Read { path } if fs::metadata(path).is_ok() => self.paths.push(path.clone()),
+            Request::ReadMany { globs, except } => self.paths.extend(matching(globs, except)),
             _ => {}
         }
-        Err(Cause::new(CauseKind::NotAvailable, "only written down"))
+        Direct.ask(request)
     }
 }
 
@@ -138,6 +172,14 @@ impl Site for Direct {
                 let stat = Stat { kind, size: metadata.len(), mode: 0, uid: 0, gid: 0, modified: 0 };
                 plain(Granted::Stat(stat), Vec::new())
             }
+            Request::List { path } => {
+                let mut entries = Vec::new();
+                for entry in fs::read_dir(path).map_err(failed)?.flatten() {
+                    let name = entry.file_name().to_string_lossy().into_owned();
+                    entries.push(goodstead_plugin::Entry { name, kind: FileKind::File });
+                }
+                plain(Granted::List(entries), Vec::new())
+            }
             Request::Statfs { paths } => {
                 let one =
                     Statfs { size: 1 << 30, free: 1 << 29, available: 1 << 29, inodes: 100, inodes_free: 50 };
@@ -148,28 +190,47 @@ impl Site for Direct {
     }
 }
 
-/// The files that match, found by walking from the fixed beginning of each glob.
+/// The files that match, found by walking name by name from the fixed beginning of each glob.
 fn matching(globs: &[String], except: &[String]) -> Vec<String> {
     let except = set(except);
     let mut found = Vec::new();
     for glob in globs {
-        let matcher =
-            globset::GlobBuilder::new(glob).literal_separator(true).build().unwrap().compile_matcher();
-        let fixed: Vec<_> = glob.split('/').take_while(|part| !part.contains(['*', '?', '[', '{'])).collect();
-        walk(&fixed.join("/"), &matcher, &except, &mut found);
+        let parts: Vec<&str> = glob.trim_start_matches('/').split('/').collect();
+        walk(String::new(), &parts, &except, &mut found);
     }
     found
 }
 
-fn walk(folder: &str, matcher: &globset::GlobMatcher, except: &globset::GlobSet, found: &mut Vec<String>) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let Ok(path) = entry.path().into_os_string().into_string() else { continue };
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => walk(&path, matcher, except, found),
-            Ok(kind) if kind.is_file() && matcher.is_match(&path) && !except.is_match(&path) => {
+fn walk(folder: String, parts: &[&str], except: &globset::GlobSet, found: &mut Vec<String>) {
+    let Some((part, rest)) = parts.split_first() else { return };
+    if !part.contains(['*', '?', '[', '{']) {
+        let path = format!("{folder}/{part}");
+        match fs::metadata(&path) {
+            Ok(metadata) if rest.is_empty() && metadata.is_file() && !except.is_match(&path) => {
                 found.push(path)
             }
+            Ok(metadata) if !rest.is_empty() && metadata.is_dir() => walk(path, rest, except, found),
             _ => {}
+        }
+        return;
+    }
+    let matcher = set(&[(*part).to_owned()]);
+    for entry in fs::read_dir(format!("{folder}/")).into_iter().flatten().flatten() {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let path = format!("{folder}/{name}");
+        let Ok(kind) = entry.file_type() else { continue };
+        if *part == "**" {
+            if kind.is_dir() {
+                walk(path, parts, except, found);
+            } else if kind.is_file() && !except.is_match(&path) {
+                found.push(path);
+            }
+        } else if matcher.is_match(&name) {
+            if !rest.is_empty() {
+                walk(path, rest, except, found);
+            } else if kind.is_file() && !except.is_match(&path) {
+                found.push(path);
+            }
         }
     }
 }

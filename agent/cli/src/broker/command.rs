@@ -1,8 +1,8 @@
 //! Running a declared command: exactly its words, an empty environment, bounded output and time.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use goodstead_protocol::fact::{Cause, CauseKind};
 use goodstead_protocol::manifest;
 
+use super::connect::take_on;
 use crate::runner::end_group;
 use crate::users::User;
 
@@ -18,6 +19,13 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// How much of its output is handed over.
 const MAX_OUTPUT: u64 = 4 << 20;
+
+/// Starts the command with all of the user's groups: a thread of its own takes them on, and the child has what it has.
+fn spawn_as(actor: &User, mut command: Command) -> io::Result<Child> {
+    let actor = actor.clone();
+    let spawned = thread::spawn(move || take_on(&actor).and_then(|()| command.spawn()));
+    spawned.join().unwrap_or_else(|_| Err(io::Error::other("the agent failed at it")))
+}
 
 /// Runs the command as `actor` for `limit` at most; its exit code (`None` after a signal) and its standard output.
 ///
@@ -31,11 +39,8 @@ pub(super) fn run(
     let mut command = Command::new(&declared.program);
     command.args(&declared.arguments).env_clear().current_dir("/").process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    if rustix::process::geteuid().as_raw() != actor.uid {
-        command.uid(actor.uid).gid(actor.gid);
-    }
     let program = &declared.program;
-    let mut child = command.spawn().map_err(|error| match error.kind() {
+    let mut child = spawn_as(actor, command).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Cause::new(CauseKind::Absent, format!("{program} is not installed")),
         _ => Cause::new(
             CauseKind::NotPermitted,

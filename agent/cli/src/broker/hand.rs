@@ -1,10 +1,11 @@
 //! The hand that touches the site's files: a thread that can be left behind.
 //!
 //! A file system that hangs cannot be interrupted, so it is touched by a thread for which the broker waits only while
-//! its pulse beats. One that is left behind ends with the process, and a new one takes its place.
+//! its pulse beats, or while it wants to run and is not let, on a machine that is short of processors. One that is left
+//! behind ends with the process, and a new one takes its place.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,16 +26,29 @@ const GRACE: Duration = Duration::from_millis(50);
 
 /// Beats whenever something answered.
 #[derive(Debug, Default)]
-pub(crate) struct Pulse(AtomicU64);
+pub(crate) struct Pulse {
+    beats: AtomicU64,
+    /// The thread's number for the kernel; 0 until it runs.
+    thread: AtomicI32,
+}
 
 impl Pulse {
     /// Something answered.
     pub(crate) fn beat(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.beats.fetch_add(1, Ordering::Relaxed);
     }
 
     fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.beats.load(Ordering::Relaxed)
+    }
+
+    /// Whether the thread wants a processor, and so waits for no file.
+    fn wants_to_run(&self) -> bool {
+        match self.thread.load(Ordering::Relaxed) {
+            0 => true,
+            thread => std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"))
+                .is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('R'))),
+        }
     }
 }
 
@@ -76,7 +90,8 @@ impl Hand {
             match receiver.recv_timeout(wait) {
                 Ok(result) => return Ok(result),
                 Err(RecvTimeoutError::Timeout)
-                    if pulse.count() > before && left.is_none_or(|left| left > wait) => {}
+                    if left.is_none_or(|left| left > wait)
+                        && (pulse.count() > before || pulse.wants_to_run()) => {}
                 Err(RecvTimeoutError::Timeout) => {
                     self.leave_behind();
                     let detail = format!("{what} did not answer within {:.1} s", wait.as_secs_f64());
@@ -97,6 +112,7 @@ impl Hand {
             let pulse = Arc::new(Pulse::default());
             let beating = Arc::clone(&pulse);
             let spawned = thread::Builder::new().name("site".to_owned()).spawn(move || {
+                beating.thread.store(rustix::thread::gettid().as_raw_nonzero().get(), Ordering::Relaxed);
                 for job in jobs {
                     job(&beating);
                 }
@@ -157,6 +173,20 @@ mod tests {
         assert_eq!(hand.work("/slow", None, slow), Ok(1));
         let soon = Instant::now() + Duration::from_millis(60);
         assert_eq!(hand.work("/slow", Some(soon), slow).unwrap_err().kind, CauseKind::TimedOut);
+    }
+
+    #[test]
+    fn what_wants_to_run_is_waited_for() {
+        let busy = |_: &Pulse| {
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_millis(400) {
+                std::hint::spin_loop();
+            }
+            1
+        };
+        let mut hand = Hand::new();
+        hand.patience = Duration::from_millis(60);
+        assert_eq!(hand.work("/busy", None, busy), Ok(1));
     }
 
     #[test]

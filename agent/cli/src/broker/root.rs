@@ -24,6 +24,9 @@ const MAX_NAMES: usize = 100_000;
 /// Small reads are fastest on `/proc/sys`, where a larger buffer costs the kernel an allocation a file.
 const FIRST_READ: usize = 4096;
 
+/// Large files are read in pieces, so that one that is slow can be told from one that hangs.
+const MAX_AT_ONCE: usize = 1 << 20;
+
 /// Where paths are resolved.
 #[derive(Debug)]
 pub(crate) struct Root {
@@ -140,7 +143,8 @@ impl Root {
         loop {
             let space = if large.is_empty() { small.as_mut_slice() } else { large.as_mut_slice() };
             let size = space.len();
-            match file.read(space.get_mut(filled..).unwrap_or_default()) {
+            let end = size.min(filled + MAX_AT_ONCE);
+            match file.read(space.get_mut(filled..end).unwrap_or_default()) {
                 Ok(0) => break,
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}

@@ -283,3 +283,25 @@ fn a_file_over_the_limit_is_refused_not_cut() {
     fs::set_permissions(&big, fs::Permissions::from_mode(0o644)).unwrap();
     assert_eq!(trap.read("/etc/big"), Err(CauseKind::TooLarge));
 }
+
+#[test]
+fn a_command_has_the_acting_users_groups_and_no_others() {
+    let manifest = manifest("[permissions.run.groups]\nprogram = '/usr/bin/id'\narguments = ['-G']");
+    let root = Arc::new(Root::live().unwrap());
+    // Only root can become somebody else.
+    let (actor, expected) = if users::current().uid == 0 {
+        let actor = users::User {
+            name: "nobody".into(),
+            uid: users::NOBODY,
+            gid: users::NOBODY,
+            groups: vec![4, 101],
+        };
+        (actor, "65534 4 101\n".to_owned())
+    } else {
+        let own = std::process::Command::new("/usr/bin/id").arg("-G").output().unwrap();
+        (users::current(), String::from_utf8(own.stdout).unwrap())
+    };
+    let mut broker = Broker::new(&root, &manifest, Ok(actor));
+    let answer = ask(&mut broker, &Request::Run { command: "groups".into() });
+    assert_eq!(String::from_utf8(answer.data).unwrap(), expected);
+}
