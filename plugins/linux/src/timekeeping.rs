@@ -22,7 +22,7 @@ const GUEST_TOOLS: [&str; 3] = ["vmtoolsd", "VBoxService", "VBoxClient"];
 /// Where the module for Hyper-V's services shows itself; one of them sets the clock.
 const HYPER_V: &str = "/sys/bus/vmbus/drivers/hv_utils";
 
-/// Made by timesyncd when it first synchronises after boot, and touched each time after that, at the longest about every
+/// Touched by timesyncd each time it has synchronised (systemd-timesyncd.service(8)), which is at the longest about every
 /// half hour (timesyncd.conf(5), PollIntervalMaxSec).
 const TIMESYNCD: &str = "/run/systemd/timesync/synchronized";
 
