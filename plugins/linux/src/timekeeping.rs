@@ -14,7 +14,8 @@ use crate::processes::Processes;
 use crate::record::record;
 
 /// The programs that set the system clock from other machines, by the names that the kernel keeps (15 characters).
-const DAEMONS: [&str; 6] = ["chronyd", "ntpd", "systemd-timesyn", "htpdate", "ptp4l", "phc2sys"];
+const DAEMONS: [&str; 7] =
+    ["chronyd", "ntpd", "ntp-daemon", "systemd-timesyn", "htpdate", "ptp4l", "phc2sys"];
 
 /// Programs by which a hypervisor sets the clock of its guest.
 const GUEST_TOOLS: [&str; 3] = ["vmtoolsd", "VBoxService", "VBoxClient"];
