@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use goodstead_plugin::{Cause, CauseKind, Fact, Site, SiteExt};
 
-/// Where distributions keep it: Debian, Ubuntu, Arch and Gentoo; Fedora and Red Hat; SUSE; Alpine.
-const PLACES: [&str; 4] = [
+/// Where distributions keep it: Debian, Ubuntu, Arch and Gentoo; Fedora and Red Hat, where newer releases leave out the
+/// first of two; SUSE; Alpine.
+const PLACES: [&str; 6] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     "/etc/ssl/ca-bundle.pem",
+    "/var/lib/ca-certificates/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 ];
 
@@ -60,6 +63,8 @@ mod tests {
             r#"{"file":"/etc/ssl/certs/ca-certificates.crt","maintained":true,"size_bytes":3}"#
         );
         assert_eq!(told(FakeSite::new().file("/usr/bin/update-ca-trust", "")), r#"{"maintained":true}"#);
+        let newer = FakeSite::new().file("/usr/bin/update-ca-trust", "").file(PLACES[2], "ab");
+        assert!(told(newer).contains("tls-ca-bundle.pem"));
         assert_eq!(told(FakeSite::new()), r#"{"maintained":false}"#);
         assert_eq!(told(FakeSite::new().refused_file(PLACES[1], CauseKind::NotPermitted, "no")), "no");
     }

@@ -1,8 +1,9 @@
 //! Counters that the kernel keeps since boot and that everybody may read: they cannot be rotated away as logs can.
 
-use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt};
+use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt, UnknownOr};
 
 use crate::readings::{Readings, odd, put};
+use crate::record::record;
 
 const VMSTAT: &str = "/proc/vmstat";
 const NETSTAT: &str = "/proc/self/net/netstat";
@@ -83,11 +84,11 @@ fn from_netstat(text: &str, group: &str, wanted: &str) -> Option<i64> {
     value.parse().ok()
 }
 
-/// The list `ext4`: the errors that each mounted ext4 file system has on record.
+/// The list `ext4`: the errors that each mounted ext4 file system has on record; `now` is seconds since 1970.
 ///
 /// # Errors
 /// Why it is unknown.
-pub(crate) fn ext4(site: &mut dyn Site) -> Result<Fact, Cause> {
+pub(crate) fn ext4(site: &mut dyn Site, now: &Result<i64, Cause>) -> Result<Fact, Cause> {
     let found = site.read_many(&["/sys/fs/ext4/*/errors_count"], &[])?;
     let items = found.files.into_iter().filter_map(|file| {
         let device = file.path.strip_prefix("/sys/fs/ext4/")?.strip_suffix("/errors_count")?.to_owned();
@@ -96,9 +97,21 @@ pub(crate) fn ext4(site: &mut dyn Site) -> Result<Fact, Cause> {
             let odd = || Cause::new(CauseKind::NotAvailable, format!("{} holds no number", file.path));
             text.trim().parse::<i64>().map_err(|_| odd())
         });
-        Some(goodstead_plugin::facts! { "device" => device, "errors_count" => count.map_or_else(Fact::from, Fact::Int) })
+        // When the last was is asked for only where there is one.
+        let last = matches!(count, Ok(1..)).then(|| last_error(site, &device, now).or_unknown());
+        Some(record([
+            ("device", Some(device.into())),
+            ("errors_count", Some(count.map_or_else(Fact::from, Fact::Int))),
+            ("last_error_seconds_ago", last),
+        ]))
     });
     Ok(Fact::List(Elements { items: items.collect(), partial: found.partial.map(Box::new) }))
+}
+
+fn last_error(site: &mut dyn Site, device: &str, now: &Result<i64, Cause>) -> Result<i64, Cause> {
+    let path = format!("/sys/fs/ext4/{device}/last_error_time");
+    let time = site.read_text(&path)?.trim().parse::<i64>().map_err(|_| odd(&path))?;
+    now.clone().map(|now| now.saturating_sub(time).max(0))
 }
 
 #[cfg(test)]
@@ -155,10 +168,16 @@ mod tests {
     fn ext4_errors_are_told_by_device() {
         let mut site = FakeSite::new()
             .file("/sys/fs/ext4/vda1/errors_count", "2\n")
+            .file("/sys/fs/ext4/vda1/last_error_time", "1700\n")
+            .file("/sys/fs/ext4/vda2/errors_count", "0\n")
+            .file("/sys/fs/ext4/vda3/errors_count", "1\n")
             .file("/sys/fs/ext4/dm-0/errors_count", "many")
             .file("/sys/fs/ext4/features/encryption", "supported");
-        let json = ext4(&mut site).unwrap().to_json();
+        let json = ext4(&mut site, &Ok(2000)).unwrap().to_json();
         assert_eq!((json[1]["device"].as_str(), json[1]["errors_count"].as_i64()), (Some("vda1"), Some(2)));
         assert_eq!(json[0]["errors_count"]["$unknown"]["kind"], "not-available");
+        assert_eq!(json[1]["last_error_seconds_ago"], 300);
+        assert_eq!(json[2].get("last_error_seconds_ago"), None);
+        assert_eq!(json[3]["last_error_seconds_ago"]["$unknown"]["kind"], "absent");
     }
 }

@@ -90,8 +90,10 @@ impl Fstab {
                 (Ok(mount), _) => mount.is_some().into(),
                 (Err(cause), _) => cause.clone().into(),
             };
-            // What lies over or in place of it, as an overlay does, says nothing about it.
-            let comparable = |mount: &&Mount| line.fstype == "auto" || mount.fstype == line.fstype;
+            // What lies over or in place of it, as an overlay does, says nothing about it, and a disc that was put in
+            // where the type is found out is read-only by nature.
+            let found_out = |mount: &Mount| line.fstype == "auto" && mount.class() != Class::Image;
+            let comparable = |mount: &&Mount| mount.fstype == line.fstype || found_out(mount);
             let read_only = match mount {
                 Ok(mount) => mount.filter(comparable).map(|mount| Fact::from(mount.refuses_writes())),
                 Err(cause) => Some(cause.into()),
@@ -258,6 +260,13 @@ mod tests {
         assert_eq!(swaps(two, "/dev/sda2 partition 8 0 -2\n"), "? ? ");
         assert_eq!(swaps(two, "/swapfile file 8 0 -2\n"), "? true ");
         assert_eq!(swaps(two, "/swapfile file 8 0 -2\n/dev/sda2 partition 8 0 -3\n"), "true true ");
+    }
+
+    #[test]
+    fn a_disc_whose_type_is_found_out_is_not_read_only_by_accident() {
+        let of = |mount: &str| told("/dev/sr0 /media/disc auto noauto\n", mount);
+        assert!(of("30 27 11:0 / /media/disc ro - iso9660 /dev/sr0 ro\n").ends_with("is ro -\n"));
+        assert!(of("30 27 8:1 / /media/disc ro - ext4 /dev/sr0 ro\n").ends_with("is ro true\n"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Errors that memory and disks have counted themselves.
 
-use goodstead_plugin::{Cause, Elements, Fact, Site};
+use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site};
 
 use crate::plain::plain;
 use crate::record::record;
@@ -55,7 +55,7 @@ pub(crate) fn btrfs(site: &mut dyn Site) -> Result<Fact, Cause> {
     for (system, device) in &systems.found {
         for name in device.names().filter(|name| name.ends_with("/error_stats")) {
             let errors = match device.fact(name) {
-                Some(Fact::Text(text)) => Some(Fact::Int(sum(&text))),
+                Some(Fact::Text(text)) => Some(sum(&text)),
                 other => other,
             };
             let number = name.trim_start_matches("devinfo/").trim_end_matches("/error_stats");
@@ -69,9 +69,11 @@ pub(crate) fn btrfs(site: &mut dyn Site) -> Result<Fact, Cause> {
     Ok(Fact::List(Elements { items, partial: systems.partial.map(Box::new) }))
 }
 
-/// Words are names and numbers in turn.
-fn sum(text: &str) -> i64 {
-    text.split_whitespace().filter_map(|word| word.parse::<i64>().ok()).fold(0, i64::saturating_add)
+/// Words are names and numbers in turn; the one word `invalid` stands where the device's counters could not be loaded.
+fn sum(text: &str) -> Fact {
+    let counts = text.split_whitespace().filter_map(|word| word.parse::<i64>().ok());
+    let unknown = || Fact::unknown(CauseKind::NotAvailable, "error_stats holds no number");
+    counts.reduce(i64::saturating_add).map_or_else(unknown, Fact::Int)
 }
 
 #[cfg(test)]
@@ -99,6 +101,10 @@ mod tests {
             .file("/sys/fs/btrfs/5c1e/devinfo/1/error_stats", "write_errs 2\nread_errs 1\nflush_errs 0\n")
             .file("/sys/fs/btrfs/features/raid56", "1\n");
         insta::assert_snapshot!(btrfs(&mut site).unwrap().to_json(), @r#"[{"errors":3,"label":"data","name":"5c1e device 1"}]"#);
-        assert_eq!(sum("x 9223372036854775807 9223372036854775807 99999999999999999999"), i64::MAX);
+        assert_eq!(
+            sum("x 9223372036854775807 9223372036854775807 99999999999999999999"),
+            Fact::Int(i64::MAX)
+        );
+        assert!(matches!(sum("invalid\n"), Fact::Unknown(_)));
     }
 }

@@ -118,7 +118,7 @@ impl Plugin for Linux {
             "boot_id" => when(running, || kernel::boot_id(site)).or_unknown(),
             "uptime_seconds" => uptime.or_unknown(),
             "swaps" => swaps.or_unknown(),
-            "ext4" => when(running, || counters::ext4(site)).or_unknown(),
+            "ext4" => when(running, || counters::ext4(site, &now)).or_unknown(),
             "mounts" => mounts.map(|mounts| mounts.facts(site)).or_unknown(),
             "sysctl" => sysctl.as_ref().map(Running::facts).map_err(Clone::clone).or_unknown(),
             "sysctl_files" => files.as_ref().map(|files| files.facts(sysctl.as_ref())).map_err(Clone::clone).or_unknown(),

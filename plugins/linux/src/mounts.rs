@@ -31,7 +31,8 @@ pub(crate) struct Mount {
 }
 
 impl Mount {
-    fn class(&self) -> Class {
+    /// What kind of storage it is.
+    pub(crate) fn class(&self) -> Class {
         Class::of(&self.fstype, &self.source, &self.super_options)
     }
 

@@ -1,7 +1,10 @@
 //! Whether somebody keeps the clock right.
 //!
-//! The kernel knows whether it was told the right time of late (adjtimex(2)); `timedatectl` passes that on. Without
-//! it, files that a daemon writes only when it is synchronised are evidence for, and nothing is evidence against.
+//! The kernel knows whether it was told the right time of late (adjtimex(2)); `timedatectl` passes that on. Its yes is
+//! believed. Its no is not enough: chronyd tells the kernel only where `rtcsync` is set (chrony.conf(5)), and for some
+//! minutes after the clock was stepped the kernel does not know. So a file that a daemon writes only while it is
+//! synchronised outweighs it while it is fresh. Without the kernel's word these files are evidence for, and nothing is
+//! evidence against.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +14,18 @@ use crate::processes::Processes;
 use crate::record::record;
 
 /// The programs that set the system clock from other machines, by the names that the kernel keeps (15 characters).
-const DAEMONS: [&str; 6] = ["chronyd", "ntpd", "systemd-timesyn", "htpdate", "ptp4l", "phc2sys"];
+const DAEMONS: [&str; 7] =
+    ["chronyd", "ntpd", "ntp-daemon", "systemd-timesyn", "htpdate", "ptp4l", "phc2sys"];
 
 /// Programs by which a hypervisor sets the clock of its guest.
 const GUEST_TOOLS: [&str; 3] = ["vmtoolsd", "VBoxService", "VBoxClient"];
 
 /// Where the module for Hyper-V's services shows itself; one of them sets the clock.
 const HYPER_V: &str = "/sys/bus/vmbus/drivers/hv_utils";
+
+/// Touched by timesyncd each time it has synchronised (systemd-timesyncd.service(8)), which is at the longest about every
+/// half hour (timesyncd.conf(5), PollIntervalMaxSec).
+const TIMESYNCD: &str = "/run/systemd/timesync/synchronized";
 
 /// Rewritten about once an hour while the daemon follows a source (chrony.conf(5), ntp.conf(5)).
 const DRIFT_FILES: [&str; 5] = [
@@ -74,13 +82,14 @@ fn synchronised(
     nobody: bool,
     now: i64,
 ) -> Result<bool, Cause> {
-    match commands.clone().and_then(|()| from_timedatectl(site)) {
-        Ok(answer) => Ok(answer),
-        // It is made only when timesyncd has synchronised since boot.
-        Err(_) if !nobody && site.stat("/run/systemd/timesync/synchronized").is_ok() => Ok(true),
-        Err(_) if !nobody && DRIFT_FILES.iter().any(|file| is_fresh(site, file, now)) => Ok(true),
-        Err(cause) => Err(cause),
+    let word = commands.clone().and_then(|()| from_timedatectl(site));
+    if word == Ok(true) || nobody {
+        return word;
     }
+    // Without the kernel's word it is enough that timesyncd has synchronised once since boot.
+    let once = word.is_err() && site.stat(TIMESYNCD).is_ok();
+    let fresh = once || [TIMESYNCD].iter().chain(&DRIFT_FILES).any(|file| is_fresh(site, file, now));
+    if fresh { Ok(true) } else { word }
 }
 
 fn is_fresh(site: &mut dyn Site, file: &str, now: i64) -> bool {
@@ -150,6 +159,23 @@ mod tests {
             let site = host().stat_of("/var/lib/chrony/chrony.drift", file_of(modified));
             assert_eq!(told(site, false).contains("\"synchronised\":true"), known, "{modified}");
         }
+    }
+
+    #[test]
+    fn what_a_daemon_wrote_of_late_outweighs_the_kernels_no() {
+        let unsure = || host().command("clock", 0, "NTPSynchronized=no\n");
+        for file in [TIMESYNCD, "/var/lib/chrony/drift"] {
+            for (modified, known) in [(9_000, true), (2_000, false), (20_000, false)] {
+                let told = told(unsure().stat_of(file, file_of(modified)), true);
+                assert!(told.contains(&format!("\"synchronised\":{known}")), "{file} {modified}: {told}");
+            }
+        }
+        // What a daemon left behind that no longer runs is no evidence.
+        let nobody = FakeSite::new()
+            .file("/proc/1/status", "Name:\tsystemd\n")
+            .command("clock", 0, "NTPSynchronized=no\n")
+            .stat_of("/var/lib/chrony/drift", file_of(9_000));
+        assert!(told(nobody, true).contains("\"synchronised\":false"));
     }
 
     #[test]

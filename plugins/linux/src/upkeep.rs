@@ -81,7 +81,7 @@ pub(crate) fn facts(site: &mut dyn Site, known: &Known<'_>) -> Record {
 
 /// Programs that read what disks say of their own health and can tell somebody, by the names that the kernel keeps (15
 /// characters): the daemon itself, agents of monitoring systems, and of makers of servers.
-const DISK_WATCHERS: [&str; 19] = [
+const DISK_WATCHERS: [&str; 20] = [
     "smartd",
     "smartctl_export",
     "scrutiny-collec",
@@ -101,6 +101,7 @@ const DISK_WATCHERS: [&str; 19] = [
     "hpasmlited",
     "dsm_sa_datamgrd",
     "dsm_om_connsvcd",
+    "dsm_ism_srvmgrd",
 ];
 
 #[cfg(test)]
