@@ -92,7 +92,7 @@ fn what_is_broken_does_not_fit() {
         ("bad likelihood", "likelihood = \"low\"", "likelihood = \"critical\""),
         (
             "empty title",
-            "title = \"Processes are killed before idle memory is swapped out: swappiness is 0\"",
+            "title = \"Nearly all cached files are given up before idle memory is swapped out: swappiness is 0\"",
             "title = \" \"",
         ),
         ("evidence that is no list", "evidence = [", "evidence = 1 #["),

@@ -101,6 +101,13 @@ impl Block {
         let mut told = Vec::new();
         for (name, device) in maps {
             let paths = paths(site, name);
+            let names = |wanted: fn(&Path) -> bool| match &paths {
+                Ok(paths) => {
+                    let names = paths.iter().filter(|path| wanted(path)).map(|path| path.name.as_str());
+                    names.collect::<Vec<_>>().join(" ").into()
+                }
+                Err(cause) => Fact::from(cause.clone()),
+            };
             let count = |wanted: fn(&Path) -> bool| match &paths {
                 Ok(paths) => {
                     Fact::Int(i64::try_from(paths.iter().filter(|path| wanted(path)).count()).unwrap_or(0))
@@ -111,20 +118,8 @@ impl Block {
                 ("name", Some(device.fact("dm/name").unwrap_or_else(|| name.as_str().into()))),
                 ("paths", Some(count(|_| true))),
                 ("paths_running", Some(count(|path| path.running))),
-                (
-                    "paths_dead",
-                    Some(match &paths {
-                        Ok(paths) => {
-                            let dead: Vec<_> = paths
-                                .iter()
-                                .filter(|path| !path.running)
-                                .map(|path| path.name.as_str())
-                                .collect();
-                            dead.join(" ").into()
-                        }
-                        Err(cause) => cause.clone().into(),
-                    }),
-                ),
+                ("paths_dead", Some(names(|path| !path.running))),
+                ("devices", Some(names(|_| true))),
             ]));
         }
         self.list(told)
@@ -205,7 +200,7 @@ mod tests {
             .file("/sys/block/sdb/device/state", "offline\n")
             .file("/sys/block/dm-1/dm/uuid", "LVM-abc\n");
         let block = block(&mut site);
-        insta::assert_snapshot!(block.multipath(&mut site).to_json(), @r#"[{"name":"mpatha","paths":2,"paths_dead":"sdb","paths_running":1}]"#);
+        insta::assert_snapshot!(block.multipath(&mut site).to_json(), @r#"[{"devices":"sda sdb","name":"mpatha","paths":2,"paths_dead":"sdb","paths_running":1}]"#);
     }
 
     #[test]

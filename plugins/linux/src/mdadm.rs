@@ -18,6 +18,8 @@ const MAX_ARRAYS: usize = 200;
 #[derive(Debug, PartialEq)]
 struct Promised {
     device: String,
+    /// The id, as /dev/disk/by-id names it.
+    id: Option<String>,
     file: String,
     line: i64,
 }
@@ -43,12 +45,20 @@ pub(crate) fn configured(site: &mut dyn Site, block: Result<&Block, &Cause>) -> 
             Err(cause) if cause.kind == CauseKind::Absent => {}
             Err(cause) => return Err(cause),
         }
+        // One that was put together under another name, such as /dev/md127, runs all the same.
+        match site.list("/dev/disk/by-id") {
+            Ok(entries) => names.extend(entries.into_iter().map(|entry| entry.name)),
+            Err(cause) if cause.kind == CauseKind::Absent => {}
+            Err(cause) => return Err(cause),
+        }
         Ok(names)
     });
     let items = promised.into_iter().take(MAX_ARRAYS).map(|array| {
         let runs = match &running {
             Ok(names) => {
-                Fact::from(names.contains(&array.device) || names.contains(&numbered(&array.device)))
+                let by_id = array.id.as_ref().is_some_and(|id| names.contains(id));
+                let by_name = names.contains(&array.device) || names.contains(&numbered(&array.device));
+                Fact::from(by_id || by_name)
             }
             Err(cause) => cause.clone().into(),
         };
@@ -86,7 +96,15 @@ fn parse(text: &str, file: &str) -> Vec<Promised> {
         let device = rest.first().filter(|device| device.starts_with("/dev/"))?;
         let kept = first.eq_ignore_ascii_case("ARRAY")
             && !rest.iter().any(|word| matches!(*word, "metadata=imsm" | "metadata=ddf" | "level=container"));
-        kept.then(|| Promised { device: (*device).to_owned(), file: file.to_owned(), line })
+        let id = rest.iter().find_map(|word| {
+            word.get(..5).filter(|name| name.eq_ignore_ascii_case("uuid=")).and(word.get(5..))
+        });
+        kept.then(|| Promised {
+            device: (*device).to_owned(),
+            id: id.map(|id| format!("md-uuid-{}", id.to_ascii_lowercase())),
+            file: file.to_owned(),
+            line,
+        })
     });
     promised.collect()
 }
@@ -103,16 +121,18 @@ mod tests {
             .file(
                 "/etc/mdadm/mdadm.conf",
                 "# comment\nMAILADDR root\nARRAY /dev/md/0 metadata=1.2 UUID=1\nARRAY /dev/md/data\n   metadata=1.2\n\
-                 array /dev/md5 UUID=3\nARRAY <ignore> UUID=4\nARRAY metadata=1.2 UUID=5\nARRAY /dev/md/imsm0 metadata=imsm\n",
+                 array /dev/md5 UUID=3\nARRAY /dev/md/old UUID=9:A\nARRAY <ignore> UUID=4\nARRAY metadata=1.2 UUID=5\nARRAY /dev/md/imsm0 metadata=imsm\n",
             )
             .file("/sys/block/md0/md/array_state", "clean\n")
-            .file("/dev/md/data", "");
+            .file("/dev/md/data", "")
+            .file("/dev/disk/by-id/md-uuid-9:a", "");
         let block = Block::read(&mut site).unwrap();
         let told = configured(&mut site, Ok(&block)).unwrap().to_json();
         insta::assert_snapshot!(told.to_string().replace("},", "},\n"), @r#"
         [{"device":"/dev/md/0","file":"/etc/mdadm/mdadm.conf","line":3,"running":true},
         {"device":"/dev/md/data","file":"/etc/mdadm/mdadm.conf","line":4,"running":true},
-        {"device":"/dev/md5","file":"/etc/mdadm/mdadm.conf","line":6,"running":false}]
+        {"device":"/dev/md5","file":"/etc/mdadm/mdadm.conf","line":6,"running":false},
+        {"device":"/dev/md/old","file":"/etc/mdadm/mdadm.conf","line":7,"running":true}]
         "#);
     }
 

@@ -101,17 +101,11 @@ fn interface(sysctl: &Running, name: &str) -> Fact {
     let one = |name: &str, setting: &str| {
         sysctl.number(&format!("net/ipv4/conf/{name}/{setting}")).map(|value| value != 0)
     };
-    let both = |setting: &str| Ok((one("all", setting)?, one(name, setting)?));
-    let and = |setting: &str| both(setting).map(|(all, own)| all && own);
-    let or = |setting: &str| both(setting).map(|(all, own)| all || own);
-    // An interface that forwards accepts redirects only where both say so.
-    let redirects = one(name, "forwarding")
-        .and_then(|forwarding| if forwarding { and("accept_redirects") } else { or("accept_redirects") });
+    let source_routes =
+        one("all", "accept_source_route").and_then(|all| Ok(all && one(name, "accept_source_route")?));
     facts! {
         "name" => name,
-        "source_routes" => and("accept_source_route").or_unknown(),
-        "redirects" => redirects.or_unknown(),
-        "redirects_of_gateways_only" => or("secure_redirects").or_unknown(),
+        "source_routes" => source_routes.or_unknown(),
     }
 }
 
@@ -172,25 +166,10 @@ mod tests {
     fn all_and_own_are_put_together_as_the_kernel_does() {
         let debian = [("all/accept_source_route", "0"), ("eth0/accept_source_route", "1")];
         assert_eq!(of_interface(&debian)["source_routes"], false);
-        let host = [
-            ("all/accept_redirects", "0"),
-            ("eth0/accept_redirects", "1"),
-            ("eth0/forwarding", "0"),
-            ("all/secure_redirects", "1"),
-            ("eth0/secure_redirects", "0"),
-        ];
-        let json = of_interface(&host);
-        assert_eq!(
-            (json["redirects"].as_bool(), json["redirects_of_gateways_only"].as_bool()),
-            (Some(true), Some(true))
-        );
-        let router =
-            [("all/accept_redirects", "0"), ("eth0/accept_redirects", "1"), ("eth0/forwarding", "1")];
-        assert_eq!(of_interface(&router)["redirects"], false);
-        assert_eq!(
-            of_interface(&[("eth0/forwarding", "x")])["redirects"]["$unknown"]["kind"],
-            "not-available"
-        );
+        let on = [("all/accept_source_route", "1"), ("eth0/accept_source_route", "1")];
+        assert_eq!(of_interface(&on)["source_routes"], true);
+        let nonsense = [("all/accept_source_route", "1"), ("eth0/accept_source_route", "x")];
+        assert_eq!(of_interface(&nonsense)["source_routes"]["$unknown"]["kind"], "not-available");
     }
 
     #[test]

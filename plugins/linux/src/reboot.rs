@@ -92,7 +92,8 @@ fn live_patched(site: &mut dyn Site) -> Result<bool, Cause> {
     }
 }
 
-/// The newest kernel of the running one's flavour when that is not the running one, and when it was installed.
+/// The newest kernel of the running one's flavour when that is not the running one, and when the first that is newer
+/// was installed: with each further one the wait goes on, it does not begin anew.
 ///
 /// Where the running kernel has no folder, it was not installed by packages, and nothing is compared.
 fn newer_kernel(site: &mut dyn Site, running: &str) -> Result<Option<(String, i64)>, Cause> {
@@ -114,16 +115,18 @@ fn newer_kernel(site: &mut dyn Site, running: &str) -> Result<Option<(String, i6
         })
         .collect();
     newer.sort_by_key(|name| release(name).0);
+    let mut newest: Option<(String, i64)> = None;
     for name in newer.into_iter().rev().take(MAX_KERNELS) {
         // A folder without an image is what a removed kernel or a driver's package left behind.
         for image in [format!("/boot/vmlinuz-{name}"), format!("{MODULES}/{name}/vmlinuz")] {
             if site.stat(&image).is_ok() {
                 let since = site.stat(&format!("{MODULES}/{name}"))?.modified;
-                return Ok(Some((name, since)));
+                newest = Some(newest.map_or((name, since), |(newest, first)| (newest, first.min(since))));
+                break;
             }
         }
     }
-    Ok(None)
+    Ok(newest)
 }
 
 /// The numbers of a kernel's release and its flavour: `6.1.0-56-cloud-amd64` is [6, 1, 0, 56] and `cloud-amd64`. The
@@ -161,7 +164,11 @@ mod tests {
     }
 
     fn installed(site: FakeSite, release: &str) -> FakeSite {
-        let stat = Stat { kind: FileKind::Folder, size: 1, mode: 0o755, uid: 0, gid: 0, modified: 400 };
+        installed_at(site, release, 400)
+    }
+
+    fn installed_at(site: FakeSite, release: &str, modified: i64) -> FakeSite {
+        let stat = Stat { kind: FileKind::Folder, size: 1, mode: 0o755, uid: 0, gid: 0, modified };
         site.file(&format!("{MODULES}/{release}/modules.dep"), "")
             .stat_of(&format!("{MODULES}/{release}"), stat)
             .file(&format!("/boot/vmlinuz-{release}"), "")
@@ -191,6 +198,12 @@ mod tests {
             newer(installed(running("6.12.43+deb13-amd64"), "6.12.57+deb13-amd64")),
             "\"6.12.57+deb13-amd64\" 600"
         );
+    }
+
+    #[test]
+    fn a_further_kernel_does_not_begin_the_wait_anew() {
+        let two = installed_at(running("6.1.0-9-amd64"), "6.1.0-10-amd64", 100);
+        assert_eq!(newer(installed_at(two, "6.1.0-56-amd64", 900)), "\"6.1.0-56-amd64\" 900");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Owner, group and mode of the files and folders that decide who controls the host. None of them is opened.
 
-use goodstead_plugin::{Cause, CauseKind, Elements, Fact, FileKind, Site, SiteExt, Stat, facts};
+use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt, Stat, facts};
 
 use crate::accounts::Accounts;
 
@@ -36,8 +36,6 @@ const WATCHED: [(&str, &[&str]); 4] = [
     ("path-folder", &["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"]),
 ];
 
-const STICKY: u32 = 0o1000;
-
 /// The list `sensitive_files`.
 ///
 /// # Errors
@@ -67,9 +65,6 @@ pub(crate) fn sensitive_files(
 }
 
 fn fact(path: &str, kind: &str, stat: &Stat, accounts: &Accounts) -> Fact {
-    // Where the sticky bit is set, nobody can replace what is another's.
-    let shared = stat.kind == FileKind::Folder && stat.mode & STICKY != 0;
-    let written = if shared { stat.mode & !0o022 } else { stat.mode };
     facts! {
         "path" => path,
         "kind" => kind,
@@ -77,7 +72,8 @@ fn fact(path: &str, kind: &str, stat: &Stat, accounts: &Accounts) -> Fact {
         "group" => accounts.group_name(stat.gid),
         "mode" => format!("{:04o}", stat.mode),
         "read_by" => widest(stat.mode >> 2),
-        "written_by" => widest(written >> 1),
+        // The sticky bit is no help: it keeps others from replacing a file, not from adding one.
+        "written_by" => widest(stat.mode >> 1),
     }
 }
 
@@ -92,6 +88,7 @@ fn widest(mode: u32) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use goodstead_plugin::FileKind;
     use goodstead_plugin::fake::FakeSite;
 
     use super::*;
@@ -144,7 +141,7 @@ mod tests {
         system /etc/passwd root:root 0644 r others w owner
         system /etc/group root:root 0644 r others w owner
         system /etc/cron.d root:7 0777 r others w others
-        path-folder /usr/local/bin root:root 1777 r others w owner
+        path-folder /usr/local/bin root:root 1777 r others w others
         path-folder /usr/bin root:50 2775 r others w group
         ");
     }

@@ -129,6 +129,7 @@ fn a_host_is_told_whole() {
     "clock":{"daemons":[]
     "set_by_hypervisor":false
     "synchronised":true}
+    "container_managers":[]
     "counters":{"listen_overflows":0
     "oom_kills":0}
     "crash":{"kernel_loaded":false

@@ -31,9 +31,10 @@ pub(crate) fn of(message: &str) -> Option<Trouble> {
     if let Some(device) = file_system(message) {
         return trouble("file-system-error", Some(device));
     }
-    // mm/oom_kill.c
+    // mm/oom_kill.c; before Linux 5.3 the second line of a kill does not say whose limit it was.
     if has("Killed process ") {
-        return trouble("oom-kill", between(message, "(", ")"));
+        let at_limit = message.starts_with("Memory cgroup out of memory");
+        return trouble(if at_limit { "oom-kill-at-limit" } else { "oom-kill" }, between(message, "(", ")"));
     }
     // kernel/hung_task.c
     if has("INFO: task ") && has(" blocked for more than ") {
@@ -137,7 +138,11 @@ mod tests {
             ),
             ("BTRFS info (device sdd1: state E): forced readonly", "file-system-error", "sdd1"),
             ("Out of memory: Killed process 812 (mysqld) total-vm:1kB, anon-rss:1kB", "oom-kill", "mysqld"),
-            ("Memory cgroup out of memory: Killed process 9 (java) total-vm:1kB", "oom-kill", "java"),
+            (
+                "Memory cgroup out of memory: Killed process 9 (java) total-vm:1kB",
+                "oom-kill-at-limit",
+                "java",
+            ),
             ("INFO: task jbd2/sda1-8:312 blocked for more than 120 seconds.", "hung-task", "jbd2/sda1-8"),
             ("watchdog: BUG: soft lockup - CPU#3 stuck for 22s! [kworker/3:1:99]", "lockup", ""),
             ("rcu: INFO: rcu_preempt self-detected stall on CPU", "lockup", ""),

@@ -68,6 +68,14 @@ pub(crate) fn facts(site: &mut dyn Site, known: &Known<'_>) -> Record {
             "disk_watchers",
             processes.as_ref().map(|known| known.anywhere(&DISK_WATCHERS)).map_err(Clone::clone).or_unknown(),
         ),
+        (
+            "container_managers",
+            processes
+                .as_ref()
+                .map(|known| known.here(&CONTAINER_MANAGERS))
+                .map_err(Clone::clone)
+                .or_unknown(),
+        ),
         ("memory_modules", when(running, || hardware::memory_modules(site)).or_unknown()),
         ("btrfs", when(running, || hardware::btrfs(site)).or_unknown()),
         ("fstab", fstab.as_ref().map(|fstab| fstab.mounts(known.mounts)).map_err(Clone::clone).or_unknown()),
@@ -103,6 +111,10 @@ const DISK_WATCHERS: [&str; 20] = [
     "dsm_om_connsvcd",
     "dsm_ism_srvmgrd",
 ];
+
+/// Programs that run containers for others, by the names that the kernel keeps (15 characters).
+const CONTAINER_MANAGERS: [&str; 8] =
+    ["dockerd", "containerd", "crio", "kubelet", "k3s-server", "k3s-agent", "conmon", "nomad"];
 
 #[cfg(test)]
 mod tests;

@@ -82,6 +82,7 @@ fn a_server_in_trouble_is_told_whole_and_every_source_is_declared() {
     insta::assert_snapshot!(without_ages(&told(&mut server(), Ok(true))), @r#"
         btrfs [{"errors":1,"name":"5c1e device 1"}]
         clock {"daemons":[{"name":"chronyd"}],"set_by_hypervisor":false,"synchronised":true}
+        container_managers []
         disk_watchers [{"name":"smartd"}]
         fstab [{"fstype":"ext4","line":1,"mounted":true,"read_only":true,"read_only_wanted":false,"required":true,"source":"/dev/sda1","target":"/"}]
         fstab_swaps [{"active":false,"line":2,"required":true,"source":"/swap"}]
@@ -90,7 +91,7 @@ fn a_server_in_trouble_is_told_whole_and_every_source_is_declared() {
         large_logs [{"has_rule":false,"path":"/var/log/app/app.log","size_bytes":1073741824,"written_seconds_ago":…}]
         logrotate {"installed":true,"last_run_seconds":…}
         memory_modules [{"corrected":1,"name":"mc0"},{"corrected":1,"name":"mc0/dimm0"}]
-        multipath [{"name":"dm-0","paths":1,"paths_dead":"sdb","paths_running":0}]
+        multipath [{"devices":"sdb","name":"dm-0","paths":1,"paths_dead":"sdb","paths_running":0}]
         physical_disks [{"model":"Example SSD","name":"sda"}]
         raid [{"missing":1,"name":"md0","state":"clean"}]
         raid_configured [{"device":"/dev/md/0","file":"/etc/mdadm/mdadm.conf","line":1,"running":true},{"device":"/dev/md/1","file":"/etc/mdadm/mdadm.conf","line":2,"running":false}]
