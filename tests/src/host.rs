@@ -38,6 +38,8 @@ pub struct Host {
     nodes: BTreeMap<String, Node>,
     commands: BTreeMap<String, String>,
     spaces: BTreeMap<String, Statfs>,
+    /// The numbers of mounts by their folders.
+    mounts: BTreeMap<String, usize>,
 }
 
 impl Host {
@@ -139,11 +141,15 @@ impl Host {
             Statfs { size, free: size - used, available: size - used, inodes, inodes_free: inodes - inodes / 10 },
         );
         let mountinfo = "/proc/self/mountinfo";
-        let host = if self.nodes.contains_key(mountinfo) { self } else { self.file(mountinfo, "") };
-        let number = host.spaces.len();
+        let mut host = if self.nodes.contains_key(mountinfo) { self } else { self.file(mountinfo, "") };
+        // What lies below a mount hangs on it, and the root is expected by all.
+        let number = host.mounts.len();
+        let id = if target == "/" { 2 } else { number + 20 };
+        let mut above = Path::new(target).ancestors().skip(1).filter_map(|folder| host.mounts.get(folder.to_str()?));
+        let above = above.next().copied().unwrap_or(if target == "/" { 1 } else { 2 });
+        host.mounts.insert(target.to_owned(), id);
         let line = format!(
-            "{} 1 0:{number} / {} {options},relatime shared:{number} - {fstype} {source} {options}\n",
-            number + 20,
+            "{id} {above} 0:{number} / {} {options},relatime shared:{number} - {fstype} {source} {options}\n",
             target.replace(' ', "\\040")
         );
         host.add(mountinfo, &line)
@@ -187,7 +193,7 @@ impl Host {
                 Content::File(content) => {
                     site.file(&path, content).stat_of(&path, stat(FileKind::File, content.len()))
                 }
-                Content::Folder => site.stat_of(&path, stat(FileKind::Folder, 4096)),
+                Content::Folder => site.stat_of(&path, stat(FileKind::Folder, 0)),
                 // Masked. Other links that lead nowhere are as if they were not there.
                 Content::Link(target) if target == "/dev/null" => site
                     .refused_file(&path, CauseKind::NotAvailable, "no regular file")

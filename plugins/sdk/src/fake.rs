@@ -85,8 +85,7 @@ impl FakeSite {
         self
     }
 
-    /// What `stat` says of a path; without it, of a file: mode 0644, owner root, its size, time 0. A folder named here
-    /// exists, even if nothing lies in it.
+    /// What `stat` says of a path; without it, of a file: mode 0644, owner root, its size, time 0.
     #[must_use]
     pub fn stat_of(mut self, path: &str, stat: Stat) -> Self {
         self.stats.insert(path.to_owned(), stat);
@@ -182,8 +181,7 @@ impl Site for FakeSite {
                         None => (rest.to_owned(), false),
                     })
                     .collect();
-                let folder = self.stats.get(&path).is_some_and(|stat| stat.kind == FileKind::Folder);
-                if names.is_empty() && !folder {
+                if names.is_empty() {
                     return Err(Cause::new(CauseKind::Absent, format!("{path} does not exist")));
                 }
                 let kind = |folder| if folder { FileKind::Folder } else { FileKind::File };

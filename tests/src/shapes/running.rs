@@ -174,8 +174,8 @@ pub fn metal_database() -> (Host, &'static str) {
     let host = processes(host, &["systemd-journal", "chronyd", "smartd", "postgres", "mdadm", "sshd", "node_exporter"])
         .file("/proc/6/status", "Name:\tpostgres\nFDSize:\t2048\nNSpid:\t6\nTHP_enabled:\t1\n")
         .file("/proc/6/limits", "Max open files            1024                 524288               files     \n")
-        .file("/proc/6/cgroup", "0::/system.slice/system-postgresql.slice/postgresql@15-main.service\n")
-        .folders(&["/proc/6/fd"]);
+        .file("/proc/6/cgroup", "0::/system.slice/system-postgresql.slice/postgresql@15-main.service\n");
+    let host = (0..900).fold(host, |host, number| host.file(&format!("/proc/6/fd/{number}"), ""));
     let usual = [&USUAL[..], &["postgresql@15-main.service", "smartmontools.service", "mdmonitor.service"]].concat();
     (services(host, &usual), release)
 }
@@ -239,10 +239,10 @@ pub fn live_kubernetes_node() -> (Host, &'static str) {
         )
         .mount("/", "ext4", "/dev/vda1", "rw", (200 * GIB, 120 * GIB))
         .file("/sys/fs/ext4/vda1/errors_count", "0\n");
-    let host = (0..300).fold(host, |host, number| {
+    let host = (0..250).fold(host, |host, number| {
         let pod = format!("/var/lib/kubelet/pods/{number:08x}-1111-4222-8333-944445555666/volumes/kubernetes.io~projected/token");
-        let name = format!("cali{number:011x}");
-        host.mount(&pod, "tmpfs", "tmpfs", "rw", (256 << 20, 12 << 10))
+        end_of_a_pod(host, &format!("cali{number:011x}"))
+            .mount(&pod, "tmpfs", "tmpfs", "rw", (256 << 20, 12 << 10))
             .mount(
                 &format!("/run/containerd/io.containerd.runtime.v2.task/k8s.io/{number:064x}/rootfs"),
                 "overlay",
@@ -250,11 +250,6 @@ pub fn live_kubernetes_node() -> (Host, &'static str) {
                 "rw,lowerdir=/l,upperdir=/u,workdir=/w",
                 (200 * GIB, 120 * GIB),
             )
-            .sysctl(&format!(
-                "net/ipv4/conf/{name}/accept_redirects=1\nnet/ipv4/conf/{name}/secure_redirects=1\n\
-                 net/ipv4/conf/{name}/accept_source_route=0\nnet/ipv4/conf/{name}/rp_filter=0\n\
-                 net/ipv4/conf/{name}/forwarding=1"
-            ))
             .file(
                 &format!("/sys/fs/cgroup/kubepods.slice/kubepods-pod{number}.slice/memory.max"),
                 "134217728\n",
@@ -264,11 +259,26 @@ pub fn live_kubernetes_node() -> (Host, &'static str) {
                 format!("Name:\tapp\nFDSize:\t64\nNSpid:\t{}\t1\nTHP_enabled:\t1\n", 1000 + number),
             )
     });
+    let host = host.file("/sys/fs/cgroup/kubepods.slice/memory.events", "low 0\nhigh 0\nmax 90\noom 41\noom_kill 37\n");
     // A tenant's own daemons and databases are the tenant's.
     let host = host
         .file("/proc/900/status", "Name:\tchronyd\nFDSize:\t64\nNSpid:\t900\t7\nTHP_enabled:\t1\n");
     let host = processes(host, &["systemd-journal", "systemd-timesyn", "sshd", "kubelet", "containerd", "rsyslogd", "kube-proxy"]);
     (services(host, &[&USUAL[..], &["kubelet.service", "containerd.service"]].concat()), release)
+}
+
+/// An interface with the hundred settings that each has; the names of most do not matter here.
+fn end_of_a_pod(host: Host, name: &str) -> Host {
+    let host = (0..40).fold(host, |host, number| {
+        host.sysctl(&format!("net/ipv4/conf/{name}/setting_{number}=0\nnet/ipv6/conf/{name}/setting_{number}=0"))
+    });
+    let host = (0..10).fold(host, |host, number| {
+        host.sysctl(&format!("net/ipv4/neigh/{name}/setting_{number}=0\nnet/ipv6/neigh/{name}/setting_{number}=0"))
+    });
+    host.sysctl(&format!(
+        "net/ipv4/conf/{name}/accept_redirects=1\nnet/ipv4/conf/{name}/secure_redirects=1\n\
+         net/ipv4/conf/{name}/accept_source_route=1\nnet/ipv4/conf/{name}/forwarding=1"
+    ))
 }
 
 /// A container: the kernel is its host's, and the host's trouble shows through.
