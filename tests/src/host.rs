@@ -115,6 +115,20 @@ impl Host {
         self
     }
 
+    /// Changes a text in a file that is there already and holds it.
+    #[must_use]
+    pub fn edit(mut self, path: &str, from: &str, to: &str) -> Host {
+        match &mut self.node(path).content {
+            Content::File(content) => {
+                let text = String::from_utf8_lossy(content).into_owned();
+                assert!(text.contains(from), "{path} does not hold {from}");
+                *content = text.replace(from, to).into_bytes();
+            }
+            _ => panic!("{path} is no file"),
+        }
+        self
+    }
+
     /// Kernel settings as sysctl prints them, with slashes: one a line.
     #[must_use]
     pub fn sysctl(self, lines: &str) -> Host {

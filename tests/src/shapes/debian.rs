@@ -111,7 +111,7 @@ fn base() -> Host {
         .file("/etc/ld.so.conf", "include /etc/ld.so.conf.d/*.conf\n")
         .file("/etc/profile", "umask 022\n")
         .file("/etc/hostname", "web1\n")
-        .file("/etc/hosts", "127.0.1.1 web1.example.test web1\n127.0.0.1 localhost\n::1 localhost ip6-localhost\n")
+        .file("/etc/hosts", "127.0.0.1 localhost\n::1 localhost ip6-localhost\n")
         .file("/etc/nsswitch.conf", "passwd: files systemd\ngroup: files systemd\nhosts: files dns\n")
         .file("/etc/fstab", FSTAB)
         .file("/etc/systemd/journald.conf", "[Journal]\n#Storage=auto\n#SystemMaxUse=\n")
@@ -176,7 +176,7 @@ pub fn debian12() -> Host {
 
 const SOURCES: &str = "Types: deb\nURIs: mirror+file:///etc/apt/mirrors/debian.list\nSuites: bookworm bookworm-updates\nComponents: main\n";
 
-/// Debian 13: no /etc/sysctl.conf, systemd's own defaults, sudo by password.
+/// A template of Debian 13 that has lain for a while: no /etc/sysctl.conf, systemd's own defaults, no updates by itself.
 pub fn debian13() -> Host {
     kernel(base(), "6.12.48+deb13-amd64")
         .file("/usr/lib/os-release", release("debian", "13", "Debian GNU/Linux 13 (trixie)"))
@@ -185,9 +185,9 @@ pub fn debian13() -> Host {
         .file("/usr/lib/sysctl.d/10-coredump-debian.conf", "kernel.core_pattern=core\n")
         .file("/usr/lib/sysctl.d/50-default.conf", DEFAULTS)
         .file("/usr/lib/sysctl.d/50-pid-max.conf", "kernel.pid_max = 4194304\n")
-        .without("/etc/logrotate.conf")
-        .without("/etc/logrotate.d")
-        .without("/var/lib/logrotate")
+        .without("/etc/apt/apt.conf.d/20auto-upgrades")
+        .without("/usr/bin/unattended-upgrade")
+        .aged("/var/lib/dpkg/status", 100 * 86_400)
         .file("/etc/resolv.conf", "nameserver 192.0.2.53\n")
 }
 

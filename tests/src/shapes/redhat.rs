@@ -67,7 +67,6 @@ pub fn rhel9() -> Host {
             "/etc/systemd/system",
             "/usr/local/bin",
             "/usr/local/sbin",
-            "/var/log/journal",
             "/tmp",
             "/var/tmp",
         ])

@@ -52,6 +52,7 @@ pub fn ubuntu_server() -> (Host, &'static str) {
         .mount("/boot", "ext4", "/dev/vda2", "rw", (2 * GIB, GIB / 5))
         .mount("/snap/core22/2133", "squashfs", "/dev/loop0", "ro", (73 << 20, 73 << 20))
         .file("/proc/swaps", "Filename\tType\tSize\tUsed\tPriority\n/swap.img\tfile\t4194300\t524000\t-2\n")
+        .edit("/proc/meminfo", "SwapTotal: 0 kB\nSwapFree: 0 kB", "SwapTotal: 4194300 kB\nSwapFree: 3670300 kB")
         .file("/sys/fs/ext4/dm-0/errors_count", "0\n");
     // Three weeks after updates that asked for a restart would be told; two days are within any window.
     let host = host.file("/run/reboot-required", "").aged("/run/reboot-required", 2 * DAY);
@@ -59,13 +60,14 @@ pub fn ubuntu_server() -> (Host, &'static str) {
     (services(host, &[&USUAL[..], &["snapd.service", "multipathd.service", "rsyslog.service"]].concat()), release)
 }
 
-/// RHEL 9 on a virtual machine: tuned has raised and lowered settings after boot, kdump and chrony run.
+/// RHEL 9 on a virtual machine: tuned has raised and lowered settings after boot, abrt reports crashes, kdump and chrony
+/// run, the kernel measures no pressure, and logs are kept by rsyslog alone.
 pub fn rhel9_server() -> (Host, &'static str) {
     let kernel = Kernel { release: redhat::KERNEL, uptime: 30 * DAY, memory: 16_384, name: "app1.example.test" };
     let host = boot(rhel9(), kernel)
         .sysctl(
             "kernel/kptr_restrict=1\nkernel/core_uses_pid=1\nkernel/core_pipe_limit=16\nfs/suid_dumpable=2\n\
-             kernel/core_pattern=|/usr/lib/systemd/systemd-coredump %P %u %g %s %t %c %h\nnet/core/optmem_max=81920\n\
+             kernel/core_pattern=|/usr/libexec/abrt-hook-ccpp %s %c %p %u %g %t P %I %h\nnet/core/optmem_max=81920\n\
              vm/swappiness=30\nvm/dirty_ratio=30\nkernel/perf_event_paranoid=2\nnet/ipv4/conf/all/rp_filter=1\n\
              net/ipv4/conf/default/rp_filter=1\nkernel/unprivileged_bpf_disabled=2",
         )
@@ -74,6 +76,7 @@ pub fn rhel9_server() -> (Host, &'static str) {
         .mount("/boot/efi", "vfat", "/dev/vda1", "rw", (600 << 20, 7 << 20))
         .mount("/sys/fs/selinux", "selinuxfs", "selinuxfs", "rw", (0, 0))
         .file("/proc/swaps", "Filename\tType\tSize\tUsed\tPriority\n/dev/dm-1\tpartition\t8388604\t0\t-2\n")
+        .without("/proc/pressure")
         .file("/sys/kernel/kexec_crash_loaded", "1\n")
         .file("/var/lib/chrony/drift", "-12.3 0.01\n")
         .aged("/var/lib/chrony/drift", 600);
@@ -340,12 +343,12 @@ pub fn laptop() -> (Host, &'static str) {
         .file("/sys/devices/system/clocksource/clocksource0/available_clocksource", "tsc hpet acpi_pm\n")
         .file("/sys/devices/system/cpu/cpufreq/policy0/scaling_governor", "powersave\n")
         .file("/sys/devices/system/cpu/cpufreq/policy0/scaling_driver", "acpi-cpufreq\n")
-        .file("/proc/swaps", "Filename\tType\tSize\tUsed\tPriority\n/swap.img\tfile\t4194300\t0\t-2\n/dev/zram0\tpartition\t4194300\t4000000\t100\n")
+        .file("/proc/swaps", "Filename\tType\tSize\tUsed\tPriority\n/swap.img\tfile\t4194300\t524000\t-2\n/dev/zram0\tpartition\t4194300\t4000000\t100\n")
         .sysctl("vm/swappiness=180\nkernel/hung_task_warnings=4")
         .file("/sys/block/nvme0n1/removable", "0\n")
         .file("/sys/block/nvme0n1/device/model", "EXAMPLE NVME 1TB\n");
     let host = services(
-        processes(host, &["systemd-journal", "systemd-timesyn", "rsyslogd", "NetworkManager", "upowerd", "smartd"]),
+        processes(host, &["systemd-journal", "systemd-timesyn", "rsyslogd", "NetworkManager", "upowerd", "udisksd"]),
         &USUAL,
     );
     let waiting = unit(
