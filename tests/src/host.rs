@@ -97,6 +97,12 @@ impl Host {
         self.nodes.get_mut(path).unwrap_or_else(|| panic!("the host has no {path}"))
     }
 
+    /// The paths of its files, without folders and links.
+    pub fn paths(&self) -> impl Iterator<Item = String> {
+        let files = self.nodes.iter().filter(|(_, node)| matches!(node.content, Content::File(_)));
+        files.map(|(path, _)| path.clone())
+    }
+
     /// Takes away a path and what lies below it.
     #[must_use]
     pub fn without(mut self, path: &str) -> Host {
