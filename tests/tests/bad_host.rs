@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use goodstead_linux::Linux;
@@ -71,6 +72,7 @@ fn survived(tree: &Tree, root: &Path, user: Option<u32>) -> Json {
     let root = root.display().to_string();
     let of = |format: &str| {
         let mut command = tree.goodstead(&["check", "linux", "--root", &root, "--format", format, "--fail-on", "never"]);
+        as_to_a_terminal(&mut command);
         if let Some(user) = user {
             command.uid(user).gid(user);
         }
@@ -82,15 +84,28 @@ fn survived(tree: &Tree, root: &Path, user: Option<u32>) -> Json {
         run
     };
     let text = of("text");
-    for output in [&text.stdout, &text.stderr] {
-        let raw = output.chars().find(|c| c.is_control() && *c != '\n');
-        assert_eq!(raw, None, "a terminal would act on this: {output:?}");
-    }
+    assert_plain(&text.stdout);
+    assert_plain(&text.stderr);
     let report = of("json").report();
     assert_eq!(report["targets"][0]["notes"].as_array().map_or(0, Vec::len), 0, "{report:#}");
     let plugin = &report["plugins"]["linux"];
     assert!(plugin.get("failed").is_none_or(Json::is_null), "{plugin:#}");
     report
+}
+
+/// Without a terminal escape sequences are taken out on the way; a terminal would get them all.
+fn as_to_a_terminal(command: &mut Command) {
+    command.env_remove("NO_COLOR").env("CLICOLOR_FORCE", "1");
+}
+
+/// Nothing that a terminal acts on is in `output` but the styles of the report itself.
+fn assert_plain(output: &str) {
+    let mut own = output.to_owned();
+    for style in ["0", "1", "2", "31", "32", "33"] {
+        own = own.replace(&format!("\u{1b}[{style}m"), "");
+    }
+    let raw = own.chars().find(|c| c.is_control() && *c != '\n');
+    assert_eq!(raw, None, "a terminal would act on this: {own:?}");
 }
 
 /// What a check came to: its verdict, or for an unknown one the kind of its cause.
@@ -148,7 +163,7 @@ fn binary_files_are_survived() {
     replace_all(&root, |path| fs::write(path, &noise).unwrap());
     survived(&tree, &root, None);
     // And text of the right form with nonsense in it.
-    let nonsense = "\u{1b}]0;x\u{7}:\u{1b}[31m:0:0:\u{9b}2J\"'`$(id)\\:::/bin/sh\n\u{1b} ALL=(ALL) NOPASSWD: ALL\n";
+    let nonsense = "\u{1b}]0;x\u{7}:\u{1b}[7m:0:0:\u{9b}2J\"'`$(id)\\:::/bin/sh\n\u{1b} ALL=(ALL) NOPASSWD: ALL\n";
     replace_all(&root, |path| fs::write(path, nonsense.repeat(50)).unwrap());
     survived(&tree, &root, None);
 }
@@ -160,7 +175,7 @@ fn folders_and_fifos_in_the_place_of_files_are_not_waited_for() {
     survived(&tree, &root, None);
     for path in READ {
         fs::remove_dir(at(&root, path)).unwrap();
-        assert!(std::process::Command::new("mkfifo").arg(at(&root, path)).status().unwrap().success());
+        assert!(Command::new("mkfifo").arg(at(&root, path)).status().unwrap().success());
     }
     survived(&tree, &root, None);
 }
@@ -222,11 +237,11 @@ fn names_that_are_none_stay_words() {
         "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian\u{1b}[2J\u{9b}31m \\\"12\\\" \u{202e}\"\n",
     )
     .unwrap();
-    let evil: [&[u8]; 5] = [b"a\nb", b"'\"`$(id)", b"\xff\xfe\xc3", b"\x1b[31mred\x1b]0;title\x07", b"\xe2\x80\xae\xc2\x9b"];
+    let evil: [&[u8]; 5] = [b"a\nb", b"'\"`$(id)", b"\xff\xfe\xc3", b"\x1b[7mred\x1b]0;title\x07", b"\xe2\x80\xae\xc2\x9b"];
     for name in evil {
         for (folder, end, text) in [
             ("/etc/sysctl.d", ".conf", "vm.swappiness = 7\n\u{1b}[1m = 3\n"),
-            ("/etc/sudoers.d", "", "ev\u{1b}[31mil ALL=(ALL) NOPASSWD: ALL\nALL ALL=(ALL) NOPASSWD: ALL\n"),
+            ("/etc/sudoers.d", "", "ev\u{1b}[7mil ALL=(ALL) NOPASSWD: ALL\nALL ALL=(ALL) NOPASSWD: ALL\n"),
             ("/etc/ssh/sshd_config.d", ".conf", "PermitRootLogin\u{1b} yes\nPermitEmptyPasswords yes\n"),
             ("/etc/apt/apt.conf.d", "", "APT::Periodic::Enable \"0\u{1b}[5m\";\n"),
             ("/etc/letsencrypt/live", "", ""),
@@ -237,7 +252,7 @@ fn names_that_are_none_stay_words() {
         }
     }
     fs::remove_file(at(&root, "/etc/ssh/sshd_config.d/50-cloud-init.conf")).unwrap();
-    let accounts = "root:x:0:0::/:/bin/sh\n\u{1b}]0;owned\u{7}::0:0:\u{1b}[2J:/:/bin/\u{1b}[31msh\nro\rot::0:0::/:/bin/sh\n";
+    let accounts = "root:x:0:0::/:/bin/sh\n\u{1b}]0;owned\u{7}::0:0:\u{1b}[2J:/:/bin/\u{1b}[7msh\nro\rot::0:0::/:/bin/sh\n";
     fs::write(at(&root, "/etc/passwd"), accounts).unwrap();
     let report = survived(&tree, &root, None);
     for id in ["second-root-account", "account-with-empty-password", "ssh-permits-empty-passwords"] {
@@ -261,14 +276,14 @@ fn judged(host: &Host) -> Json {
     fs::write(&file, facts(host).to_string()).unwrap();
     let file = file.display().to_string();
     let reports = ["text", "json"].map(|format| {
-        let command = tree.goodstead(&["check", "--facts", &file, "--format", format, "--fail-on", "never"]);
+        let mut command = tree.goodstead(&["check", "--facts", &file, "--format", format, "--fail-on", "never"]);
+        as_to_a_terminal(&mut command);
         let Costs { run, peak_kib, time } = measure(command);
         assert!(run.code == 0 && !run.stderr.contains("panicked"), "{run:?}");
         assert!(time < LONG && peak_kib < MUCH_KIB, "{time:?}, {peak_kib} KiB");
         run
     });
-    let raw = reports[0].stdout.chars().find(|c| c.is_control() && *c != '\n');
-    assert_eq!(raw, None, "{:?}", reports[0]);
+    assert_plain(&reports[0].stdout);
     reports[1].report()
 }
 
@@ -299,7 +314,7 @@ fn a_proc_of_nonsense_is_survived() {
         b"-1 -9223372036854775808 99999999999999999999\n",
         b"cpu  9223372036854775807 9223372036854775807 1 1 1 1 1 1\nTcpExt: A\nTcpExt:\nfull avg300=NaN\nsome avg300=1e999\n",
         b"1 1 1 1 / / rw - ext4\n1 1 0:1 /\\777 /\\1 rw - \xff \xff ro\n",
-        "Name:\t\u{1b}[31m\nMemTotal: 9223372036854775807 kB\nSUnreclaim: -4 kB\nflags : \u{1b}\n".as_bytes(),
+        "Name:\t\u{1b}[7m\nMemTotal: 9223372036854775807 kB\nSUnreclaim: -4 kB\nflags : \u{1b}\n".as_bytes(),
     ];
     for bytes in nonsense {
         let spoilt = paths.iter().fold(host.clone(), |host, path| host.file(path, bytes));
@@ -314,7 +329,7 @@ fn a_proc_of_nonsense_is_survived() {
 #[test]
 fn thousands_of_everything_are_cut_and_said() {
     let (host, _) = running::debian12_cloud();
-    let evil = "\u{1b}[31mx\u{7}";
+    let evil = "\u{1b}[7mx\u{7}";
     let mut mounts = String::new();
     let mut units = Vec::new();
     let mut sockets = "  sl  local_address rem_address   st tx_queue rx_queue\n".to_owned();
