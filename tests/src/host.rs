@@ -153,19 +153,33 @@ impl Host {
 
     /// A mounted file system: its line of mountinfo, its size and what of it is used, in bytes.
     #[must_use]
-    pub fn mount(mut self, target: &str, fstype: &str, source: &str, options: &str, space: (u64, u64)) -> Host {
+    pub fn mount(
+        mut self,
+        target: &str,
+        fstype: &str,
+        source: &str,
+        options: &str,
+        space: (u64, u64),
+    ) -> Host {
         let (size, used) = space;
         let inodes = size / 16_384;
         self.spaces.insert(
             target.to_owned(),
-            Statfs { size, free: size - used, available: size - used, inodes, inodes_free: inodes - inodes / 10 },
+            Statfs {
+                size,
+                free: size - used,
+                available: size - used,
+                inodes,
+                inodes_free: inodes - inodes / 10,
+            },
         );
         let mountinfo = "/proc/self/mountinfo";
         let mut host = if self.nodes.contains_key(mountinfo) { self } else { self.file(mountinfo, "") };
         // What lies below a mount hangs on it, and the root is expected by all.
         let number = host.mounts.len();
         let id = if target == "/" { 2 } else { number + 20 };
-        let mut above = Path::new(target).ancestors().skip(1).filter_map(|folder| host.mounts.get(folder.to_str()?));
+        let mut above =
+            Path::new(target).ancestors().skip(1).filter_map(|folder| host.mounts.get(folder.to_str()?));
         let above = above.next().copied().unwrap_or(if target == "/" { 1 } else { 2 });
         host.mounts.insert(target.to_owned(), id);
         let line = format!(
@@ -286,10 +300,10 @@ impl Host {
     }
 }
 
-
 /// Where a link at `path` leads.
 fn resolved(path: &str, target: &str) -> String {
-    let start = if target.starts_with('/') { "" } else { path.rsplit_once('/').map_or("", |(folder, _)| folder) };
+    let start =
+        if target.starts_with('/') { "" } else { path.rsplit_once('/').map_or("", |(folder, _)| folder) };
     let mut parts: Vec<&str> = start.split('/').filter(|part| !part.is_empty()).collect();
     for part in target.split('/') {
         match part {

@@ -49,8 +49,9 @@ const READ: [&str; 20] = [
     "/usr/share/distro-info/debian.csv",
 ];
 
-/// More is a blow-up: the agent and a runner take about 60 MiB in a debug build on a good host.
-const MUCH_KIB: u64 = 400 << 10;
+/// More is a blow-up: on a good host the agent and a runner take about 60 MiB in a debug build, and one request may bring
+/// 64 MiB, of which each side holds copies for a moment.
+const MUCH_KIB: u64 = 512 << 10;
 
 /// Longer is a hang; a good host takes well under a second.
 const LONG: Duration = Duration::from_secs(20);
@@ -71,7 +72,8 @@ fn at(root: &Path, path: &str) -> PathBuf {
 fn survived(tree: &Tree, root: &Path, user: Option<u32>) -> Json {
     let root = root.display().to_string();
     let of = |format: &str| {
-        let mut command = tree.goodstead(&["check", "linux", "--root", &root, "--format", format, "--fail-on", "never"]);
+        let mut command =
+            tree.goodstead(&["check", "linux", "--root", &root, "--format", format, "--fail-on", "never"]);
         as_to_a_terminal(&mut command);
         if let Some(user) = user {
             command.uid(user).gid(user);
@@ -101,7 +103,7 @@ fn as_to_a_terminal(command: &mut Command) {
 /// Nothing that a terminal acts on is in `output` but the styles of the report itself.
 fn assert_plain(output: &str) {
     let mut own = output.to_owned();
-    for style in ["0", "1", "2", "31", "32", "33"] {
+    for style in ["0", "1", "2", "31", "32", "33", "36"] {
         own = own.replace(&format!("\u{1b}[{style}m"), "");
     }
     let raw = own.chars().find(|c| c.is_control() && *c != '\n');
@@ -111,7 +113,8 @@ fn assert_plain(output: &str) {
 /// What a check came to: its verdict, or for an unknown one the kind of its cause.
 fn outcome(report: &Json, id: &str) -> String {
     let judgement = verdict(report, id, "linux");
-    let word = if judgement["verdict"] == "unknown" { &judgement["cause"]["kind"] } else { &judgement["verdict"] };
+    let word =
+        if judgement["verdict"] == "unknown" { &judgement["cause"]["kind"] } else { &judgement["verdict"] };
     word.as_str().unwrap_or_default().to_owned()
 }
 
@@ -132,20 +135,32 @@ fn enormous_files_are_unknown_and_said() {
     for id in ["account-with-empty-password", "sudo-without-password", "ssh-permits-empty-passwords"] {
         assert_eq!(outcome(&report, &format!("linux.{id}")), "too-large", "{id}");
     }
-    assert_eq!(outcome(&report, "linux.tmp-folder-without-sticky-bit"), "pass", "what can be known is judged");
+    assert_eq!(
+        outcome(&report, "linux.tmp-folder-without-sticky-bit"),
+        "pass",
+        "what can be known is judged"
+    );
 }
 
 #[test]
 fn hundreds_of_large_files_do_not_fill_the_memory() {
     let (tree, root) = debian12();
-    for folder in ["/etc/sysctl.d", "/etc/sudoers.d", "/etc/logrotate.d", "/etc/ssh/sshd_config.d"] {
+    // sudo passes over names with a dot.
+    for (folder, end) in [
+        ("/etc/sysctl.d", ".conf"),
+        ("/etc/sudoers.d", ""),
+        ("/etc/logrotate.d", ""),
+        ("/etc/ssh/sshd_config.d", ".conf"),
+    ] {
         for number in 0..100 {
-            let file = fs::File::create(at(&root, &format!("{folder}/big{number}.conf"))).unwrap();
+            let file = fs::File::create(at(&root, &format!("{folder}/big{number}{end}"))).unwrap();
             file.set_len(15 << 20).unwrap();
         }
     }
     let report = survived(&tree, &root, None);
-    assert_eq!(outcome(&report, "linux.sudo-without-password"), "too-large");
+    for id in ["sudo-without-password", "ssh-permits-empty-passwords"] {
+        assert_eq!(outcome(&report, &format!("linux.{id}")), "too-large", "{id}");
+    }
 }
 
 #[test]
@@ -163,7 +178,8 @@ fn binary_files_are_survived() {
     replace_all(&root, |path| fs::write(path, &noise).unwrap());
     survived(&tree, &root, None);
     // And text of the right form with nonsense in it.
-    let nonsense = "\u{1b}]0;x\u{7}:\u{1b}[7m:0:0:\u{9b}2J\"'`$(id)\\:::/bin/sh\n\u{1b} ALL=(ALL) NOPASSWD: ALL\n";
+    let nonsense =
+        "\u{1b}]0;x\u{7}:\u{1b}[7m:0:0:\u{9b}2J\"'`$(id)\\:::/bin/sh\n\u{1b} ALL=(ALL) NOPASSWD: ALL\n";
     replace_all(&root, |path| fs::write(path, nonsense.repeat(50)).unwrap());
     survived(&tree, &root, None);
 }
@@ -203,15 +219,30 @@ fn what_includes_itself_ends() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     };
-    write("/etc/sudoers", "@include /etc/sudoers\n@include /etc/sudoers.d/a\n@includedir /etc/sudoers.d\n%sudo ALL=(ALL) ALL\n");
+    write(
+        "/etc/sudoers",
+        "@include /etc/sudoers\n@include /etc/sudoers.d/a\n@includedir /etc/sudoers.d\n%sudo ALL=(ALL) ALL\n",
+    );
     write("/etc/sudoers.d/a", "@include /etc/sudoers.d/b\n@include b\n");
-    write("/etc/sudoers.d/b", "@include /etc/sudoers.d/a\n@includedir /etc/sudoers.d\nUser_Alias A = B\nUser_Alias B = A\nCmnd_Alias C = C, D\nCmnd_Alias D = C\nA ALL=(ALL) NOPASSWD: C\n");
-    write("/etc/ssh/sshd_config", "Include /etc/ssh/sshd_config\nInclude /etc/ssh/*\nInclude /etc/ssh/sshd_config.d/*.conf\n");
+    write(
+        "/etc/sudoers.d/b",
+        "@include /etc/sudoers.d/a\n@includedir /etc/sudoers.d\nUser_Alias A = B\nUser_Alias B = A\nCmnd_Alias C = C, D\nCmnd_Alias D = C\nA ALL=(ALL) NOPASSWD: C\n",
+    );
+    write(
+        "/etc/ssh/sshd_config",
+        "Include /etc/ssh/sshd_config\nInclude /etc/ssh/*\nInclude /etc/ssh/sshd_config.d/*.conf\n",
+    );
     write("/etc/ssh/sshd_config.d/1.conf", "Include /etc/ssh/sshd_config.d/*.conf\nInclude ../sshd_config\n");
-    write("/etc/apt/apt.conf", "#include \"/etc/apt/apt.conf\";\n#include \"/etc/apt/apt.conf.d/\";\nAPT { APT { APT {\n");
+    write(
+        "/etc/apt/apt.conf",
+        "#include \"/etc/apt/apt.conf\";\n#include \"/etc/apt/apt.conf.d/\";\nAPT { APT { APT {\n",
+    );
     write("/etc/apt/apt.conf.d/99", &"A { ".repeat(10_000));
     write("/etc/logrotate.conf", "include /etc/logrotate.conf\ninclude /etc/logrotate.d\ninclude /etc\n");
-    write("/etc/logrotate.d/self", "include /etc/logrotate.d\n/var/log/*/*/*/*/*/*.log { \ninclude /etc/logrotate.d/self\n");
+    write(
+        "/etc/logrotate.d/self",
+        "include /etc/logrotate.d\n/var/log/*/*/*/*/*/*.log { \ninclude /etc/logrotate.d/self\n",
+    );
     for (link, target) in [
         ("/etc/sysctl.d/70-self.conf", "70-self.conf"),
         ("/etc/sysctl.d/71-a.conf", "72-b.conf"),
@@ -237,7 +268,8 @@ fn names_that_are_none_stay_words() {
         "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian\u{1b}[2J\u{9b}31m \\\"12\\\" \u{202e}\"\n",
     )
     .unwrap();
-    let evil: [&[u8]; 5] = [b"a\nb", b"'\"`$(id)", b"\xff\xfe\xc3", b"\x1b[7mred\x1b]0;title\x07", b"\xe2\x80\xae\xc2\x9b"];
+    let evil: [&[u8]; 5] =
+        [b"a\nb", b"'\"`$(id)", b"\xff\xfe\xc3", b"\x1b[7mred\x1b]0;title\x07", b"\xe2\x80\xae\xc2\x9b"];
     for name in evil {
         for (folder, end, text) in [
             ("/etc/sysctl.d", ".conf", "vm.swappiness = 7\n\u{1b}[1m = 3\n"),
@@ -255,9 +287,11 @@ fn names_that_are_none_stay_words() {
     let accounts = "root:x:0:0::/:/bin/sh\n\u{1b}]0;owned\u{7}::0:0:\u{1b}[2J:/:/bin/\u{1b}[7msh\nro\rot::0:0::/:/bin/sh\n";
     fs::write(at(&root, "/etc/passwd"), accounts).unwrap();
     let report = survived(&tree, &root, None);
-    for id in ["second-root-account", "account-with-empty-password", "ssh-permits-empty-passwords"] {
+    for id in ["second-root-account", "account-with-empty-password"] {
         assert_eq!(outcome(&report, &format!("linux.{id}")), "fail", "and are judged: {id}");
     }
+    // One file's name is not UTF-8, and the first line of all files decides.
+    assert_eq!(outcome(&report, "linux.ssh-permits-empty-passwords"), "not-available");
 }
 
 fn linux() -> Manifest {
@@ -276,7 +310,8 @@ fn judged(host: &Host) -> Json {
     fs::write(&file, facts(host).to_string()).unwrap();
     let file = file.display().to_string();
     let reports = ["text", "json"].map(|format| {
-        let mut command = tree.goodstead(&["check", "--facts", &file, "--format", format, "--fail-on", "never"]);
+        let mut command =
+            tree.goodstead(&["check", "--facts", &file, "--format", format, "--fail-on", "never"]);
         as_to_a_terminal(&mut command);
         let Costs { run, peak_kib, time } = measure(command);
         assert!(run.code == 0 && !run.stderr.contains("panicked"), "{run:?}");
@@ -334,14 +369,30 @@ fn thousands_of_everything_are_cut_and_said() {
     let mut units = Vec::new();
     let mut sockets = "  sl  local_address rem_address   st tx_queue rx_queue\n".to_owned();
     for number in 0..20_000_u32 {
-        mounts += &format!("{} 2 0:{number} / /srv/{evil}\\012\\040\\042{number} rw - ext4 /dev/x{number} rw\n", number + 100);
-        units.push(unit(&format!("{evil}{number}.service"), "failed", "failed", "Result=exit-code\nExecMainStatus=1\n"));
-        sockets += &format!("{number:4}: 0100007F:{:04X} 0200000A:1538 06 00000000:00000000 03:00000FFF 0 0 0 0\n", number % 65_536);
+        mounts += &format!(
+            "{} 2 0:{number} / /srv/{evil}\\012\\040\\042{number} rw - ext4 /dev/x{number} rw\n",
+            number + 100
+        );
+        units.push(unit(
+            &format!("{evil}{number}.service"),
+            "failed",
+            "failed",
+            "Result=exit-code\nExecMainStatus=1\n",
+        ));
+        sockets += &format!(
+            "{number:4}: 0100007F:{:04X} 0200000A:1538 06 00000000:00000000 03:00000FFF 0 0 0 0\n",
+            number % 65_536
+        );
     }
     let names: Vec<String> = (0..20_000).map(|number| format!("{evil}{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let log: String = (0..30_000)
-        .map(|number| format!("1760000000.{number:06} kernel: EXT4-fs error (device {evil}{number}): {}\n", "x".repeat(90)))
+        .map(|number| {
+            format!(
+                "1760000000.{number:06} kernel: EXT4-fs error (device {evil}{number}): {}\n",
+                "x".repeat(90)
+            )
+        })
         .collect();
     let host = processes(host.add("/proc/self/mountinfo", &mounts), &names)
         .command("units", &units.join("\n"))

@@ -18,14 +18,15 @@ const NO_RESTART: (&str, &str) = (
     "a kernel that panicked waits for a person: kernel.panic is 0, and neither kdump nor a watchdog is set up",
 );
 
-const STOLEN: (&str, &str) = (
-    "linux.cpu-time-stolen",
-    "what a hypervisor takes now is only told by a second scan, as the cause says",
-);
+const STOLEN: (&str, &str) =
+    ("linux.cpu-time-stolen", "what a hypervisor takes now is only told by a second scan, as the cause says");
 
 const NO_PRESSURE: [(&str, &str); 2] = [
     ("linux.memory-pressure-high", "the kernel measures no pressure, and the cause says how it would: psi=1"),
-    ("linux.dirty-page-backlog-too-large", "a large threshold alone is no fault, and pressure is not measured: psi=1"),
+    (
+        "linux.dirty-page-backlog-too-large",
+        "a large threshold alone is no fault, and pressure is not measured: psi=1",
+    ),
 ];
 
 /// Checks by id, each with why it is right to speak.
@@ -86,9 +87,9 @@ fn files_of_healthy_systems_are_no_findings() {
         problems.extend(differences(name, &report, "fail", findings));
         // What can be known from files is known: the rest is left to the live host, and says so.
         let verdicts = report["verdicts"].as_array().unwrap();
-        let odd = verdicts.iter().filter(|it| {
-            it["verdict"] == "unknown" && it["cause"]["kind"] != "not-applicable-here"
-        });
+        let odd = verdicts
+            .iter()
+            .filter(|it| it["verdict"] == "unknown" && it["cause"]["kind"] != "not-applicable-here");
         problems.extend(odd.map(|it| format!("{name}: {} {}", it["id"], it["cause"])));
         assert!(verdicts.iter().filter(|it| it["verdict"] == "pass").count() >= 5, "{name}: {report:#}");
     }

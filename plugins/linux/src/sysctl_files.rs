@@ -339,7 +339,8 @@ mod tests {
     fn a_flood_is_cut_and_said() {
         let flood = "a.b = 1\n".repeat(MAX_ASSIGNMENTS + 1);
         let long = format!("a.b = {}\n", "x".repeat(MAX_LENGTH + 1));
-        for content in [flood.into_bytes(), long.into_bytes()] {
+        let large = "\n".repeat(MAX_SIZE + 1);
+        for content in [flood, long, large] {
             let files = read(FakeSite::new().file("/etc/sysctl.d/a.conf", content));
             assert!(files.boot.len() <= MAX_ASSIGNMENTS);
             assert_eq!(files.partial.unwrap().kind, CauseKind::TooLarge);

@@ -207,12 +207,10 @@ impl Site for FakeSite {
             Request::Statfs { paths } => {
                 let declared = self.allowed.as_ref().map(|known| &known.statfs);
                 let outcome = |path: &String| match self.statfs.get(path) {
-                    _ if declared.is_some_and(|globs| !globs.is_match(path)) => {
-                        Outcome::Refused(Cause::new(
-                            CauseKind::NotDeclared,
-                            format!("plugin.toml does not ask for the space of {path}"),
-                        ))
-                    }
+                    _ if declared.is_some_and(|globs| !globs.is_match(path)) => Outcome::Refused(Cause::new(
+                        CauseKind::NotDeclared,
+                        format!("plugin.toml does not ask for the space of {path}"),
+                    )),
                     Some(Ok(statfs)) => Outcome::Ok(statfs.clone()),
                     Some(Err(cause)) => Outcome::Refused(cause.clone()),
                     None => Outcome::Refused(Cause::new(CauseKind::Absent, format!("{path} is not mounted"))),

@@ -118,11 +118,19 @@ fn base() -> Host {
         .file("/etc/logrotate.conf", LOGROTATE)
         .file("/etc/logrotate.d/apt", "/var/log/apt/term.log {\n  rotate 12\n  monthly\n}\n")
         .file("/etc/logrotate.d/dpkg", "/var/log/dpkg.log {\n\tmonthly\n\trotate 12\n}\n")
-        .file("/var/lib/logrotate/status", "logrotate state -- version 2\n\"/var/log/dpkg.log\" 2026-11-1-0:0:0\n")
+        .file(
+            "/var/lib/logrotate/status",
+            "logrotate state -- version 2\n\"/var/log/dpkg.log\" 2026-11-1-0:0:0\n",
+        )
         .file("/var/log/dpkg.log", "")
         .file("/var/log/wtmp", "")
         .file("/var/lib/dpkg/status", "")
-        .empty(&["/usr/bin/apt-get", "/usr/lib/systemd/systemd", "/usr/sbin/sshd", "/usr/sbin/update-ca-certificates"])
+        .empty(&[
+            "/usr/bin/apt-get",
+            "/usr/lib/systemd/systemd",
+            "/usr/sbin/sshd",
+            "/usr/sbin/update-ca-certificates",
+        ])
         .file("/etc/ssl/certs/ca-certificates.crt", "-----BEGIN CERTIFICATE-----\n")
         .file("/etc/apt/apt.conf.d/20auto-upgrades", AUTO_UPGRADES)
         .file("/etc/apt/apt.conf.d/50unattended-upgrades", "Unattended-Upgrade::Origins-Pattern {\n};\n")
@@ -130,7 +138,8 @@ fn base() -> Host {
         .file("/var/lib/apt/periodic/unattended-upgrades-stamp", "")
 }
 
-const AUTO_UPGRADES: &str = "APT::Periodic::Update-Package-Lists \"1\";\nAPT::Periodic::Unattended-Upgrade \"1\";\n";
+const AUTO_UPGRADES: &str =
+    "APT::Periodic::Update-Package-Lists \"1\";\nAPT::Periodic::Unattended-Upgrade \"1\";\n";
 
 /// A root by its id, and the partition that firmware boots from.
 const FSTAB: &str = "PARTUUID=3f1b0000-0a / ext4 rw,discard,errors=remount-ro,x-systemd.growfs 0 1

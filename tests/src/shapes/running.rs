@@ -34,7 +34,10 @@ pub fn debian12_cloud() -> (Host, &'static str) {
         .mount("/boot/efi", "vfat", "/dev/vda15", "rw", (127 << 20, 12 << 20))
         .file("/sys/fs/ext4/vda1/errors_count", "0\n")
         .file("/run/systemd/timesync/synchronized", "");
-    let host = processes(host, &["systemd-journal", "systemd-timesyn", "systemd-resolve", "sshd", "cron", "unattended-upgr"]);
+    let host = processes(
+        host,
+        &["systemd-journal", "systemd-timesyn", "systemd-resolve", "sshd", "cron", "unattended-upgr"],
+    );
     (services(host, &USUAL), DEBIAN_12_KERNEL)
 }
 
@@ -56,14 +59,19 @@ pub fn ubuntu_server() -> (Host, &'static str) {
         .file("/sys/fs/ext4/dm-0/errors_count", "0\n");
     // Three weeks after updates that asked for a restart would be told; two days are within any window.
     let host = host.file("/run/reboot-required", "").aged("/run/reboot-required", 2 * DAY);
-    let host = processes(host, &["systemd-journal", "systemd-timesyn", "rsyslogd", "sshd", "snapd", "multipathd"]);
-    (services(host, &[&USUAL[..], &["snapd.service", "multipathd.service", "rsyslog.service"]].concat()), release)
+    let host =
+        processes(host, &["systemd-journal", "systemd-timesyn", "rsyslogd", "sshd", "snapd", "multipathd"]);
+    (
+        services(host, &[&USUAL[..], &["snapd.service", "multipathd.service", "rsyslog.service"]].concat()),
+        release,
+    )
 }
 
 /// RHEL 9 on a virtual machine: tuned has raised and lowered settings after boot, abrt reports crashes, kdump and chrony
 /// run, the kernel measures no pressure, and logs are kept by rsyslog alone.
 pub fn rhel9_server() -> (Host, &'static str) {
-    let kernel = Kernel { release: redhat::KERNEL, uptime: 30 * DAY, memory: 16_384, name: "app1.example.test" };
+    let kernel =
+        Kernel { release: redhat::KERNEL, uptime: 30 * DAY, memory: 16_384, name: "app1.example.test" };
     let host = boot(rhel9(), kernel)
         .sysctl(
             "kernel/kptr_restrict=1\nkernel/core_uses_pid=1\nkernel/core_pipe_limit=16\nfs/suid_dumpable=2\n\
@@ -80,8 +88,18 @@ pub fn rhel9_server() -> (Host, &'static str) {
         .file("/sys/kernel/kexec_crash_loaded", "1\n")
         .file("/var/lib/chrony/drift", "-12.3 0.01\n")
         .aged("/var/lib/chrony/drift", 600);
-    let host = processes(host, &["systemd-journal", "chronyd", "rsyslogd", "sshd", "tuned", "auditd", "NetworkManager"]);
-    let units = ["crond.service", "dbus-broker.service", "sshd.service", "tuned.service", "auditd.service", "chronyd.service"];
+    let host = processes(
+        host,
+        &["systemd-journal", "chronyd", "rsyslogd", "sshd", "tuned", "auditd", "NetworkManager"],
+    );
+    let units = [
+        "crond.service",
+        "dbus-broker.service",
+        "sshd.service",
+        "tuned.service",
+        "auditd.service",
+        "chronyd.service",
+    ];
     (services(host, &units), redhat::KERNEL)
 }
 
@@ -174,12 +192,19 @@ pub fn metal_database() -> (Host, &'static str) {
             .file(&format!("/sys/block/{name}/device/vendor"), "ATA     \n")
             .file(&format!("/sys/block/{name}/device/model"), "EXAMPLE SSD 960 \n")
     });
-    let host = processes(host, &["systemd-journal", "chronyd", "smartd", "postgres", "mdadm", "sshd", "node_exporter"])
-        .file("/proc/6/status", "Name:\tpostgres\nFDSize:\t2048\nNSpid:\t6\nTHP_enabled:\t1\n")
-        .file("/proc/6/limits", "Max open files            1024                 524288               files     \n")
-        .file("/proc/6/cgroup", "0::/system.slice/system-postgresql.slice/postgresql@15-main.service\n");
+    let host = processes(
+        host,
+        &["systemd-journal", "chronyd", "smartd", "postgres", "mdadm", "sshd", "node_exporter"],
+    )
+    .file("/proc/6/status", "Name:\tpostgres\nFDSize:\t2048\nNSpid:\t6\nTHP_enabled:\t1\n")
+    .file(
+        "/proc/6/limits",
+        "Max open files            1024                 524288               files     \n",
+    )
+    .file("/proc/6/cgroup", "0::/system.slice/system-postgresql.slice/postgresql@15-main.service\n");
     let host = (0..900).fold(host, |host, number| host.file(&format!("/proc/6/fd/{number}"), ""));
-    let usual = [&USUAL[..], &["postgresql@15-main.service", "smartmontools.service", "mdmonitor.service"]].concat();
+    let usual =
+        [&USUAL[..], &["postgresql@15-main.service", "smartmontools.service", "mdmonitor.service"]].concat();
     (services(host, &usual), release)
 }
 
@@ -207,8 +232,12 @@ pub fn live_router() -> (Host, &'static str) {
         .mount("/", "ext4", "/dev/vda1", "rw,errors=remount-ro", (8 * GIB, 2 * GIB))
         .mount("/boot/efi", "vfat", "/dev/vda15", "rw", (127 << 20, 12 << 20))
         .file("/sys/fs/ext4/vda1/errors_count", "0\n");
-    let host = processes(host, &["systemd-journal", "chronyd", "sshd", "zebra", "bgpd", "unbound", "rsyslogd"]);
-    (services(host, &[&USUAL[..], &["frr.service", "nftables.service", "chrony.service"]].concat()), DEBIAN_12_KERNEL)
+    let host =
+        processes(host, &["systemd-journal", "chronyd", "sshd", "zebra", "bgpd", "unbound", "rsyslogd"]);
+    (
+        services(host, &[&USUAL[..], &["frr.service", "nftables.service", "chrony.service"]].concat()),
+        DEBIAN_12_KERNEL,
+    )
 }
 
 /// A node of Kubernetes: containers by the hundred with mounts and interfaces of their own, tenants that hit the limits
@@ -262,21 +291,29 @@ pub fn live_kubernetes_node() -> (Host, &'static str) {
                 format!("Name:\tapp\nFDSize:\t64\nNSpid:\t{}\t1\nTHP_enabled:\t1\n", 1000 + number),
             )
     });
-    let host = host.file("/sys/fs/cgroup/kubepods.slice/memory.events", "low 0\nhigh 0\nmax 90\noom 41\noom_kill 37\n");
-    // A tenant's own daemons and databases are the tenant's.
     let host = host
-        .file("/proc/900/status", "Name:\tchronyd\nFDSize:\t64\nNSpid:\t900\t7\nTHP_enabled:\t1\n");
-    let host = processes(host, &["systemd-journal", "systemd-timesyn", "sshd", "kubelet", "containerd", "rsyslogd", "kube-proxy"]);
+        .file("/sys/fs/cgroup/kubepods.slice/memory.events", "low 0\nhigh 0\nmax 90\noom 41\noom_kill 37\n");
+    // A tenant's own daemons and databases are the tenant's.
+    let host =
+        host.file("/proc/900/status", "Name:\tchronyd\nFDSize:\t64\nNSpid:\t900\t7\nTHP_enabled:\t1\n");
+    let host = processes(
+        host,
+        &["systemd-journal", "systemd-timesyn", "sshd", "kubelet", "containerd", "rsyslogd", "kube-proxy"],
+    );
     (services(host, &[&USUAL[..], &["kubelet.service", "containerd.service"]].concat()), release)
 }
 
 /// An interface with the hundred settings that each has; the names of most do not matter here.
 fn end_of_a_pod(host: Host, name: &str) -> Host {
     let host = (0..40).fold(host, |host, number| {
-        host.sysctl(&format!("net/ipv4/conf/{name}/setting_{number}=0\nnet/ipv6/conf/{name}/setting_{number}=0"))
+        host.sysctl(&format!(
+            "net/ipv4/conf/{name}/setting_{number}=0\nnet/ipv6/conf/{name}/setting_{number}=0"
+        ))
     });
     let host = (0..10).fold(host, |host, number| {
-        host.sysctl(&format!("net/ipv4/neigh/{name}/setting_{number}=0\nnet/ipv6/neigh/{name}/setting_{number}=0"))
+        host.sysctl(&format!(
+            "net/ipv4/neigh/{name}/setting_{number}=0\nnet/ipv6/neigh/{name}/setting_{number}=0"
+        ))
     });
     host.sysctl(&format!(
         "net/ipv4/conf/{name}/accept_redirects=1\nnet/ipv4/conf/{name}/secure_redirects=1\n\
@@ -318,15 +355,24 @@ pub fn docker_host() -> (Host, &'static str) {
         "net/ipv4/ip_forward=1\nnet/bridge/bridge-nf-call-iptables=1\nnet/netfilter/nf_conntrack_max=65536\n\
          net/netfilter/nf_conntrack_count=800\nnet/netfilter/nf_conntrack_buckets=65536",
     );
-    let host = ["docker0", "br-5d41402abc4b", "veth1a2b3c4", "eth0", "all"].iter().fold(host, |host, name| {
-        host.sysctl(&format!("net/ipv4/conf/{name}/forwarding=1"))
-    });
+    let host = ["docker0", "br-5d41402abc4b", "veth1a2b3c4", "eth0", "all"]
+        .iter()
+        .fold(host, |host, name| host.sysctl(&format!("net/ipv4/conf/{name}/forwarding=1")));
     let host = (0..12).fold(host, |host, number| {
-        host.mount(&format!("/var/lib/docker/overlay2/{number:064x}/merged"), "overlay", "overlay", "rw", (20 * GIB, 3 * GIB))
-            .mount(&format!("/run/docker/netns/{number:012x}"), "nsfs", "nsfs", "rw", (0, 0))
+        host.mount(
+            &format!("/var/lib/docker/overlay2/{number:064x}/merged"),
+            "overlay",
+            "overlay",
+            "rw",
+            (20 * GIB, 3 * GIB),
+        )
+        .mount(&format!("/run/docker/netns/{number:012x}"), "nsfs", "nsfs", "rw", (0, 0))
     });
-    let host = processes(host, &["systemd-journal", "systemd-timesyn", "sshd", "dockerd", "containerd", "docker-proxy"])
-        .file("/proc/800/status", "Name:\tntpd\nFDSize:\t64\nNSpid:\t800\t12\nTHP_enabled:\t1\n");
+    let host = processes(
+        host,
+        &["systemd-journal", "systemd-timesyn", "sshd", "dockerd", "containerd", "docker-proxy"],
+    )
+    .file("/proc/800/status", "Name:\tntpd\nFDSize:\t64\nNSpid:\t800\t12\nTHP_enabled:\t1\n");
     (services(host, &[&USUAL[..], &["docker.service", "containerd.service"]].concat()), release)
 }
 
@@ -348,7 +394,10 @@ pub fn laptop() -> (Host, &'static str) {
         .file("/sys/block/nvme0n1/removable", "0\n")
         .file("/sys/block/nvme0n1/device/model", "EXAMPLE NVME 1TB\n");
     let host = services(
-        processes(host, &["systemd-journal", "systemd-timesyn", "rsyslogd", "NetworkManager", "upowerd", "udisksd"]),
+        processes(
+            host,
+            &["systemd-journal", "systemd-timesyn", "rsyslogd", "NetworkManager", "upowerd", "udisksd"],
+        ),
         &USUAL,
     );
     let waiting = unit(

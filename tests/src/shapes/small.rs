@@ -67,10 +67,16 @@ pub fn container_image() -> Host {
     boots
         .iter()
         .fold(debian12(), |host, path| host.without(path))
-        .file("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n")
+        .file(
+            "/etc/passwd",
+            "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+        )
         .file("/etc/shadow", "root:*:20000:0:99999:7:::\nnobody:*:20000:0:99999:7:::\n")
         .mode("/etc/shadow", 0o640, 42)
-        .file("/etc/apt/apt.conf.d/docker-clean", "APT::Update::Post-Invoke { \"rm -f /var/cache/apt/archives/*.deb || true\"; };\n")
+        .file(
+            "/etc/apt/apt.conf.d/docker-clean",
+            "APT::Update::Post-Invoke { \"rm -f /var/cache/apt/archives/*.deb || true\"; };\n",
+        )
         .aged("/var/lib/dpkg/status", 100 * 86_400)
 }
 
@@ -80,7 +86,10 @@ pub fn alpine_image() -> Host {
         .folders(&["/etc", "/etc/profile.d", "/tmp", "/var/tmp", "/usr/bin", "/usr/sbin", "/var/log"])
         .mode("/tmp", 0o1777, 0)
         .mode("/var/tmp", 0o1777, 0)
-        .file("/etc/os-release", "NAME=\"Alpine Linux\"\nID=alpine\nVERSION_ID=3.22.1\nPRETTY_NAME=\"Alpine Linux v3.22\"\n")
+        .file(
+            "/etc/os-release",
+            "NAME=\"Alpine Linux\"\nID=alpine\nVERSION_ID=3.22.1\nPRETTY_NAME=\"Alpine Linux v3.22\"\n",
+        )
         .file("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n")
         .file("/etc/group", "root:x:0:root\nshadow:x:42:\nnobody:x:65534:\n")
         .file("/etc/shadow", "root:*::0:::::\nnobody:!::0:::::\n")
@@ -89,7 +98,10 @@ pub fn alpine_image() -> Host {
         .file("/etc/hostname", "localhost\n")
         .file("/etc/nsswitch.conf", "hosts: files dns\n")
         .file("/etc/sysctl.conf", "# content of this file will override /etc/sysctl.d/*\n")
-        .file("/usr/lib/sysctl.d/00-alpine.conf", "net.ipv4.tcp_syncookies = 1\nkernel.panic = 120\nkernel.kptr_restrict = 1\n")
+        .file(
+            "/usr/lib/sysctl.d/00-alpine.conf",
+            "net.ipv4.tcp_syncookies = 1\nkernel.panic = 120\nkernel.kptr_restrict = 1\n",
+        )
         .file("/etc/ssl/cert.pem", "-----BEGIN CERTIFICATE-----\n")
         .file("/etc/fstab", "/dev/cdrom\t/media/cdrom\tiso9660\tnoauto,ro 0 0\n")
 }

@@ -150,9 +150,8 @@ impl Root {
                 }
             }
             pulse.beat();
-            let too_large = || {
-                Cause::new(CauseKind::TooLarge, format!("{path} is larger than {} MiB", limit >> 20))
-            };
+            let too_large =
+                || Cause::new(CauseKind::TooLarge, format!("{path} is larger than {} MiB", limit >> 20));
             if filled > limit {
                 return Err(too_large());
             }
