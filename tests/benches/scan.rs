@@ -15,6 +15,7 @@ use goodstead_plugin::{
     Answer, Cause, CauseKind, FileEntry, FileKind, FileList, Granted, Outcome, Plugin, Request, Site, Stat,
     Statfs, Target,
 };
+use goodstead_tests::peak::children;
 use goodstead_tests::tree::Tree;
 
 /// How often each is run.
@@ -70,20 +71,14 @@ fn peak(mut command: Command) -> f64 {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let mut most = 0;
     while child.try_wait().unwrap().is_none() {
-        let parent = child.id();
-        let tasks = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
-        // A child is listed at the thread that started it.
-        let children = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-        let children: Vec<String> =
-            children.flat_map(|text| text.split(' ').map(str::to_owned).collect::<Vec<_>>()).collect();
-        let all = children.into_iter().chain([parent.to_string()]);
-        most = most.max(all.map(|pid| proportional(&pid)).sum());
+        let all = children(child.id()).into_iter().chain([child.id()]);
+        most = most.max(all.map(proportional).sum());
     }
     most as f64 / 1000.0
 }
 
 /// In KiB.
-fn proportional(pid: &str) -> u64 {
+fn proportional(pid: u32) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
     line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)

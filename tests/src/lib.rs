@@ -7,10 +7,13 @@
 
 pub mod desk;
 pub mod foreign;
+pub mod host;
 pub mod hostile;
+pub mod peak;
 pub mod postgres;
 pub mod reference;
 pub mod runner;
+pub mod shapes;
 pub mod tree;
 
 use std::path::{Path, PathBuf};

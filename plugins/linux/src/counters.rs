@@ -16,6 +16,11 @@ const OF_MEMORY: [(&str, &str); 3] =
 const OF_TCP: [(&str, &str); 2] =
     [("listen_overflows", "ListenOverflows"), ("tcp_aborts_on_memory", "TCPAbortOnMemory")];
 
+/// Where Kubernetes keeps the control groups of all pods, by how the kubelet was told to name them. What happens in them
+/// is counted up to here, also of groups that are gone (Control Group v2, memory.events).
+const PODS: [&str; 2] =
+    ["/sys/fs/cgroup/kubepods.slice/memory.events", "/sys/fs/cgroup/kubepods/memory.events"];
+
 /// The record `counters`.
 pub(crate) fn counters(readings: &Readings) -> Fact {
     let mut record = goodstead_plugin::facts! {};
@@ -30,7 +35,24 @@ pub(crate) fn counters(readings: &Readings) -> Fact {
         let value = readings.get(NETSTAT).map_err(known);
         put(&mut record, name, value.and_then(|text| found(from_netstat(text, "TcpExt:", wanted))));
     }
+    put(&mut record, "oom_kills_of_pods", oom_kills_of_pods(readings));
     record
+}
+
+/// Processes that were killed because a pod reached its own limit. `oom` counts how often that happened, `oom_kill` all
+/// that were killed, also by the host's limit: neither alone tells.
+fn oom_kills_of_pods(readings: &Readings) -> Result<i64, Cause> {
+    let mut absent = Cause::new(CauseKind::Absent, "no pods run here");
+    for path in PODS {
+        match readings.get(path) {
+            Ok(text) => {
+                let of = |name| from_vmstat(text, name).ok_or_else(|| odd(path));
+                return Ok(of("oom")?.min(of("oom_kill")?));
+            }
+            Err(cause) => absent = cause,
+        }
+    }
+    Err(absent)
 }
 
 /// A counter that the kernel does not have is absent; a file that is missing tells nothing about its counters.

@@ -13,7 +13,7 @@ const FIB_TRIE: &str = "/proc/self/net/fib_trie";
 const IPV6: &str = "/proc/self/net/if_inet6";
 const ROUTES: &str = "/proc/self/net/route";
 
-/// So many interfaces are told; hosts of containers have thousands of the same kind.
+/// Of more interfaces than this only those are told that differ: hosts of containers have thousands of the same kind.
 const MAX_INTERFACES: usize = 200;
 
 /// The record `network`.
@@ -85,16 +85,30 @@ fn default_routes(readings: &Readings) -> Result<i64, Cause> {
 /// Why it is unknown.
 pub(crate) fn interfaces(sysctl: &Running) -> Result<Fact, Cause> {
     let keys = sysctl.keys().filter_map(|key| key.strip_prefix("net/ipv4/conf/")?.split_once('/'));
-    let mut names: BTreeSet<&str> =
+    let names: BTreeSet<&str> =
         keys.map(|(name, _)| name).filter(|name| !matches!(*name, "all" | "default" | "lo")).collect();
+    let many = names.len() > MAX_INTERFACES;
     let mut partial = sysctl.partial().cloned();
-    if names.len() > MAX_INTERFACES {
-        names = names.into_iter().take(MAX_INTERFACES).collect();
-        let detail = format!("only {MAX_INTERFACES} network interfaces are looked at");
-        partial.get_or_insert(Cause::new(CauseKind::TooLarge, detail));
+    let mut items: Vec<Fact> = Vec::new();
+    for name in names {
+        let told = interface(sysctl, name);
+        if many && items.iter().any(|known| alike(known, &told)) {
+            continue;
+        }
+        if items.len() == MAX_INTERFACES {
+            let detail = format!("only {MAX_INTERFACES} network interfaces are looked at");
+            partial.get_or_insert(Cause::new(CauseKind::TooLarge, detail));
+            break;
+        }
+        items.push(told);
     }
-    let items = names.into_iter().map(|name| interface(sysctl, name)).collect();
     Ok(Fact::List(Elements { items, partial: partial.map(Box::new) }))
+}
+
+/// Whether two interfaces accept the same.
+fn alike(one: &Fact, other: &Fact) -> bool {
+    let (Fact::Map(one), Fact::Map(other)) = (one, other) else { return false };
+    one.items.iter().all(|(name, fact)| name == "name" || other.items.get(name) == Some(fact))
 }
 
 fn interface(sysctl: &Running, name: &str) -> Fact {
@@ -172,15 +186,32 @@ mod tests {
         assert_eq!(of_interface(&nonsense)["source_routes"]["$unknown"]["kind"], "not-available");
     }
 
-    #[test]
-    fn thousands_of_interfaces_are_cut_and_said() {
+    fn many(settings: &str) -> Elements<Vec<Fact>> {
         let mut site = FakeSite::new();
-        for n in 0..=MAX_INTERFACES {
-            site = site.file(&format!("/proc/sys/net/ipv4/conf/veth{n}/forwarding"), "0");
+        for setting in ["accept_redirects", "accept_source_route", "secure_redirects"] {
+            site = site.file(&format!("/proc/sys/net/ipv4/conf/all/{setting}"), "0");
         }
-        let Fact::List(list) = interfaces(&Running::read(&mut site).unwrap()).unwrap() else {
-            panic!("no list")
-        };
+        for n in 0..=MAX_INTERFACES {
+            let odd = u8::from(n == MAX_INTERFACES / 2);
+            for setting in settings.split(' ') {
+                site = site.file(&format!("/proc/sys/net/ipv4/conf/veth{n}/{setting}"), odd.to_string());
+            }
+        }
+        match interfaces(&Running::read(&mut site).unwrap()).unwrap() {
+            Fact::List(list) => list,
+            other => panic!("no list: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn of_thousands_of_interfaces_those_that_differ_are_told() {
+        let list = many("forwarding accept_redirects accept_source_route secure_redirects");
+        assert_eq!((list.items.len(), list.partial), (2, None));
+    }
+
+    #[test]
+    fn thousands_of_interfaces_of_which_nothing_is_known_are_cut_and_said() {
+        let list = many("forwarding");
         assert_eq!((list.items.len(), list.partial.unwrap().kind), (MAX_INTERFACES, CauseKind::TooLarge));
     }
 }

@@ -33,9 +33,15 @@ const LEFT_ALONE: [&str; 13] = [
 /// A setting is at most one page long (the kernel's own buffer for nearly all of them).
 const MAX_VALUE: usize = 4096;
 
-/// From so many settings on, those of single network interfaces are left out: hosts with thousands of containers have
-/// a hundred for each.
+/// From so many settings on, those of single network interfaces are left out: first of those that are a container's or
+/// a virtual machine's end, a hundred for each, which come and go and of which nobody expects to read.
 const MAX_SETTINGS: usize = 20_000;
+
+/// How names of such ends begin: Docker and most others, Calico, Cilium, AWS, Azure, GKE, libvirt, QEMU.
+const ENDS: [&str; 8] = ["veth", "cali", "lxc", "eni", "azv", "gke", "vnet", "tap"];
+
+/// What the list `interfaces` is made of, and is kept of all.
+const KEPT: [&str; 4] = ["accept_redirects", "accept_source_route", "forwarding", "secure_redirects"];
 
 /// Beyond this magnitude readers of JSON that use doubles round.
 const MAX_EXACT: i64 = 1 << 53;
@@ -69,6 +75,9 @@ impl Running {
                 Ok(fold(&String::from_utf8_lossy(&bytes)))
             });
             running.values.insert(key.to_owned(), value);
+        }
+        if running.values.len() > MAX_SETTINGS {
+            running.values.retain(|key, _| !of_an_end(key));
         }
         if running.values.len() > MAX_SETTINGS {
             running.values.retain(|key, _| !of_one_interface(key));
@@ -151,11 +160,23 @@ fn scalar(folded: &str) -> Fact {
     }
 }
 
+/// The interface that `key` is a setting of, and the setting's own name.
+fn interface(key: &str) -> Option<(&str, &str)> {
+    let mut parts = key.strip_prefix("net/")?.split('/').skip(1);
+    let of_interfaces = matches!(parts.next(), Some("conf" | "neigh"));
+    of_interfaces.then_some((parts.next()?, parts.next()?))
+}
+
 fn of_one_interface(key: &str) -> bool {
-    let mut parts = key.split('/').skip(2);
-    key.starts_with("net/")
-        && matches!(parts.next(), Some("conf" | "neigh"))
-        && !matches!(parts.next(), Some("all" | "default" | "lo"))
+    interface(key).is_some_and(|(name, _)| !matches!(name, "all" | "default" | "lo"))
+}
+
+/// Whether `key` is a setting of a container's or virtual machine's end that nothing is made of.
+fn of_an_end(key: &str) -> bool {
+    interface(key).is_some_and(|(name, setting)| {
+        ENDS.iter().any(|start| name.starts_with(start))
+            && !(key.starts_with("net/ipv4/conf/") && KEPT.contains(&setting))
+    })
 }
 
 /// Whether `glob` matches `key`: `*` stands for the rest of a name, `**` for the rest of the path.
@@ -257,12 +278,26 @@ mod tests {
     fn thousands_of_interfaces_cost_only_their_own_settings() {
         let file = |path: String| File { path, content: Ok(b"1".to_vec()) };
         let mut files: Vec<_> =
-            (0..=MAX_SETTINGS).map(|n| file(format!("{ROOT}net/ipv4/conf/veth{n}/rp_filter"))).collect();
+            (0..=MAX_SETTINGS).map(|n| file(format!("{ROOT}net/ipv4/conf/eth{n}/rp_filter"))).collect();
         files.push(file(format!("{ROOT}net/ipv4/conf/all/rp_filter")));
         files.push(file(format!("{ROOT}vm/swappiness")));
         let running = Running::from_files(Files { files, partial: None });
         let keys: Vec<_> = running.values.keys().collect();
         assert_eq!(keys, ["net/ipv4/conf/all/rp_filter", "vm/swappiness"]);
-        assert_eq!(running.get("net/ipv4/conf/veth7/rp_filter").unwrap_err().kind, CauseKind::TooLarge);
+        assert_eq!(running.get("net/ipv4/conf/eth7/rp_filter").unwrap_err().kind, CauseKind::TooLarge);
+    }
+
+    #[test]
+    fn the_ends_of_many_containers_are_left_out_and_nothing_is_missed() {
+        let file = |path: String| File { path, content: Ok(b"1".to_vec()) };
+        let mut files: Vec<_> =
+            (0..=MAX_SETTINGS).map(|n| file(format!("{ROOT}net/ipv6/neigh/cali{n}/ucast_solicit"))).collect();
+        files.push(file(format!("{ROOT}net/ipv4/conf/cali7/forwarding")));
+        files.push(file(format!("{ROOT}net/ipv4/conf/cali7/arp_notify")));
+        files.push(file(format!("{ROOT}net/ipv4/conf/eth0/rp_filter")));
+        let running = Running::from_files(Files { files, partial: None });
+        let keys: Vec<_> = running.values.keys().collect();
+        assert_eq!(keys, ["net/ipv4/conf/cali7/forwarding", "net/ipv4/conf/eth0/rp_filter"]);
+        assert_eq!((running.partial(), running.get("kernel/none")), (None, Ok(None)));
     }
 }

@@ -18,6 +18,9 @@ const FOLDERS: [&str; 5] =
 /// The file that the tool reads last, and systemd does not read.
 const SINGLE: &str = "/etc/sysctl.conf";
 
+/// Real files have a few KiB.
+const MAX_SIZE: usize = 1 << 20;
+
 /// More assignments than this are not told one by one.
 const MAX_ASSIGNMENTS: usize = 5000;
 
@@ -63,6 +66,11 @@ impl SysctlFiles {
     /// A file's path and text, or `None` for one that counts as empty or is not known.
     fn content(&mut self, site: &mut dyn Site, file: File) -> Option<(String, String)> {
         match file.content {
+            Ok(bytes) if bytes.len() > MAX_SIZE => {
+                let detail = format!("{} is larger than any that sets kernel settings", file.path);
+                self.partial.get_or_insert(Cause::new(CauseKind::TooLarge, detail));
+                None
+            }
             Ok(bytes) => Some((file.path, String::from_utf8_lossy(&bytes).into_owned())),
             // systemd passes over a link that leads nowhere.
             Err(cause) if cause.kind == CauseKind::Absent => None,
@@ -331,7 +339,8 @@ mod tests {
     fn a_flood_is_cut_and_said() {
         let flood = "a.b = 1\n".repeat(MAX_ASSIGNMENTS + 1);
         let long = format!("a.b = {}\n", "x".repeat(MAX_LENGTH + 1));
-        for content in [flood.into_bytes(), long.into_bytes()] {
+        let large = "\n".repeat(MAX_SIZE + 1);
+        for content in [flood, long, large] {
             let files = read(FakeSite::new().file("/etc/sysctl.d/a.conf", content));
             assert!(files.boot.len() <= MAX_ASSIGNMENTS);
             assert_eq!(files.partial.unwrap().kind, CauseKind::TooLarge);

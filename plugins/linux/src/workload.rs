@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Small files of /proc and /sys that one request reads.
-const SMALL: [&str; 25] = [
+const SMALL: [&str; 26] = [
     "/proc/vmstat",
     "/proc/stat",
     "/proc/loadavg",
@@ -37,6 +37,7 @@ const SMALL: [&str; 25] = [
     "/sys/module/zswap/parameters/enabled",
     "/sys/kernel/kexec_crash_loaded",
     "/sys/class/watchdog/*/state",
+    "/sys/fs/cgroup/{kubepods,kubepods.slice}/memory.events",
 ];
 
 /// The facts by name.

@@ -37,7 +37,27 @@ pub struct FakeSite {
     stats: BTreeMap<String, Stat>,
     commands: BTreeMap<String, (i32, Vec<u8>)>,
     connections: BTreeMap<String, Result<OwnedFd, Cause>>,
-    permissions: Option<Permissions>,
+    allowed: Option<Allowed>,
+}
+
+/// What a manifest allows, made once: sites of tests hold thousands of files.
+#[derive(Debug)]
+struct Allowed {
+    read: GlobSet,
+    stat: GlobSet,
+    statfs: GlobSet,
+    run: BTreeSet<String>,
+}
+
+impl From<&Permissions> for Allowed {
+    fn from(permissions: &Permissions) -> Self {
+        Allowed {
+            read: glob_set(&permissions.read),
+            stat: glob_set(&permissions.stat),
+            statfs: glob_set(&permissions.statfs),
+            run: permissions.run.keys().cloned().collect(),
+        }
+    }
 }
 
 impl FakeSite {
@@ -48,7 +68,7 @@ impl FakeSite {
 
     /// An empty site that allows what the manifest does.
     pub fn with_manifest(manifest: &Manifest) -> Self {
-        FakeSite { permissions: Some(manifest.permissions.clone()), ..FakeSite::default() }
+        FakeSite { allowed: Some(Allowed::from(&manifest.permissions)), ..FakeSite::default() }
     }
 
     /// A file and its content.
@@ -94,8 +114,8 @@ impl FakeSite {
     }
 
     fn may_read(&self, path: &str) -> Result<(), Cause> {
-        match &self.permissions {
-            Some(permissions) if !glob_set(&permissions.read).is_match(path) => {
+        match &self.allowed {
+            Some(allowed) if !allowed.read.is_match(path) => {
                 Err(Cause::new(CauseKind::NotDeclared, format!("plugin.toml does not ask to read {path}")))
             }
             _ => Ok(()),
@@ -103,8 +123,8 @@ impl FakeSite {
     }
 
     fn may_stat(&self, path: &str) -> Result<(), Cause> {
-        match &self.permissions {
-            Some(permissions) if glob_set(&permissions.stat).is_match(path) => Ok(()),
+        match &self.allowed {
+            Some(allowed) if allowed.stat.is_match(path) => Ok(()),
             _ => self.may_read(path),
         }
     }
@@ -185,14 +205,12 @@ impl Site for FakeSite {
                 Ok(answer(Granted::Stat(stat), Vec::new()))
             }
             Request::Statfs { paths } => {
-                let declared = self.permissions.as_ref().map(|known| glob_set(&known.statfs));
+                let declared = self.allowed.as_ref().map(|known| &known.statfs);
                 let outcome = |path: &String| match self.statfs.get(path) {
-                    _ if declared.as_ref().is_some_and(|globs| !globs.is_match(path)) => {
-                        Outcome::Refused(Cause::new(
-                            CauseKind::NotDeclared,
-                            format!("plugin.toml does not ask for the space of {path}"),
-                        ))
-                    }
+                    _ if declared.is_some_and(|globs| !globs.is_match(path)) => Outcome::Refused(Cause::new(
+                        CauseKind::NotDeclared,
+                        format!("plugin.toml does not ask for the space of {path}"),
+                    )),
                     Some(Ok(statfs)) => Outcome::Ok(statfs.clone()),
                     Some(Err(cause)) => Outcome::Refused(cause.clone()),
                     None => Outcome::Refused(Cause::new(CauseKind::Absent, format!("{path} is not mounted"))),
@@ -209,7 +227,7 @@ impl Site for FakeSite {
                 None => Err(Cause::new(CauseKind::NotAvailable, format!("nothing listens at {address}"))),
             },
             Request::Run { command } => {
-                let declared = self.permissions.as_ref().is_none_or(|known| known.run.contains_key(&command));
+                let declared = self.allowed.as_ref().is_none_or(|known| known.run.contains(&command));
                 match self.commands.get(&command) {
                     Some((code, output)) if declared => {
                         Ok(answer(Granted::Run { code: Some(*code) }, output.clone()))

@@ -154,14 +154,18 @@ impl Root {
                 }
             }
             pulse.beat();
+            let too_large =
+                || Cause::new(CauseKind::TooLarge, format!("{path} is larger than {} MiB", limit >> 20));
             if filled > limit {
-                return Err(Cause::new(
-                    CauseKind::TooLarge,
-                    format!("{path} is larger than {} MiB", limit >> 20),
-                ));
+                return Err(too_large());
             }
             if filled == size {
                 if large.is_empty() {
+                    // Files that say how large they are need not be read to be refused; those of the kernel say 0.
+                    let says = rustix::fs::fstat(&file).map_or(0, |stat| stat.st_size);
+                    if usize::try_from(says).is_ok_and(|says| says > limit) {
+                        return Err(too_large());
+                    }
                     large.extend_from_slice(&small);
                 }
                 large.resize(filled * 4, 0);

@@ -198,6 +198,12 @@ impl Walk<'_> {
         self.except.is_match(format!("{folder}/any/depth"))
     }
 
+    /// Why a file is not handed over that alone would be: others have taken the space of the request.
+    fn crowded(&self) -> Cause {
+        let mib = self.wish.limit >> 20;
+        Cause::new(CauseKind::TooLarge, format!("the files that match hold more than {mib} MiB"))
+    }
+
     /// Reads one file. Where its folder is known and it is no link, it is opened there and then, which saves resolving
     /// a long path a thousand times.
     fn file(&mut self, path: &str, known: Option<(&Located, &str)>) {
@@ -218,9 +224,8 @@ impl Walk<'_> {
         };
         let left = match left {
             Ok(0) => {
-                let mib = self.wish.limit >> 20;
-                return self
-                    .cut(CauseKind::TooLarge, format!("the files that match hold more than {mib} MiB"));
+                let Cause { kind, detail, .. } = self.crowded();
+                return self.cut(kind, detail);
             }
             Ok(left) => left,
             Err(()) => return self.cut(CauseKind::TooLarge, format!("more than {MAX_FILES} files match")),
@@ -242,6 +247,11 @@ impl Walk<'_> {
         match outcome {
             Err(cause) if cause.kind == CauseKind::Absent => {}
             outcome => {
+                let crowded = left < MAX_FILE;
+                let outcome = outcome.map_err(|cause| match cause.kind {
+                    CauseKind::TooLarge if crowded => self.crowded(),
+                    _ => cause,
+                });
                 let mut haul = self.haul.open();
                 haul.bytes += outcome.as_ref().map_or(0, Vec::len);
                 haul.found.insert(path.to_owned(), outcome);

@@ -10,7 +10,7 @@ use goodstead_model::{Impact, Judgement, Origin, Range, Readiness, Report, Targe
 use goodstead_protocol::contract::Unit;
 use goodstead_protocol::fact::Fact;
 
-use super::value::value;
+use super::value::{plain, value};
 
 /// Lines are no longer than this, however wide the terminal is: longer ones are hard to read.
 const MAX_WIDTH: usize = 100;
@@ -63,7 +63,8 @@ impl Page {
         };
         put!(
             self,
-            "{BOLD}Goodstead{BOLD:#} looked at {what} on {}",
+            "{BOLD}Goodstead{BOLD:#} looked at {} on {}",
+            plain(&what),
             report.time.replace('T', " ").replace('Z', " UTC")
         );
         put!(self, "");
@@ -109,7 +110,7 @@ impl Page {
                 "  {:id_width$}  {style}{:>12}{style:#}  {DIM}{}{DIM:#}{mark}",
                 target.id,
                 score,
-                shortened(&target.title, self.width.saturating_sub(id_width + 34).max(20))
+                shortened(&plain(&target.title), self.width.saturating_sub(id_width + 34).max(20))
             );
         }
         for note in report.targets.iter().flat_map(|target: &Target| &target.notes) {
@@ -282,7 +283,7 @@ impl Page {
             if fence {
                 code = !code;
             } else if code {
-                put!(self, "{label}  {line}");
+                put!(self, "{label}  {}", plain(line));
                 label = " ".repeat(14);
             } else {
                 paragraph.push_str(line.trim());
@@ -291,6 +292,7 @@ impl Page {
         }
     }
 
+    /// `text` is what a site, a plugin or a check wrote; of the labels we know that they are ours.
     fn wrapped(&mut self, first: &str, next: &str, text: &str) {
         let first_width = anstream::adapter::strip_str(first).to_string().chars().count();
         let width = self.width.saturating_sub(first_width.max(next.len())).max(24);
@@ -298,7 +300,7 @@ impl Page {
             .break_words(false)
             .word_separator(textwrap::WordSeparator::AsciiSpace)
             .word_splitter(textwrap::WordSplitter::NoHyphenation);
-        for (number, line) in textwrap::wrap(text, options).iter().enumerate() {
+        for (number, line) in textwrap::wrap(&plain(text), options).iter().enumerate() {
             put!(self, "{}{line}", if number == 0 { first } else { next });
         }
     }

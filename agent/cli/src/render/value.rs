@@ -34,7 +34,7 @@ pub(crate) fn value(fact: &Fact, unit: Option<Unit>) -> String {
                 .items
                 .iter()
                 .take(SHOWN)
-                .map(|(name, item)| format!("{name}: {}", self::value(item, None)))
+                .map(|(name, item)| format!("{}: {}", plain(name), self::value(item, None)))
                 .collect();
             let more = map.items.len().saturating_sub(SHOWN);
             let more = if more > 0 { format!(", and {more} more") } else { String::new() };
@@ -78,6 +78,11 @@ fn quoted(text: &str) -> String {
         shown.push('…');
     }
     format!("\"{shown}\"")
+}
+
+/// A text of one line with nothing in it that a terminal acts on.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().flat_map(printable).collect()
 }
 
 /// Nothing that a site wrote may move the cursor or colour the screen.
