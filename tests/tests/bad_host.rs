@@ -201,7 +201,7 @@ fn what_may_not_be_read_is_unknown_with_the_way_to_grant_it() {
     let (tree, root) = debian12();
     replace_all(&root, |path| {
         fs::write(path, "").unwrap();
-        fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o0)).unwrap();
     });
     let report = survived(&tree, &root, is_root().then_some(NOBODY));
     for id in ["account-with-empty-password", "sudo-without-password", "ssh-permits-empty-passwords"] {
