@@ -12,8 +12,11 @@ use std::time::Instant;
 
 use cel::parser::PrattParser;
 use goodstead_engine::{Loaded, PackSource, Plugins, load, load_without_cases};
+use goodstead_protocol::contract::{RawContract, validate};
 use goodstead_protocol::document::Document;
 use goodstead_protocol::manifest::Manifest;
+use semver::Version;
+use serde::Deserialize;
 
 /// How often each is run.
 const RUNS: usize = 40;
@@ -73,6 +76,12 @@ fn median(times: &mut [f64]) -> f64 {
     times[times.len() / 2]
 }
 
+/// What the agent itself knows.
+#[derive(Deserialize)]
+struct Host {
+    facts: RawContract,
+}
+
 fn plugins(checkout: &Path) -> Plugins {
     let mut plugins = Plugins::default();
     for folder in folders(&checkout.join("plugins")) {
@@ -81,9 +90,9 @@ fn plugins(checkout: &Path) -> Plugins {
         plugins.add(manifest.version, manifest.contract);
     }
     let host = fs::read_to_string(checkout.join("agent/cli/src/host.toml")).unwrap();
-    let header = "name = 'host'\nversion = '1.0.0'\nprotocol = 1\nlibrary = 'none'\n";
-    let host = Manifest::read(&Document::new("host.toml", format!("{header}{host}"))).unwrap();
-    plugins.add(host.version, host.contract);
+    let document = Document::new("host.toml", host);
+    let file: Host = document.parse().unwrap();
+    plugins.add(Version::new(1, 0, 0), validate("host", file.facts, &document).unwrap());
     plugins
 }
 
