@@ -1,0 +1,226 @@
+//! What a real server's databases hold, and what becomes of it when they do not want to be looked into.
+
+use std::time::{Duration, Instant};
+
+use goodstead_plugin::fake::{FakeSite, gather, manifest};
+use goodstead_plugin::{Answer, Cause, Granted, Request, Site};
+use goodstead_postgresql::PostgreSql;
+use serde_json::{Value as Json, json};
+
+use crate::server::Server;
+use crate::target;
+
+/// A site that connects to the server as often as it is asked to.
+struct Connecting<'a> {
+    server: &'a Server,
+    rest: FakeSite,
+    connections: usize,
+}
+
+impl Site for Connecting<'_> {
+    fn ask(&mut self, request: Request) -> Result<Answer, Cause> {
+        let Request::Connect { .. } = request else { return self.rest.ask(request) };
+        self.connections += 1;
+        let granted = Granted::Connect { user: "goodstead".to_owned() };
+        Ok(Answer { granted, data: Vec::new(), descriptor: Some(self.server.connect().into()) })
+    }
+}
+
+/// The facts of all databases, and how many connections it took to know them.
+fn facts(server: &Server) -> (Json, usize) {
+    let manifest = manifest(include_str!("../../plugin.toml"));
+    let mut site = Connecting { server, rest: FakeSite::with_manifest(&manifest), connections: 0 };
+    let (facts, notes) = gather::<PostgreSql>(&manifest.contract, &target(), &mut site);
+    assert_eq!(notes, Vec::<String>::new());
+    (facts.to_json(), site.connections)
+}
+
+fn names(facts: &Json, list: &str) -> Vec<String> {
+    let items = facts[list].get("$partial").unwrap_or(&facts[list]);
+    items.as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect()
+}
+
+fn item<'a>(facts: &'a Json, list: &str, name: &str) -> &'a Json {
+    let items = facts[list].get("$partial").unwrap_or(&facts[list]);
+    let found = items.as_array().unwrap().iter().find(|item| item["name"] == name);
+    found.unwrap_or_else(|| panic!("no {name} in {list}: {}", facts[list]))
+}
+
+/// One database with each kind of thing that a list tells of, beside its healthy likeness.
+const SHOP: &str = r#"
+CREATE TABLE parent (id bigint PRIMARY KEY);
+INSERT INTO parent SELECT generate_series(1, 1000);
+CREATE TABLE child (id bigint PRIMARY KEY, a bigint REFERENCES parent, b bigint REFERENCES parent, c bigint REFERENCES parent, pad text);
+INSERT INTO child SELECT n, 1, 1, 1, repeat(md5(n::text), 6) FROM generate_series(1, 60000) n;
+CREATE INDEX ON child (b);
+CREATE INDEX ON child (c) WHERE c IS NOT NULL;
+DELETE FROM parent WHERE id > 990;
+CREATE INDEX once ON child (pad, a); CREATE INDEX twice ON child (pad, a);
+CREATE INDEX lower_once ON child (lower(pad)); CREATE INDEX lower_twice ON child (  lower(pad));
+CREATE INDEX desc_only ON child (pad DESC, a); CREATE INDEX partly ON child (pad, a) WHERE a > 5;
+CREATE UNIQUE INDEX also_unique ON child (id); ALTER TABLE child ADD CONSTRAINT second_key UNIQUE (id);
+CREATE UNLOGGED TABLE scratch AS SELECT n, repeat('x', 200) FROM generate_series(1, 20000) n;
+CREATE TABLE "No Key" AS SELECT n FROM generate_series(1, 2000) n;
+CREATE TABLE churn WITH (autovacuum_enabled = false) AS SELECT n, repeat('x', 200) AS pad FROM generate_series(1, 20000) n;
+UPDATE churn SET n = n + 1;
+CREATE TABLE counted (id serial PRIMARY KEY, small smallserial, big bigserial, own bigint);
+SELECT setval('counted_id_seq', 1932735283), setval('counted_small_seq', 100);
+CREATE SEQUENCE narrow AS bigint OWNED BY counted.id; SELECT setval('narrow', 2000000000);
+CREATE SEQUENCE around AS smallint CYCLE; SELECT setval('around', 32000);
+CREATE SEQUENCE fresh AS int;
+CREATE TABLE published (a int); CREATE TABLE published_well (a int PRIMARY KEY);
+CREATE TABLE published_parts (a int, b int) PARTITION BY RANGE (a);
+CREATE TABLE part_one PARTITION OF published_parts FOR VALUES FROM (0) TO (10);
+CREATE PUBLICATION pub FOR TABLE published, published_well, published_parts;
+CREATE PUBLICATION inserts FOR TABLE published WITH (publish = 'insert');
+CREATE EXTENSION hstore VERSION '1.4';
+CREATE EXTENSION citext;
+CREATE COLLATION german (provider = icu, locale = 'de'); CREATE COLLATION unused (provider = icu, locale = 'fr');
+CREATE TABLE words (word text COLLATE german PRIMARY KEY);
+UPDATE pg_collation SET collversion = '1' WHERE collname IN ('german', 'unused');
+ANALYZE child; ANALYZE parent; ANALYZE scratch; ANALYZE "No Key";
+"#;
+
+#[test]
+fn each_list_tells_what_is_wrong_and_only_that() {
+    let server = Server::start(&["CREATE DATABASE shop", "CREATE DATABASE \"Shop \"\"two\"\"\""]);
+    server.sql_in("shop", &[SHOP]);
+    server.sql_in("shop", &["INSERT INTO counted VALUES (0)", "CREATE TABLE bad AS SELECT 0 AS zero"]);
+    // A CREATE INDEX CONCURRENTLY that fails leaves its index behind.
+    server.try_in("shop", "CREATE INDEX CONCURRENTLY broken ON bad ((1 / zero))");
+    server.sql_in("shop", &["GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO goodstead"]);
+    let (facts, connections) = facts(&server);
+    assert_eq!(connections, 3, "one a database");
+    assert_eq!(names(&facts, "invalid_indexes"), ["shop.public.broken"]);
+    let broken = item(&facts, "invalid_indexes", "shop.public.broken");
+    assert_eq!((&broken["being_built"], &broken["leftover"]), (&json!(false), &json!(false)));
+    assert_eq!(names(&facts, "foreign_keys_without_index"), ["shop.public.child(a)"]);
+    let key = item(&facts, "foreign_keys_without_index", "shop.public.child(a)");
+    assert_eq!((&key["parent_sql"], &key["parent_deletes"]), (&json!("public.parent"), &json!(10)));
+    assert!(key["bytes"].as_i64().unwrap() > 10_000_000, "{key}");
+    let mut twins = names(&facts, "duplicate_indexes");
+    twins.sort();
+    assert_eq!(
+        twins,
+        ["shop.public.also_unique", "shop.public.lower_twice", "shop.public.second_key", "shop.public.twice"]
+    );
+    assert_eq!(item(&facts, "duplicate_indexes", "shop.public.twice")["twin_sql"], "public.once");
+    assert_eq!(item(&facts, "duplicate_indexes", "shop.public.second_key")["constraint_sql"], "second_key");
+    let mut unused = names(&facts, "unused_indexes");
+    unused.sort();
+    assert!(unused.contains(&"shop.public.once".to_owned()), "{unused:?}");
+    for serving in ["child_b_idx", "child_pkey", "lower_once", "also_unique"] {
+        assert!(!unused.contains(&format!("shop.public.{serving}")), "{unused:?}");
+    }
+    assert_eq!(item(&facts, "tables", "shop.public.scratch")["unlogged"], true);
+    let churn = item(&facts, "tables", "shop.public.churn");
+    assert_eq!((&churn["dead_rows"], &churn["autovacuum_enabled"]), (&json!(20_000), &json!(false)));
+    let mut nameless = names(&facts, "tables_without_primary_key");
+    nameless.sort();
+    assert_eq!(nameless, ["shop.public.\"No Key\"", "shop.public.churn"]);
+    assert_eq!(names(&facts, "sequences"), ["shop.public.counted_id_seq", "shop.public.narrow"]);
+    let near = item(&facts, "sequences", "shop.public.counted_id_seq");
+    assert_eq!((&near["used_percent"], &near["column_sql"]), (&json!(90), &json!("id")));
+    assert_eq!(
+        names(&facts, "publications_without_identity"),
+        ["shop.public.published (pub)", "shop.public.part_one (pub)"]
+    );
+    assert_eq!(names(&facts, "outdated_extensions"), ["shop.hstore"]);
+    assert_eq!(item(&facts, "extensions", "plpgsql")["databases"], 3);
+    assert_eq!(names(&facts, "stale_collations"), ["shop.public.german"]);
+    assert_eq!(item(&facts, "stale_collations", "shop.public.german")["recorded"], "1");
+    let shop = item(&facts, "databases", "shop");
+    assert!(shop["user_tables"].as_i64().unwrap() > 10 && shop["size_bytes"].as_i64().unwrap() > 10_000_000);
+    let template = item(&facts, "databases", "template1");
+    assert_eq!((&template["template"], template.get("user_tables")), (&json!(true), None));
+    assert_eq!(item(&facts, "databases", "Shop \"two\"")["sql"], "\"Shop \"\"two\"\"\"");
+    assert_eq!((&facts["statement_statistics_loaded"], &facts["standby_seen"]), (&json!(false), &json!(false)));
+    assert!(!server.log().replace("ERROR:  division by zero", "").contains("ERROR"), "{}", server.log());
+}
+
+#[test]
+fn a_database_that_does_not_want_to_costs_only_itself() {
+    let server = Server::start(&[
+        "CREATE DATABASE open",
+        "CREATE DATABASE barred",
+        "REVOKE CONNECT ON DATABASE barred FROM PUBLIC",
+        "CREATE DATABASE closed ALLOW_CONNECTIONS false",
+        "CREATE DATABASE half",
+        "UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'half'",
+        "CREATE DATABASE crowded CONNECTION LIMIT 0",
+    ]);
+    server.sql_in("open", &["CREATE TABLE t AS SELECT n FROM generate_series(1, 2000) n", "CREATE TABLE s (id serial)"]);
+    let (facts, _) = facts(&server);
+    assert_eq!(names(&facts, "tables_without_primary_key"), ["open.public.t"]);
+    let cause = &facts["tables_without_primary_key"]["$cause"];
+    assert_eq!(cause["kind"], "not-permitted", "{cause}");
+    assert_eq!(cause["remedy"], "GRANT CONNECT ON DATABASE barred TO goodstead;");
+    assert!(cause["detail"].as_str().unwrap().starts_with("in the database barred: "), "{cause}");
+    assert_eq!(item(&facts, "databases", "half")["half_dropped"], true);
+    for none in ["half", "closed", "template0"] {
+        assert!(item(&facts, "databases", none).get("user_tables").is_none(), "{none}");
+    }
+    assert_eq!(item(&facts, "databases", "crowded")["user_tables"]["$unknown"]["kind"], "not-available");
+    // What a sequence has reached needs a right of its own, which is named.
+    let remedy = facts["sequences"]["$cause"]["remedy"].as_str().unwrap();
+    let grant = "GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO goodstead;";
+    assert!(facts["sequences"]["$cause"]["detail"].as_str().unwrap().contains("barred") || remedy.contains(grant), "{remedy}");
+}
+
+#[test]
+fn names_may_be_anything() {
+    let server = Server::start(&[
+        "CREATE DATABASE ascii ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
+        "CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
+        "CREATE DATABASE mule ENCODING 'MULE_INTERNAL' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
+        "CREATE DATABASE \"a'b\"\"c\nd -- {{ x }} `e`\"",
+    ]);
+    let table = |name: &str| format!("CREATE TABLE \"{name}\" AS SELECT n FROM generate_series(1, 2000) n");
+    server.sql_in("ascii", &[&format!("SET client_encoding = 'SQL_ASCII'; {}", table("plain"))]);
+    server.sql_in("ascii", &["DO $$ BEGIN EXECUTE 'CREATE TABLE \"t' || chr(228) || '\" AS SELECT n FROM generate_series(1, 2000) n'; END $$"]);
+    server.sql_in("latin", &[&table("bücher")]);
+    server.sql_in("a'b\"c\nd -- {{ x }} `e`", &[&table("'; DROP TABLE x; --\n\"\"")]);
+    let (facts, connections) = facts(&server);
+    assert_eq!(connections, 5);
+    let found = names(&facts, "tables_without_primary_key");
+    assert!(found.contains(&"ascii.public.plain".to_owned()), "{found:?}");
+    assert!(found.contains(&"latin.public.\"bücher\"".to_owned()), "{found:?}");
+    let odd = "\"a'b\"\"c\nd -- {{ x }} `e`\".public.\"'; DROP TABLE x; --\n\"\"\"";
+    assert!(found.contains(&odd.to_owned()), "{found:?}");
+    assert_eq!(found.len(), 3, "a name that is no UTF-8 cannot be told");
+    assert!(facts["tables_without_primary_key"].get("$partial").is_some());
+}
+
+#[test]
+fn a_locked_catalog_ends_quickly_and_is_told() {
+    let server = Server::start(&["CREATE DATABASE shop"]);
+    server.sql_in("shop", &["CREATE TABLE t AS SELECT n FROM generate_series(1, 2000) n"]);
+    let mut holder = server.session("shop");
+    holder.say("BEGIN; LOCK TABLE pg_constraint, pg_sequence IN ACCESS EXCLUSIVE MODE; SELECT 'held';");
+    holder.wait_for("held");
+    let begun = Instant::now();
+    let (facts, _) = facts(&server);
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert_eq!(names(&facts, "tables_without_primary_key"), ["shop.public.t"]);
+    assert!(facts["tables_without_primary_key"].is_array());
+    for list in ["foreign_keys_without_index", "duplicate_indexes", "sequences"] {
+        let cause = facts[list]["$cause"]["detail"].as_str().unwrap();
+        assert_eq!(cause, "in the database shop: another session holds a lock on what was asked for", "{list}");
+    }
+}
+
+#[test]
+fn nobody_who_changes_a_table_waits_for_us_nor_we_for_them() {
+    let server = Server::start(&["CREATE DATABASE shop"]);
+    server.sql_in("shop", &[SHOP, "GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO goodstead"]);
+    let mut holder = server.session("shop");
+    holder.say("BEGIN; LOCK TABLE child, churn, scratch, published, counted IN ACCESS EXCLUSIVE MODE;");
+    holder.say("ALTER SEQUENCE narrow INCREMENT 2; SELECT 'held';");
+    holder.wait_for("held");
+    let (facts, _) = facts(&server);
+    assert_eq!(names(&facts, "foreign_keys_without_index"), ["shop.public.child(a)"]);
+    assert!(facts["tables"].is_array() && facts["duplicate_indexes"].is_array(), "{}", facts["tables"]);
+    assert_eq!(names(&facts, "sequences"), ["shop.public.counted_id_seq"], "{}", facts["sequences"]);
+    assert!(facts["sequences"]["$cause"]["detail"].as_str().unwrap().contains("locked by another session"));
+    assert!(!server.log().contains("lock timeout"), "{}", server.log());
+}
