@@ -111,7 +111,14 @@ impl Postgres {
     /// A session of the superuser that lasts until its standard input is closed.
     pub fn session(&self, database: &str) -> Child {
         let mut command = Command::new(programs().join("psql"));
-        command.arg("-h").arg(self.sockets()).args(["-p", &self.port.to_string(), "-U", "postgres", "-d", database]);
+        command.arg("-h").arg(self.sockets()).args([
+            "-p",
+            &self.port.to_string(),
+            "-U",
+            "postgres",
+            "-d",
+            database,
+        ]);
         command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().expect("psql runs")

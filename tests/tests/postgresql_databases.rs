@@ -173,7 +173,11 @@ fn a_database_that_is_full_by_its_own_limit_is_told_and_given_room() {
     let mut held = postgres.session("narrow");
     writeln!(held.stdin.as_mut().unwrap(), "SELECT 'here';").unwrap();
     std::io::Read::read_exact(held.stdout.as_mut().unwrap(), &mut [0; 4]).unwrap();
-    assert_eq!(of(&check(&tree), "database-connections-near-limit")["verdict"], "unknown", "once may be chance");
+    assert_eq!(
+        of(&check(&tree), "database-connections-near-limit")["verdict"],
+        "unknown",
+        "once may be chance"
+    );
     let report = check(&tree);
     let found = of(&report, "database-connections-near-limit");
     assert_eq!((&found["verdict"], &found["items"][0]), (&"fail".into(), &"narrow".into()), "{found:#}");

@@ -139,7 +139,10 @@ enum Piece {
     Marker(String),
     Text(String),
     /// The bytes between `{{` and `}}`, and whether they stand in a fenced block of code.
-    Value { at: std::ops::Range<usize>, fenced: bool },
+    Value {
+        at: std::ops::Range<usize>,
+        fenced: bool,
+    },
     SentenceEnd,
 }
 

@@ -131,7 +131,9 @@ mod tests {
         let plain = shop(&[("connection_limit", "-1")]);
         assert!(plain.inhabited && !plain.facts.contains_key("connection_limit"));
         assert!(!plain.facts.contains_key("checksum_failures"));
-        assert!(matches!(&plain.facts["size_bytes"], Fact::Unknown(cause) if cause.kind == CauseKind::NotPermitted));
+        assert!(
+            matches!(&plain.facts["size_bytes"], Fact::Unknown(cause) if cause.kind == CauseKind::NotPermitted)
+        );
         assert_eq!(shop(&[("connection_limit", "0")]).facts["connection_limit"], Fact::Int(0));
         let half = shop(&[("connection_limit", "-2")]);
         assert_eq!((half.inhabited, &half.facts["half_dropped"]), (false, &Fact::Bool(true)));

@@ -106,10 +106,12 @@ impl Session {
         if let Some(password) = login.password {
             config.password(password);
         }
-        let (client, connection) = match timeout_at(deadline.min(Instant::now() + CONNECT), config.connect_raw(stream, NoTls)).await {
-            Ok(outcome) => outcome.map_err(|error| refused(&error, login))?,
-            Err(_) => return Err(too_slow("the login", CONNECT)),
-        };
+        let (client, connection) =
+            match timeout_at(deadline.min(Instant::now() + CONNECT), config.connect_raw(stream, NoTls)).await
+            {
+                Ok(outcome) => outcome.map_err(|error| refused(&error, login))?,
+                Err(_) => return Err(too_slow("the login", CONNECT)),
+            };
         let connection = tokio::spawn(async move {
             // Its errors come out of the statement that they end.
             let _ = connection.await;

@@ -10,7 +10,8 @@ use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt, UnknownO
 
 use crate::databases::{Database, databases};
 use crate::objects::{
-    Available, Found, LISTS, MAX_ROWS, OVERVIEW_NAMES, QUESTIONS, available, extensions, overview, sequences,
+    Available, Contents, Found, LISTS, MAX_ROWS, OVERVIEW_NAMES, Overview, QUESTIONS, extensions, overview,
+    sequences,
 };
 use crate::row::{int, missing, switch};
 use crate::session::{Login, Session, Startup};
@@ -65,8 +66,13 @@ pub(crate) async fn walk(
     let mut facts = once(&session).await;
     match databases(&session, version).await {
         Ok((databases, unread)) => {
-            let available = available(&session).await;
-            let mut view = View { version, user: login.user, available, lists: BTreeMap::new(), extensions: BTreeMap::new() };
+            let mut view = View {
+                version,
+                user: login.user,
+                available: None,
+                lists: BTreeMap::new(),
+                extensions: BTreeMap::new(),
+            };
             let databases = view.all(site, session, login, databases).await;
             let items = databases.into_iter().map(|database| database.facts.into()).collect();
             let databases = Fact::List(Elements { items, partial: unread.clone().map(Box::new) });
@@ -94,8 +100,13 @@ async fn once(session: &Session) -> BTreeMap<String, Fact> {
         of("standby_seen", &|row| switch(row, "standby_seen").map(Fact::Bool)),
         of("statement_statistics_loaded", &|row| switch(row, "statement_statistics_loaded").map(Fact::Bool)),
         of("autovacuum_workers", &|row| {
-            let hidden = || Cause::new(CauseKind::NotPermitted, "the role may not see what others' processes are");
-            Some(int(row, "autovacuum_workers").ok_or_else(|| hidden().remedy("GRANT pg_monitor to it")).or_unknown())
+            let hidden =
+                || Cause::new(CauseKind::NotPermitted, "the role may not see what others' processes are");
+            Some(
+                int(row, "autovacuum_workers")
+                    .ok_or_else(|| hidden().remedy("GRANT pg_monitor to it"))
+                    .or_unknown(),
+            )
         }),
     ]);
     match &row {
@@ -112,7 +123,7 @@ async fn once(session: &Session) -> BTreeMap<String, Fact> {
 struct View<'a> {
     version: i64,
     user: &'a str,
-    available: Result<Available, Cause>,
+    available: Available,
     lists: BTreeMap<&'static str, Found>,
     /// In how many databases each extension is.
     extensions: BTreeMap<String, i64>,
@@ -137,8 +148,11 @@ impl View<'_> {
             if session.is_some() && database.name != login.database {
                 close(session.take()).await;
             }
-            let beyond = || Cause::new(CauseKind::TooLarge, format!("only the {MOST} largest databases are looked into"));
-            let late = || Cause::new(CauseKind::TimedOut, "the time for one instance was over before this database");
+            let beyond = || {
+                Cause::new(CauseKind::TooLarge, format!("only the {MOST} largest databases are looked into"))
+            };
+            let late =
+                || Cause::new(CauseKind::TimedOut, "the time for one instance was over before this database");
             let cause = match (looked_at == MOST, deadline.elapsed().is_zero()) {
                 (true, _) => beyond(),
                 (_, false) => late(),
@@ -172,7 +186,11 @@ impl View<'_> {
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             let detail = format!("{}; not looked at: {named}{more}", cause.detail);
             for list in LISTS {
-                self.lists.entry(list).or_default().partial.get_or_insert_with(|| Cause::new(cause.kind, &*detail));
+                self.lists
+                    .entry(list)
+                    .or_default()
+                    .partial
+                    .get_or_insert_with(|| Cause::new(cause.kind, &*detail));
             }
         }
         databases
@@ -182,9 +200,11 @@ impl View<'_> {
     async fn look(&mut self, session: &Session, database: &mut Database) {
         bytes_as_they_are(session).await;
         let mut slow = None;
+        let mut contents = Contents::ANYTHING;
         match overview(session).await {
-            Ok(values) => {
-                let known = values.into_iter().filter_map(|(name, fact)| Some((name.to_owned(), fact?)));
+            Ok(Overview { facts, contents: found }) => {
+                contents = found;
+                let known = facts.into_iter().filter_map(|(name, fact)| Some((name.to_owned(), fact?)));
                 database.facts.extend(known);
             }
             Err(cause) => {
@@ -192,7 +212,7 @@ impl View<'_> {
                 slow = Some(cause).filter(|cause| cause.kind == CauseKind::TimedOut);
             }
         }
-        for question in QUESTIONS {
+        for question in QUESTIONS.iter().filter(|question| contents.have(question.about)) {
             let outcome = match &slow {
                 Some(cause) => Err(cause.clone()),
                 None => question.ask(session, self.version, &database.sql).await,
@@ -201,12 +221,13 @@ impl View<'_> {
         }
         let outcome = match &slow {
             Some(cause) => Err(cause.clone()),
+            None if !contents.sequences => Ok(Found::default()),
             None => sequences(session, &database.sql, self.user).await,
         };
         slow = slow.or(self.add("sequences", outcome, &database.sql));
-        let outcome = match (&slow, &self.available) {
-            (Some(cause), _) | (None, Err(cause)) => Err(cause.clone()),
-            (None, Ok(available)) => extensions(session, &database.sql, available).await,
+        let outcome = match &slow {
+            Some(cause) => Err(cause.clone()),
+            None => extensions(session, &database.sql, &mut self.available).await,
         };
         let outdated = outcome.map(|(names, outdated)| {
             for name in names {
@@ -241,7 +262,8 @@ impl View<'_> {
     /// Notes why lists lack what is in a database.
     fn miss<const N: usize>(&mut self, lists: [&'static str; N], cause: &Cause, database: &str) {
         for list in lists {
-            let named = || Cause { detail: format!("in the database {database}: {}", cause.detail), ..cause.clone() };
+            let named =
+                || Cause { detail: format!("in the database {database}: {}", cause.detail), ..cause.clone() };
             self.lists.entry(list).or_default().partial.get_or_insert_with(named);
         }
     }
@@ -288,9 +310,12 @@ async fn enter(
 /// of one name in it. So it is asked for the bytes as they are, and only the names that are no UTF-8 are lost.
 async fn bytes_as_they_are(session: &Session) {
     // If it does not work, the lists say what they lack.
-    let _ = session.rows(
-        "SELECT set_config('client_encoding', current_setting('server_encoding'), false)
-         WHERE current_setting('server_encoding') IN ('SQL_ASCII', 'MULE_INTERNAL')").await;
+    let _ = session
+        .rows(
+            "SELECT set_config('client_encoding', current_setting('server_encoding'), false)
+         WHERE current_setting('server_encoding') IN ('SQL_ASCII', 'MULE_INTERNAL')",
+        )
+        .await;
 }
 
 fn not_seen(database: &mut Database, cause: &Cause) {

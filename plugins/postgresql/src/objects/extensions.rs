@@ -6,18 +6,17 @@ use goodstead_plugin::Cause;
 
 use super::Column::Text;
 use super::{Found, MAX_ROWS, found};
-use crate::row::text;
+use crate::row::{missing, text};
 use crate::session::{Row, Session};
 
-/// The version that each installed extension's files would create, by name. Reading it means reading every control
-/// file, so it is asked once a server and not once a database.
-pub(crate) type Available = BTreeMap<String, String>;
+/// The one extension that every database has, and that has never had another version.
+const BUILT_IN: &str = "plpgsql";
 
-/// Asks which versions the files bring.
-///
-/// # Errors
-/// Why that is not known.
-pub(crate) async fn available(session: &Session) -> Result<Available, Cause> {
+/// The version that each installed extension's files would create, by name. Reading it means reading every control
+/// file, so it is asked once a server, when the first extension is met, and not once a database.
+pub(crate) type Available = Option<Result<BTreeMap<String, String>, Cause>>;
+
+async fn ask(session: &Session) -> Result<BTreeMap<String, String>, Cause> {
     let rows = session.rows("SELECT name, default_version AS version FROM pg_available_extensions()").await?;
     Ok(versions(&rows))
 }
@@ -35,11 +34,25 @@ fn versions(rows: &[Row]) -> BTreeMap<String, String> {
 pub(crate) async fn extensions(
     session: &Session,
     database: &str,
-    available: &Available,
+    available: &mut Available,
 ) -> Result<(Vec<String>, Found), Cause> {
     let rows = session.rows("SELECT extname AS name, extversion AS version FROM pg_extension").await?;
     let created = versions(&rows);
-    let differs = |(name, version): (&String, &String)| available.get(name).is_some_and(|files| files != version);
+    if created.keys().all(|name| name == BUILT_IN) {
+        return Ok((created.into_keys().collect(), Found::default()));
+    }
+    if available.is_none() {
+        *available = Some(ask(session).await);
+    }
+    let files = match available {
+        Some(Ok(files)) => files,
+        Some(Err(cause)) => {
+            let partial = Some(cause.clone());
+            return Ok((created.into_keys().collect(), Found { partial, ..Found::default() }));
+        }
+        None => return Err(missing()),
+    };
+    let differs = |(name, version): (&String, &String)| files.get(name).is_some_and(|files| files != version);
     let outdated = if created.iter().any(differs) {
         let rows = session.rows(&outdated()).await?;
         found(rows, database, &[("sql", Text), ("version", Text), ("available", Text)])

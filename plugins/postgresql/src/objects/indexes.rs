@@ -1,13 +1,14 @@
 //! Indexes that serve nobody: invalid, unused, or there twice.
 
 use super::Column::{Int, MaybeText, Switch, Text};
-use super::{MAX_ROWS, Question, not_of_an_extension};
+use super::{About, MAX_ROWS, Question, not_of_an_extension};
 
 /// `relpages` as bytes.
 const BYTES: &str = "x.relpages::bigint * current_setting('block_size')::bigint AS bytes";
 
 pub(super) const INVALID: Question = Question {
     list: "invalid_indexes",
+    about: About::Tables,
     columns: &[
         ("sql", Text),
         ("table_sql", Text),
@@ -42,6 +43,7 @@ fn invalid(_: i64) -> String {
 
 pub(super) const UNUSED: Question = Question {
     list: "unused_indexes",
+    about: About::Tables,
     columns: &[("sql", Text), ("table_sql", Text), ("bytes", Int), ("table_writes", Int)],
     sql: unused,
 };
@@ -73,6 +75,7 @@ fn unused(_: i64) -> String {
 
 pub(super) const DUPLICATE: Question = Question {
     list: "duplicate_indexes",
+    about: About::Tables,
     columns: &[
         ("sql", Text),
         ("twin_sql", Text),
@@ -85,7 +88,7 @@ pub(super) const DUPLICATE: Question = Question {
 
 /// The superfluous one of two that no query can tell apart. The one that stays does more or as much: it backs a
 /// constraint, names rows for replication, is unique; among equals it is the older one. Expressions are compared as
-/// they are stored, but for the places in the statement that made them.
+/// they are stored, but for the places in the statement that made them. Below 1 MiB nobody cares.
 fn duplicate(version: i64) -> String {
     let nulls = if version >= 150_000 { "i.indnullsnotdistinct" } else { "false" };
     format!(
@@ -99,24 +102,29 @@ fn duplicate(version: i64) -> String {
               regexp_replace(coalesce(i.indexprs::text, ''), ':location -?[0-9]+', '', 'g'),
               regexp_replace(coalesce(i.indpred::text, ''), ':location -?[0-9]+', '', 'g'))::text AS form
            FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
-           LEFT JOIN LATERAL (SELECT c.conname FROM pg_constraint c WHERE c.conindid = i.indexrelid
-             AND c.contype IN ('p', 'u', 'x') LIMIT 1) k ON true
+           LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
            WHERE i.indisvalid AND i.indisready AND x.relkind = 'i' AND x.relpersistence <> 't' AND x.oid >= 16384
              AND NOT i.indisexclusion AND x.relname !~ '_cc(new|old)[0-9]*$'
+             AND i.indrelid IN (SELECT j.indrelid FROM pg_index j JOIN pg_class y ON y.oid = j.indexrelid
+               WHERE y.relpages * current_setting('block_size')::bigint >= 1048576)
              AND NOT EXISTS (SELECT 1 FROM pg_inherits h WHERE h.inhrelid = x.oid)
-             AND {})
+             AND {}),
+         -- A window and no join: the planner knows nothing of how many twins there are.
+         a AS (SELECT *, first_value(indexrelid) OVER w AS twin, first_value(indisunique) OVER w AS twin_unique,
+             first_value(nulls) OVER w AS twin_nulls, first_value(indimmediate) OVER w AS twin_immediate
+           FROM i WINDOW w AS (PARTITION BY indrelid, form ORDER BY worth DESC, indexrelid))
          SELECT format('%I.%I', n.nspname, a.relname) AS label, format('%I.%I', n.nspname, a.relname) AS sql,
-           min(format('%I.%I', n.nspname, b.relname)) AS twin_sql, format('%I.%I', m.nspname, t.relname) AS table_sql,
+           format('%I.%I', o.nspname, b.relname) AS twin_sql, format('%I.%I', m.nspname, t.relname) AS table_sql,
            a.relpages::bigint * current_setting('block_size')::bigint AS bytes,
            quote_ident(a.conname) AS constraint_sql
-         FROM i a JOIN i b ON b.indrelid = a.indrelid AND b.form = a.form AND b.indexrelid <> a.indexrelid
-           AND (b.worth > a.worth OR (b.worth = a.worth AND b.indexrelid < a.indexrelid))
-           AND (NOT a.indisunique OR (b.indisunique AND b.nulls = a.nulls AND b.indimmediate = a.indimmediate))
-         JOIN pg_namespace n ON n.oid = a.relnamespace
+         FROM a JOIN pg_namespace n ON n.oid = a.relnamespace
+         JOIN pg_class b ON b.oid = a.twin JOIN pg_namespace o ON o.oid = b.relnamespace
          JOIN pg_class t ON t.oid = a.indrelid JOIN pg_namespace m ON m.oid = t.relnamespace
-         WHERE NOT a.kept AND t.relkind IN ('r', 'm')
+         WHERE a.relpages * current_setting('block_size')::bigint >= 1048576
+           AND a.twin <> a.indexrelid AND NOT a.kept AND t.relkind IN ('r', 'm')
+           AND (NOT a.indisunique
+             OR (a.twin_unique AND a.twin_nulls = a.nulls AND a.twin_immediate = a.indimmediate))
            AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = a.indexrelid AND c.contype = 'f')
-         GROUP BY n.nspname, a.relname, m.nspname, t.relname, a.relpages, a.conname
          ORDER BY a.relpages DESC LIMIT {}",
         not_of_an_extension("x.oid"),
         MAX_ROWS + 1

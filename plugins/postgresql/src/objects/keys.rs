@@ -1,10 +1,11 @@
 //! Foreign keys that make the parent's deletes slow, and tables whose rows have no name.
 
 use super::Column::{Int, Switch, Text};
-use super::{MAX_ROWS, Question, not_of_an_extension};
+use super::{About, MAX_ROWS, Question, not_of_an_extension};
 
 pub(super) const FOREIGN_KEYS_WITHOUT_INDEX: Question = Question {
     list: "foreign_keys_without_index",
+    about: About::Tables,
     columns: &[
         ("sql", Text),
         ("columns", Text),
@@ -52,6 +53,7 @@ fn foreign_keys(version: i64) -> String {
 
 pub(super) const TABLES_WITHOUT_PRIMARY_KEY: Question = Question {
     list: "tables_without_primary_key",
+    about: About::Tables,
     columns: &[
         ("sql", Text),
         ("bytes", Int),

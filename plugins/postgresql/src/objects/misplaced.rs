@@ -1,10 +1,11 @@
 //! What no longer fits together: tables published without a name for their rows, indexes sorted by an older collation.
 
 use super::Column::{Int, Switch, Text};
-use super::{MAX_ROWS, Question};
+use super::{About, MAX_ROWS, Question};
 
 pub(super) const PUBLICATIONS_WITHOUT_IDENTITY: Question = Question {
     list: "publications_without_identity",
+    about: About::Publications,
     columns: &[
         ("sql", Text),
         ("publication_sql", Text),
@@ -53,6 +54,7 @@ fn publications(version: i64) -> String {
 
 pub(super) const STALE_COLLATIONS: Question = Question {
     list: "stale_collations",
+    about: About::Tables,
     columns: &[("sql", Text), ("recorded", Text), ("actual", Text), ("indexes", Int)],
     sql: collations,
 };

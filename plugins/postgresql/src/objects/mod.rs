@@ -20,8 +20,8 @@ use goodstead_plugin::{Cause, CauseKind, Fact, UnknownOr};
 use crate::row::{int, missing, switch, text};
 use crate::session::{Row, Session};
 
-pub(crate) use extensions::{Available, available, extensions};
-pub(crate) use overview::{NAMES as OVERVIEW_NAMES, overview};
+pub(crate) use extensions::{Available, extensions};
+pub(crate) use overview::{Contents, NAMES as OVERVIEW_NAMES, Overview, overview};
 pub(crate) use sequences::sequences;
 
 /// The most rows of one answer, and the most elements of one list.
@@ -47,9 +47,17 @@ pub(crate) const LISTS: [&str; 10] = [
 /// and at most one row more than [`MAX_ROWS`], the most important first.
 pub(crate) struct Question {
     pub(crate) list: &'static str,
+    pub(crate) about: About,
     pub(crate) columns: &'static [(&'static str, Column)],
     /// The query for a server with this `server_version_num`.
     pub(crate) sql: fn(i64) -> String,
+}
+
+/// What has to be there for a question to have an answer: a database without it is not asked.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum About {
+    Tables,
+    Publications,
 }
 
 /// What a column holds; what the server leaves out is unknown, or absent if it may be.
@@ -182,7 +190,9 @@ mod tests {
             for version in [130_000, 140_000, 150_000, 160_000, 170_000, 180_000] {
                 let sql = (question.sql)(version);
                 assert!(sql.ends_with(&format!("LIMIT {}", MAX_ROWS + 1)), "{sql}");
-                for opening in ["pg_relation_size", "pg_total_relation_size", "pg_get_expr", "pg_partition_tree"] {
+                for opening in
+                    ["pg_relation_size", "pg_total_relation_size", "pg_get_expr", "pg_partition_tree"]
+                {
                     assert!(!sql.contains(opening), "{opening} opens what it is asked about");
                 }
             }

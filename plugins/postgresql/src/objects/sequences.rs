@@ -78,7 +78,9 @@ pub(crate) async fn sequences(session: &Session, database: &str, user: &str) -> 
                     rows.iter().map(|row| (int(row, "oid"), int(row, "last_value"))).collect();
                 for row in group {
                     match reached.get(&int(row, "oid")) {
-                        Some(value) => found.items.extend(value.and_then(|value| near_end(row, value, database))),
+                        Some(value) => {
+                            found.items.extend(value.and_then(|value| near_end(row, value, database)))
+                        }
                         None => _ = found.partial.get_or_insert_with(locked),
                     }
                 }
@@ -121,9 +123,13 @@ fn not_readable(hidden: &[&Row], database: &str, user: &str) -> Cause {
     let grant = |schema: &&str| format!("GRANT SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {user};");
     let grants: Vec<_> = schemas.iter().take(5).map(grant).collect();
     let number = hidden.len();
-    let detail = format!("in the database {database} the role {user} may not read what {number} sequences have reached");
-    Cause::new(CauseKind::NotPermitted, detail)
-        .remedy(format!("as the server's owner, in psql after `\\connect {database}`: `{}`", grants.join(" ")))
+    let detail = format!(
+        "in the database {database} the role {user} may not read what {number} sequences have reached"
+    );
+    Cause::new(CauseKind::NotPermitted, detail).remedy(format!(
+        "as the server's owner, in psql after `\\connect {database}`: `{}`",
+        grants.join(" ")
+    ))
 }
 
 #[cfg(test)]
@@ -138,7 +144,8 @@ mod tests {
     #[test]
     fn the_way_to_the_end_is_measured_from_the_start() {
         let percent = |first, last, value| {
-            near_end(&row(first, last), value, "shop").map(|fact| fact.to_json()["used_percent"].as_i64().unwrap())
+            near_end(&row(first, last), value, "shop")
+                .map(|fact| fact.to_json()["used_percent"].as_i64().unwrap())
         };
         assert_eq!(percent("1", "2147483647", 1_932_735_283), Some(90));
         assert_eq!(percent("1", "2147483647", 1_000_000), None);
@@ -154,6 +161,9 @@ mod tests {
         row.insert("schema_sql".into(), "\"My schema\"".into());
         let cause = not_readable(&[&row], "shop", "Good stead");
         let remedy = cause.remedy.unwrap();
-        assert!(remedy.contains("`GRANT SELECT ON ALL SEQUENCES IN SCHEMA \"My schema\" TO \"Good stead\";`"), "{remedy}");
+        assert!(
+            remedy.contains("`GRANT SELECT ON ALL SEQUENCES IN SCHEMA \"My schema\" TO \"Good stead\";`"),
+            "{remedy}"
+        );
     }
 }

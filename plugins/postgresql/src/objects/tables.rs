@@ -1,10 +1,11 @@
 //! Tables that vacuum or analyze has left behind, and unlogged ones.
 
 use super::Column::{Int, MaybeInt, Switch, Text};
-use super::{MAX_ROWS, Question};
+use super::{About, MAX_ROWS, Question};
 
 pub(super) const TABLES: Question = Question {
     list: "tables",
+    about: About::Tables,
     columns: &[
         ("sql", Text),
         ("bytes", Int),
@@ -15,6 +16,7 @@ pub(super) const TABLES: Question = Question {
         ("changed_rows", Int),
         ("analyze_threshold", Int),
         ("autovacuum_enabled", Switch),
+        ("being_vacuumed", Switch),
         ("vacuumed_seconds_ago", MaybeInt),
         ("analyzed_seconds_ago", MaybeInt),
     ],
@@ -44,6 +46,8 @@ fn sql(version: i64) -> String {
                + coalesce(o.analyze_scale, current_setting('autovacuum_analyze_scale_factor')::float8)
                * greatest(c.reltuples, 0))::bigint AS analyze_threshold,
              coalesce(o.enabled, true) AS autovacuum_enabled,
+             CASE WHEN c.oid IN (SELECT relid FROM pg_stat_progress_vacuum WHERE relid IS NOT NULL) THEN true
+               WHEN pg_has_role('pg_read_all_stats', 'USAGE') THEN false END AS being_vacuumed,
              floor(extract(epoch FROM now() - greatest(pg_stat_get_last_vacuum_time(c.oid),
                pg_stat_get_last_autovacuum_time(c.oid))))::bigint AS vacuumed_seconds_ago,
              floor(extract(epoch FROM now() - greatest(pg_stat_get_last_analyze_time(c.oid),

@@ -83,7 +83,7 @@ ANALYZE child; ANALYZE parent; ANALYZE scratch; ANALYZE "No Key";
 
 #[test]
 fn each_list_tells_what_is_wrong_and_only_that() {
-    let server = Server::start(&["CREATE DATABASE shop", "CREATE DATABASE \"Shop \"\"two\"\"\""]);
+    let server = Server::quick(&["CREATE DATABASE shop", "CREATE DATABASE \"Shop \"\"two\"\"\""]);
     server.sql_in("shop", &[SHOP]);
     server.sql_in("shop", &["INSERT INTO counted VALUES (0)", "CREATE TABLE bad AS SELECT 0 AS zero"]);
     // A CREATE INDEX CONCURRENTLY that fails leaves its index behind.
@@ -134,13 +134,16 @@ fn each_list_tells_what_is_wrong_and_only_that() {
     let template = item(&facts, "databases", "template1");
     assert_eq!((&template["template"], template.get("user_tables")), (&json!(true), None));
     assert_eq!(item(&facts, "databases", "Shop \"two\"")["sql"], "\"Shop \"\"two\"\"\"");
-    assert_eq!((&facts["statement_statistics_loaded"], &facts["standby_seen"]), (&json!(false), &json!(false)));
+    assert_eq!(
+        (&facts["statement_statistics_loaded"], &facts["standby_seen"]),
+        (&json!(false), &json!(false))
+    );
     assert!(!server.log().replace("ERROR:  division by zero", "").contains("ERROR"), "{}", server.log());
 }
 
 #[test]
 fn a_database_that_does_not_want_to_costs_only_itself() {
-    let server = Server::start(&[
+    let server = Server::quick(&[
         "CREATE DATABASE open",
         "CREATE DATABASE barred",
         "REVOKE CONNECT ON DATABASE barred FROM PUBLIC",
@@ -149,7 +152,10 @@ fn a_database_that_does_not_want_to_costs_only_itself() {
         "UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'half'",
         "CREATE DATABASE crowded CONNECTION LIMIT 0",
     ]);
-    server.sql_in("open", &["CREATE TABLE t AS SELECT n FROM generate_series(1, 2000) n", "CREATE TABLE s (id serial)"]);
+    server.sql_in(
+        "open",
+        &["CREATE TABLE t AS SELECT n FROM generate_series(1, 2000) n", "CREATE TABLE s (id serial)"],
+    );
     let (facts, _) = facts(&server);
     assert_eq!(names(&facts, "tables_without_primary_key"), ["open.public.t"]);
     let cause = &facts["tables_without_primary_key"]["$cause"];
@@ -164,12 +170,15 @@ fn a_database_that_does_not_want_to_costs_only_itself() {
     // What a sequence has reached needs a right of its own, which is named.
     let remedy = facts["sequences"]["$cause"]["remedy"].as_str().unwrap();
     let grant = "GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO goodstead;";
-    assert!(facts["sequences"]["$cause"]["detail"].as_str().unwrap().contains("barred") || remedy.contains(grant), "{remedy}");
+    assert!(
+        facts["sequences"]["$cause"]["detail"].as_str().unwrap().contains("barred") || remedy.contains(grant),
+        "{remedy}"
+    );
 }
 
 #[test]
 fn names_may_be_anything() {
-    let server = Server::start(&[
+    let server = Server::quick(&[
         "CREATE DATABASE ascii ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
         "CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
         "CREATE DATABASE mule ENCODING 'MULE_INTERNAL' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
@@ -193,8 +202,11 @@ fn names_may_be_anything() {
 
 #[test]
 fn a_locked_catalog_ends_quickly_and_is_told() {
-    let server = Server::start(&["CREATE DATABASE shop"]);
-    server.sql_in("shop", &["CREATE TABLE t AS SELECT n FROM generate_series(1, 2000) n"]);
+    let server = Server::quick(&["CREATE DATABASE shop"]);
+    server.sql_in(
+        "shop",
+        &["CREATE TABLE t AS SELECT n FROM generate_series(1, 2000) n; CREATE SEQUENCE s AS int"],
+    );
     let mut holder = server.session("shop");
     holder.say("BEGIN; LOCK TABLE pg_constraint, pg_sequence IN ACCESS EXCLUSIVE MODE; SELECT 'held';");
     holder.wait_for("held");
@@ -205,13 +217,16 @@ fn a_locked_catalog_ends_quickly_and_is_told() {
     assert!(facts["tables_without_primary_key"].is_array());
     for list in ["foreign_keys_without_index", "duplicate_indexes", "sequences"] {
         let cause = facts[list]["$cause"]["detail"].as_str().unwrap();
-        assert_eq!(cause, "in the database shop: another session holds a lock on what was asked for", "{list}");
+        assert_eq!(
+            cause, "in the database shop: another session holds a lock on what was asked for",
+            "{list}"
+        );
     }
 }
 
 #[test]
 fn nobody_who_changes_a_table_waits_for_us_nor_we_for_them() {
-    let server = Server::start(&["CREATE DATABASE shop"]);
+    let server = Server::quick(&["CREATE DATABASE shop"]);
     server.sql_in("shop", &[SHOP, "GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO goodstead"]);
     let mut holder = server.session("shop");
     holder.say("BEGIN; LOCK TABLE child, churn, scratch, published, counted IN ACCESS EXCLUSIVE MODE;");
@@ -223,4 +238,40 @@ fn nobody_who_changes_a_table_waits_for_us_nor_we_for_them() {
     assert_eq!(names(&facts, "sequences"), ["shop.public.counted_id_seq"], "{}", facts["sequences"]);
     assert!(facts["sequences"]["$cause"]["detail"].as_str().unwrap().contains("locked by another session"));
     assert!(!server.log().contains("lock timeout"), "{}", server.log());
+}
+
+#[test]
+fn a_hundred_and_twenty_databases_and_five_thousand_tables_are_bounded_and_named() {
+    let server = Server::quick(&["CREATE DATABASE d000"]);
+    for part in 0..10 {
+        // As many as the locks of one transaction allow.
+        let (from, to) = (part * 500, part * 500 + 499);
+        let table = "EXECUTE format('CREATE TABLE t%s (a int)', n)";
+        server
+            .sql_in("d000", &[&format!("DO $$ BEGIN FOR n IN {from}..{to} LOOP {table}; END LOOP; END $$")]);
+    }
+    let index = "EXECUTE format('CREATE INDEX ON t%s (a)', n)";
+    let twins = format!("DO $$ BEGIN FOR n IN 0..249 LOOP {index}; {index}; END LOOP; END $$");
+    let sizes = "UPDATE pg_class SET relpages = 200 WHERE relname ~ '^t[0-9]+_a_idx'";
+    server.sql_in("d000", &[&twins, sizes]);
+    let create = |n| format!("CREATE DATABASE d{n:03} STRATEGY file_copy");
+    let others: Vec<_> = (1..120).map(create).collect();
+    server.sql(&others.iter().map(String::as_str).collect::<Vec<_>>());
+    let begun = Instant::now();
+    let (facts, connections) = facts(&server);
+    let elapsed = begun.elapsed();
+    println!("121 databases, 5,000 tables: {elapsed:?}");
+    assert!(elapsed < Duration::from_secs(12), "{elapsed:?}");
+    let twins = &facts["duplicate_indexes"];
+    assert_eq!(twins["$partial"].as_array().unwrap().len(), 200, "{}", twins["$cause"]);
+    assert_eq!(facts["duplicate_indexes"]["$cause"]["kind"], "too-large");
+    let databases = facts["databases"].as_array().unwrap();
+    let seen = databases.iter().filter(|item| item["user_tables"].is_i64()).count();
+    assert!(seen <= 100 && connections == seen, "{seen}");
+    assert_eq!(item(&facts, "databases", "d000")["user_tables"], 5_000);
+    let cause = &facts["invalid_indexes"]["$cause"];
+    if elapsed < Duration::from_secs(9) {
+        assert_eq!((seen, &cause["kind"]), (100, &json!("too-large")), "{cause}");
+    }
+    assert!(cause["detail"].as_str().unwrap().contains("not looked at: d"), "{cause}");
 }

@@ -22,6 +22,18 @@ pub(crate) struct Server {
 impl Server {
     /// A server with the role `goodstead`, and whatever `sql` makes.
     pub(crate) fn start(sql: &[&str]) -> Server {
+        Server::start_with("", sql)
+    }
+
+    /// The same without waiting for the disk, for the tests that make much.
+    pub(crate) fn quick(sql: &[&str]) -> Server {
+        Server::start_with(
+            " -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off",
+            sql,
+        )
+    }
+
+    fn start_with(more: &str, sql: &[&str]) -> Server {
         // A socket's path has little room, so the folder's is short.
         let folder = tempfile::Builder::new().prefix("gs-pg").tempdir_in("/tmp").unwrap();
         if let Some((uid, gid)) = owner() {
@@ -33,7 +45,7 @@ impl Server {
         let hba = "local all secretive scram-sha-256\nlocal all all trust\nhost all all 127.0.0.1/32 trust\n";
         fs::write(format!("{}/pg_hba.conf", server.data()), hba).unwrap();
         let socket = server.folder.path().to_str().unwrap();
-        let options = format!("-p {port} -k {socket} -c listen_addresses=127.0.0.1");
+        let options = format!("-p {port} -k {socket} -c listen_addresses=127.0.0.1{more}");
         let log = format!("{socket}/log");
         server.run("pg_ctl", &["-w", "-D", &server.data(), "-l", &log, "-o", &options, "start"]);
         server.sql(&["CREATE ROLE goodstead LOGIN", "GRANT pg_monitor TO goodstead"]);
@@ -113,7 +125,10 @@ impl Held {
     /// Waits until a line of the answer is this word.
     pub(crate) fn wait_for(&mut self, word: &str) {
         let lines = BufReader::new(self.0.stdout.as_mut().unwrap()).lines();
-        assert!(lines.map_while(Result::ok).any(|line| line == word), "the session ended before it said {word}");
+        assert!(
+            lines.map_while(Result::ok).any(|line| line == word),
+            "the session ended before it said {word}"
+        );
     }
 }
 
