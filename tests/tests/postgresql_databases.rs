@@ -193,6 +193,55 @@ fn a_database_that_is_full_by_its_own_limit_is_told_and_given_room() {
     held.wait().unwrap();
 }
 
+#[test]
+fn a_database_that_was_never_analyzed_and_a_table_that_waits_are_told_and_mended() {
+    let tree = Tree::new();
+    // One worker, so slow that it stays at its first table.
+    let mut postgres = Postgres::start(
+        "fsync = off\nautovacuum_naptime = 1s\nautovacuum_max_workers = 1\nautovacuum_vacuum_cost_delay = 100ms\n\
+         autovacuum_vacuum_cost_limit = 1\nautovacuum_analyze_threshold = 2000000000",
+    );
+    reader(&postgres, &tree);
+    postgres.sql("CREATE DATABASE huge");
+    postgres.sql_in(
+        "huge",
+        "CREATE TABLE t (a int) WITH (autovacuum_enabled = off); INSERT INTO t VALUES (1); CHECKPOINT;",
+    );
+    let file = postgres.sql_in("huge", "SELECT pg_relation_filepath('t')");
+    postgres.down();
+    // Empty pages are sound ones, and a file may have holes.
+    OpenOptions::new().write(true).open(postgres.data().join(file)).unwrap().set_len(1 << 30).unwrap();
+    postgres.up();
+    for table in ["first", "second"] {
+        postgres.sql(&format!("CREATE TABLE {table} AS SELECT n FROM generate_series(1, 20000) n"));
+    }
+    postgres.sql("UPDATE first SET n = 0; UPDATE second SET n = 0");
+    let begun = std::time::Instant::now();
+    while postgres.sql("SELECT count(*) FROM pg_stat_progress_vacuum") == "0" {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(30), "no worker came");
+        std::thread::park_timeout(std::time::Duration::from_millis(100));
+    }
+
+    check(&tree);
+    let report = check(&tree);
+    let waiting = of(&report, "autovacuum-starved");
+    assert_eq!(waiting["verdict"], "fail", "{waiting:#}");
+    // At one of the two the worker may be by now.
+    let names = waiting["items"].as_array().unwrap();
+    assert!(names.iter().all(|name| name.as_str().unwrap().starts_with("postgres.public.")), "{waiting:#}");
+    let remedy = waiting["remedy"].as_str().unwrap();
+    assert!(remedy.contains("SET autovacuum_vacuum_cost_limit = 400; SELECT pg_reload_conf();"), "{remedy}");
+    postgres.feed("postgres", &commands(remedy)).unwrap();
+    let huge = of(&report, "statistics-never-gathered");
+    assert_eq!((&huge["verdict"], &huge["items"][0]), (&"fail".into(), &"huge".into()), "{huge:#}");
+    postgres.feed("postgres", &commands(huge["remedy"].as_str().unwrap())).unwrap();
+
+    let report = check(&tree);
+    for id in ["autovacuum-starved", "statistics-never-gathered"] {
+        assert_eq!(of(&report, id)["verdict"], "pass", "{id}");
+    }
+}
+
 /// Damages a page of a table as a disk would, and has it read.
 fn damage(postgres: &mut Postgres) {
     postgres.sql_in("damaged", "CREATE TABLE t AS SELECT 1 AS n; CHECKPOINT;");
