@@ -46,7 +46,8 @@ fn sql(version: i64) -> String {
                + coalesce(o.analyze_scale, current_setting('autovacuum_analyze_scale_factor')::float8)
                * greatest(c.reltuples, 0))::bigint AS analyze_threshold,
              coalesce(o.enabled, true) AS autovacuum_enabled,
-             CASE WHEN c.oid IN (SELECT relid FROM pg_stat_progress_vacuum WHERE relid IS NOT NULL) THEN true
+             CASE WHEN c.oid IN (SELECT relid FROM pg_stat_progress_vacuum
+               WHERE relid IS NOT NULL AND datname = current_database()) THEN true
                WHEN pg_has_role('pg_read_all_stats', 'USAGE') THEN false END AS being_vacuumed,
              floor(extract(epoch FROM now() - greatest(pg_stat_get_last_vacuum_time(c.oid),
                pg_stat_get_last_autovacuum_time(c.oid))))::bigint AS vacuumed_seconds_ago,

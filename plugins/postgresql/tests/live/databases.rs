@@ -1,5 +1,6 @@
 //! What a real server's databases hold, and what becomes of it when they do not want to be looked into.
 
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use goodstead_plugin::fake::{FakeSite, gather, manifest};
@@ -10,29 +11,37 @@ use serde_json::{Value as Json, json};
 use crate::server::Server;
 use crate::target;
 
-/// A site that connects to the server as often as it is asked to.
-struct Connecting<'a> {
-    server: &'a Server,
-    rest: FakeSite,
-    connections: usize,
+/// A site that connects as often as it is asked to.
+pub(crate) struct Connecting<'a> {
+    pub(crate) connect: &'a mut dyn FnMut() -> OwnedFd,
+    pub(crate) rest: FakeSite,
 }
 
 impl Site for Connecting<'_> {
     fn ask(&mut self, request: Request) -> Result<Answer, Cause> {
         let Request::Connect { .. } = request else { return self.rest.ask(request) };
-        self.connections += 1;
         let granted = Granted::Connect { user: "goodstead".to_owned() };
-        Ok(Answer { granted, data: Vec::new(), descriptor: Some(self.server.connect().into()) })
+        Ok(Answer { granted, data: Vec::new(), descriptor: Some((self.connect)()) })
     }
+}
+
+/// The facts over connections that `connect` makes.
+pub(crate) fn facts_over(connect: &mut dyn FnMut() -> OwnedFd) -> Json {
+    let manifest = manifest(include_str!("../../plugin.toml"));
+    let mut site = Connecting { connect, rest: FakeSite::with_manifest(&manifest) };
+    let (facts, notes) = gather::<PostgreSql>(&manifest.contract, &target(), &mut site);
+    assert_eq!(notes, Vec::<String>::new());
+    facts.to_json()
 }
 
 /// The facts of all databases, and how many connections it took to know them.
 fn facts(server: &Server) -> (Json, usize) {
-    let manifest = manifest(include_str!("../../plugin.toml"));
-    let mut site = Connecting { server, rest: FakeSite::with_manifest(&manifest), connections: 0 };
-    let (facts, notes) = gather::<PostgreSql>(&manifest.contract, &target(), &mut site);
-    assert_eq!(notes, Vec::<String>::new());
-    (facts.to_json(), site.connections)
+    let mut connections = 0;
+    let facts = facts_over(&mut || {
+        connections += 1;
+        server.connect().into()
+    });
+    (facts, connections)
 }
 
 fn names(facts: &Json, list: &str) -> Vec<String> {
@@ -222,6 +231,42 @@ fn a_locked_catalog_ends_quickly_and_is_told() {
             "{list}"
         );
     }
+}
+
+#[test]
+fn the_catalog_of_everything_locked_costs_one_database_and_its_time() {
+    let server = Server::quick(&["CREATE DATABASE held", "CREATE DATABASE open"]);
+    server.sql_in("open", &["CREATE TABLE t AS SELECT n FROM generate_series(1, 2000) n"]);
+    let mut holder = server.session("held");
+    holder.say("BEGIN; LOCK TABLE pg_class IN ACCESS EXCLUSIVE MODE; SELECT 'held';");
+    holder.wait_for("held");
+    let begun = Instant::now();
+    let (facts, _) = facts(&server);
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert_eq!(names(&facts, "tables_without_primary_key"), ["open.public.t"]);
+    let cause = facts["tables_without_primary_key"]["$cause"]["detail"].as_str().unwrap();
+    assert!(cause.starts_with("in the database held: "), "{cause}");
+    assert_eq!(item(&facts, "databases", "open")["user_tables"], 1);
+    assert!(item(&facts, "databases", "held")["user_tables"]["$unknown"].is_object());
+}
+
+#[test]
+fn a_database_that_goes_away_in_the_middle_is_told() {
+    let server = Server::quick(&["CREATE DATABASE gone", "CREATE DATABASE stays"]);
+    server.sql_in("gone", &["CREATE TABLE t AS SELECT n FROM generate_series(1, 40000) n"]);
+    server.sql_in("stays", &["CREATE TABLE t AS SELECT n FROM generate_series(1, 2000) n"]);
+    let mut connections = 0;
+    let facts = facts_over(&mut || {
+        connections += 1;
+        // By now it is known which databases there are.
+        if connections == 2 {
+            server.sql(&["DROP DATABASE gone"]);
+        }
+        server.connect().into()
+    });
+    assert_eq!(names(&facts, "tables_without_primary_key"), ["stays.public.t"]);
+    let cause = facts["tables_without_primary_key"]["$cause"]["detail"].as_str().unwrap();
+    assert_eq!(cause, "in the database gone: the server has no database gone");
 }
 
 #[test]

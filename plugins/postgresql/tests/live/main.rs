@@ -7,6 +7,7 @@
 mod databases;
 mod impostor;
 mod real;
+mod recorded;
 mod server;
 
 use std::os::fd::OwnedFd;
