@@ -16,6 +16,7 @@ mod queries;
 mod row;
 mod session;
 mod settings;
+mod view;
 mod walk;
 
 use goodstead_plugin::{Cause, Fact, Plugin, Proposal, Site, Target};
