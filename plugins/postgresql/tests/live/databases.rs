@@ -288,13 +288,7 @@ fn nobody_who_changes_a_table_waits_for_us_nor_we_for_them() {
 #[test]
 fn a_hundred_and_twenty_databases_and_five_thousand_tables_are_bounded_and_named() {
     let server = Server::quick(&["CREATE DATABASE d000"]);
-    for part in 0..10 {
-        // As many as the locks of one transaction allow.
-        let (from, to) = (part * 500, part * 500 + 499);
-        let table = "EXECUTE format('CREATE TABLE t%s (a int)', n)";
-        server
-            .sql_in("d000", &[&format!("DO $$ BEGIN FOR n IN {from}..{to} LOOP {table}; END LOOP; END $$")]);
-    }
+    make_tables(&server, 5_000);
     let index = "EXECUTE format('CREATE INDEX ON t%s (a)', n)";
     let twins = format!("DO $$ BEGIN FOR n IN 0..249 LOOP {index}; {index}; END LOOP; END $$");
     let sizes = "UPDATE pg_class SET relpages = 200 WHERE relname ~ '^t[0-9]+_a_idx'";
@@ -319,4 +313,29 @@ fn a_hundred_and_twenty_databases_and_five_thousand_tables_are_bounded_and_named
         assert_eq!((seen, &cause["kind"]), (100, &json!("too-large")), "{cause}");
     }
     assert!(cause["detail"].as_str().unwrap().contains("not looked at: d"), "{cause}");
+}
+
+/// Tables without anything in them.
+fn make_tables(server: &Server, count: u32) {
+    // As many at a time as the locks of one transaction allow.
+    for from in (0..count).step_by(500) {
+        let to = (from + 500).min(count);
+        let table = "EXECUTE format('CREATE TABLE t%s (a int)', n)";
+        let block = format!("DO $$ BEGIN FOR n IN {from}..{to} - 1 LOOP {table}; END LOOP; END $$");
+        server.sql_in("d000", &[&block]);
+    }
+}
+
+#[test]
+#[ignore = "takes minutes; cargo xtask soak --tables 100000"]
+fn as_many_tables_as_are_asked_for() {
+    let count = std::env::var("SOAK_TABLES").map_or(1_000, |count| count.parse().unwrap());
+    let server = Server::quick(&["CREATE DATABASE d000"]);
+    make_tables(&server, count);
+    let begun = Instant::now();
+    let (facts, _) = facts(&server);
+    let elapsed = begun.elapsed();
+    println!("{count} tables: {elapsed:?}; {}", facts["duplicate_indexes"]);
+    assert!(elapsed < Duration::from_secs(12), "{elapsed:?}");
+    assert!(facts["tables"].is_array() || facts["tables"]["$cause"].is_object());
 }
