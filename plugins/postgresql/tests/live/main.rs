@@ -9,6 +9,7 @@ mod impostor;
 mod real;
 mod recorded;
 mod server;
+mod unwilling;
 
 use std::os::fd::OwnedFd;
 
