@@ -92,6 +92,38 @@ impl Postgres {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
+    /// Runs SQL in another database, as [`Postgres::sql`] does.
+    pub fn sql_in(&self, database: &str, statement: &str) -> String {
+        self.feed(database, statement).unwrap_or_else(|said| panic!("{statement}: {said}"))
+    }
+
+    /// Feeds lines to psql as an admin would paste them, and insists on nothing: what it prints, or its errors.
+    pub fn feed(&self, database: &str, lines: &str) -> Result<String, String> {
+        let mut child = self.session(database);
+        let mut stdin = child.stdin.take().expect("a pipe");
+        std::io::Write::write_all(&mut stdin, lines.as_bytes()).expect("psql listens");
+        drop(stdin);
+        let output = child.wait_with_output().expect("psql ends");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    }
+
+    /// A session of the superuser that lasts until its standard input is closed.
+    pub fn session(&self, database: &str) -> Child {
+        let mut command = Command::new(programs().join("psql"));
+        command.arg("-h").arg(self.sockets()).args([
+            "-p",
+            &self.port.to_string(),
+            "-U",
+            "postgres",
+            "-d",
+            database,
+        ]);
+        command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("psql runs")
+    }
+
     fn psql(&self, statement: &str) -> std::process::Output {
         let mut command = Command::new(programs().join("psql"));
         command.arg("-h").arg(self.sockets()).args([

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use goodstead_plugin::{Address, Cause, CauseKind, Connection, Elements, Fact, Site, SiteExt, Target};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::files::{self, Configuration};
 use crate::queries::{NAMES, Settings, Told, ask};
-use crate::session::{Login, Session};
+use crate::session::{Login, SESSION, Session, Startup};
+use crate::walk;
 
 /// The database that every server has; another one can be named in `agent.toml`.
 const DATABASE: &str = "postgres";
@@ -52,7 +54,10 @@ pub(crate) fn gather(target: &Target, site: &mut dyn Site) -> Result<Fact, Cause
                 told.settings.map(|settings| instance_values(settings, configuration.as_ref().ok()));
             facts.insert("settings".to_owned(), settings.unwrap_or_else(Fact::from));
         }
-        Err(cause) => facts.extend(NAMES.map(|name| (name.to_owned(), cause.clone().into()))),
+        Err(cause) => {
+            facts.extend(NAMES.map(|name| (name.to_owned(), cause.clone().into())));
+            facts.extend(walk::unknown(&cause));
+        }
     }
     match configuration {
         Ok(configuration) => facts.extend(configuration.facts().map(|(name, fact)| (name.to_owned(), fact))),
@@ -70,11 +75,16 @@ fn told(target: &Target, site: &mut dyn Site) -> Result<Told, Cause> {
         return Err(Cause::new(CauseKind::NotAvailable, detail).remedy("start the server"));
     };
     let connection = site.connect(address)?;
-    converse(target, address, connection)
+    converse(site, target, address, connection)
 }
 
 /// The whole conversation, on a runtime of this thread: the process may have no other.
-fn converse(target: &Target, address: &Address, connection: Connection) -> Result<Told, Cause> {
+fn converse(
+    site: &mut dyn Site,
+    target: &Target,
+    address: &Address,
+    connection: Connection,
+) -> Result<Told, Cause> {
     let Connection { descriptor, user } = connection;
     let login = Login {
         address,
@@ -85,10 +95,24 @@ fn converse(target: &Target, address: &Address, connection: Connection) -> Resul
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
     let runtime = runtime.map_err(|_| Cause::new(CauseKind::PluginFailed, "no runtime for the session"))?;
     runtime.block_on(async {
-        let session = Session::open(descriptor, login).await?;
-        let told = ask(&session, login).await;
-        session.close().await;
-        told
+        let deadline = Instant::now() + SESSION;
+        let session = Session::open(descriptor, login, Startup::Protected, deadline).await?;
+        match ask(&session, login).await {
+            Ok(mut told) => {
+                match &told.bounded {
+                    Ok(version) => told.facts.extend(walk::walk(site, session, login, *version).await),
+                    Err(cause) => {
+                        session.close().await;
+                        told.facts.extend(walk::unknown(cause));
+                    }
+                }
+                Ok(told)
+            }
+            Err(cause) => {
+                session.close().await;
+                Err(cause)
+            }
+        }
     })
 }
 

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use goodstead_plugin::{Cause, CauseKind, Elements, Fact, UnknownOr, facts};
+use goodstead_plugin::{Cause, CauseKind, Elements, Fact, UnknownOr};
 
+use crate::row::{int, missing, switch, text};
 use crate::session::{Login, Row, Session, identifier, pooler, role_sql};
 use crate::settings::from_server;
 
@@ -25,10 +26,6 @@ const SETTINGS: &str = "SELECT name, setting, vartype, unit, source, sourcefile,
 
 const LIMITS: &str = "SET statement_timeout = '2s'; SET lock_timeout = '100ms'; SET jit = off";
 
-const DATABASES: &str =
-    "SELECT datname AS name, age(datfrozenxid) AS xid_age, mxid_age(datminmxid) AS mxid_age
-  FROM pg_database ORDER BY datname";
-
 const ARCHIVER: &str = "SELECT
   to_char(last_archived_time AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS last_archived,
   to_char(last_failed_time AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS last_failed
@@ -46,7 +43,7 @@ fn slots_query(version_num: i64) -> String {
 }
 
 /// The facts that only a running server knows.
-pub(crate) const NAMES: [&str; 12] = [
+pub(crate) const NAMES: [&str; 11] = [
     "version",
     "major",
     "minor",
@@ -57,7 +54,6 @@ pub(crate) const NAMES: [&str; 12] = [
     "settings",
     "pending_restart",
     "slots",
-    "databases",
     "archiver",
 ];
 
@@ -67,6 +63,8 @@ pub(crate) struct Told {
     pub(crate) facts: BTreeMap<String, Fact>,
     /// The settings, or why not.
     pub(crate) settings: Result<Settings, Cause>,
+    /// Its version as a number, if the server's limits hold for this session from here on; else why they do not.
+    pub(crate) bounded: Result<i64, Cause>,
 }
 
 /// The running settings.
@@ -114,18 +112,16 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
     let settings = rows.map(|rows| settings(rows, switch(identity, "sees_all") == Some(true), login.user));
 
     if let Err(cause) = session.rows(LIMITS).await {
-        for name in ["slots", "databases", "archiver"] {
+        for name in ["slots", "archiver"] {
             facts.insert(name.to_owned(), cause.clone().into());
         }
-        return Ok(Told { facts, settings });
+        return Ok(Told { facts, settings, bounded: Err(cause) });
     }
     let slots = session.rows(&slots_query(number)).await;
     facts.insert("slots".to_owned(), slots.map(|rows| list(&rows, slot)).or_unknown());
-    let databases = session.rows(DATABASES).await;
-    facts.insert("databases".to_owned(), databases.map(|rows| list(&rows, database)).or_unknown());
     let archiver = session.rows(ARCHIVER).await;
     facts.insert("archiver".to_owned(), archiver.map(|rows| archiver_times(&rows)).or_unknown());
-    Ok(Told { facts, settings })
+    Ok(Told { facts, settings, bounded: Ok(number) })
 }
 
 /// A member of a superuser's role counts as one: it can take that role at any time.
@@ -211,14 +207,6 @@ fn slot(row: &Row) -> Option<Fact> {
     Some(item.into())
 }
 
-fn database(row: &Row) -> Option<Fact> {
-    Some(facts! {
-        "name" => text(row, "name")?,
-        "xid_age" => int(row, "xid_age").ok_or_else(missing).or_unknown(),
-        "mxid_age" => int(row, "mxid_age").ok_or_else(missing).or_unknown(),
-    })
-}
-
 fn archiver_times(rows: &[Row]) -> Fact {
     let times = rows.first().into_iter().flatten();
     times.map(|(name, time)| (name.clone(), Fact::from(time.as_str()))).collect::<BTreeMap<_, _>>().into()
@@ -230,26 +218,6 @@ fn list(rows: &[Row], element: fn(&Row) -> Option<Fact>) -> Fact {
     let cause = || Box::new(Cause::new(CauseKind::Partial, "a name in it is not UTF-8"));
     let partial = (items.len() < rows.len()).then(cause);
     Fact::List(Elements { items, partial })
-}
-
-fn missing() -> Cause {
-    Cause::new(CauseKind::NotAvailable, "the server did not say")
-}
-
-fn text<'a>(row: &'a Row, column: &str) -> Option<&'a str> {
-    row.get(column).map(String::as_str)
-}
-
-fn int(row: &Row, column: &str) -> Option<i64> {
-    text(row, column)?.parse().ok()
-}
-
-fn switch(row: &Row, column: &str) -> Option<bool> {
-    match text(row, column)? {
-        "t" => Some(true),
-        "f" => Some(false),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -286,8 +254,8 @@ mod tests {
 
     #[test]
     fn a_name_that_cannot_be_read_makes_the_list_partial() {
-        let rows = [row(&[("name", "a"), ("xid_age", "5"), ("mxid_age", "0")]), row(&[("xid_age", "7")])];
-        let Fact::List(found) = list(&rows, database) else { panic!("no list") };
+        let rows = [row(&[("name", "a"), ("active", "t")]), row(&[("active", "t")])];
+        let Fact::List(found) = list(&rows, slot) else { panic!("no list") };
         assert_eq!((found.items.len(), found.partial.is_some()), (1, true));
     }
 

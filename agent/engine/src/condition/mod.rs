@@ -148,6 +148,15 @@ impl Condition {
 
     /// Reads an expression that is shown as evidence: a plain value or a list of such.
     pub(crate) fn compile_evidence(source: &str, env: &Env<'_>) -> Result<Condition, Problem> {
+        Self::compile_list(source, env, "evidence is")
+    }
+
+    /// Reads an expression whose value stands in a block of code: a plain value, or a list of such, a line each.
+    pub(crate) fn compile_lines(source: &str, env: &Env<'_>) -> Result<Condition, Problem> {
+        Self::compile_list(source, env, "what stands in a block of code is")
+    }
+
+    fn compile_list(source: &str, env: &Env<'_>, what: &str) -> Result<Condition, Problem> {
         Self::compile(source, env, |found| {
             let (shown, words) = match found {
                 Type::List(element) => (element.is_plain(), "a list of other things"),
@@ -156,7 +165,7 @@ impl Condition {
             if shown {
                 return Ok(());
             }
-            let message = format!("evidence is a plain value or a list of such, and this is {words}");
+            let message = format!("{what} a plain value or a list of such, and this is {words}");
             Err(Problem::new("ill-typed", message).help("name the values, or use `.map(x, x.name)`"))
         })
     }
