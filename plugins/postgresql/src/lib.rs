@@ -6,10 +6,14 @@
 //! the broker either way, so that a server that is down is still described as far as it can be.
 #![deny(unsafe_code)]
 
+mod certificate;
 mod conf;
 mod discover;
 mod files;
 mod gather;
+mod hba;
+mod instance;
+mod process;
 mod queries;
 mod session;
 mod settings;
