@@ -10,6 +10,7 @@ pub mod foreign;
 pub mod hostile;
 pub mod postgres;
 pub mod runner;
+pub mod scene;
 pub mod tree;
 
 use std::path::{Path, PathBuf};
