@@ -106,19 +106,19 @@ impl Look {
 
     /// The findings about the server, without the product's name, sorted.
     pub fn findings(&self) -> Vec<String> {
-        let verdicts = self.0["verdicts"].as_array().expect("verdicts");
-        let own = verdicts.iter().filter(|it| it["target"] == TARGET && it["verdict"] == "fail");
-        let mut ids: Vec<_> =
-            own.filter_map(|it| it["id"].as_str()?.strip_prefix("postgresql.").map(str::to_owned)).collect();
-        ids.sort();
-        ids
+        self.with("fail")
     }
 
-    /// The checks of the server that could not be judged, each with why, sorted.
+    /// The checks of the server that could not be judged, likewise.
     pub fn unknown(&self) -> Vec<String> {
+        self.with("unknown")
+    }
+
+    fn with(&self, outcome: &str) -> Vec<String> {
         let verdicts = self.0["verdicts"].as_array().expect("verdicts");
-        let own = verdicts.iter().filter(|it| it["target"] == TARGET && it["verdict"] == "unknown");
-        let mut ids: Vec<_> = own.map(|it| format!("{}: {}", it["id"], it["cause"])).collect();
+        let own = verdicts.iter().filter(|it| it["target"] == TARGET && it["verdict"] == outcome);
+        let name = |it: &Json| it["id"].as_str()?.strip_prefix("postgresql.").map(str::to_owned);
+        let mut ids: Vec<_> = own.filter_map(name).collect();
         ids.sort();
         ids
     }
