@@ -116,6 +116,7 @@ fn what_cannot_be_read_makes_the_rules_partial() {
         "host all all\n",
         "nonsense\n",
         "local all all peer,trust\n",
+        "local all all scram\n",
         "host all all 10.0.0.1\n",
         "include gone.conf\n",
     ] {
