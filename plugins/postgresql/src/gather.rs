@@ -62,6 +62,10 @@ pub(crate) fn gather(target: &Target, site: &mut dyn Site) -> Result<Fact, Cause
         Err(cause) => {
             facts.extend(NAMES.map(|name| (name.to_owned(), cause.clone().into())));
             facts.extend(instance::not_told(&cause));
+            // Nobody but its own administrators has the files of a server.
+            if configuration.is_ok() {
+                facts.insert("managed".to_owned(), false.into());
+            }
             (Err(cause.clone()), Err(cause))
         }
     };

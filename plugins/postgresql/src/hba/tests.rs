@@ -1,3 +1,5 @@
+//! The rules as one would write them, and as nobody should.
+
 use goodstead_plugin::fake::{FakeSite, manifest};
 use serde_json::{Value as Json, json};
 

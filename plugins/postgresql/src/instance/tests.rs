@@ -1,3 +1,5 @@
+//! What all topics have in common: names, releases, and answers that say nothing.
+
 use super::*;
 
 fn server(number: i64) -> Server {
