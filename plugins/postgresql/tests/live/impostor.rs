@@ -28,21 +28,21 @@ fn from(script: Vec<Vec<u8>>) -> Json {
     facts
 }
 
-fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+pub(crate) fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
     [&[kind][..], &length, body].concat()
 }
 
-fn error(code: &str) -> Vec<u8> {
+pub(crate) fn error(code: &str) -> Vec<u8> {
     message(b'E', format!("SFATAL\0VFATAL\0C{code}\0Mhunter2 is wrong\0\0").as_bytes())
 }
 
-fn welcome() -> Vec<u8> {
+pub(crate) fn welcome() -> Vec<u8> {
     [message(b'R', &[0; 4]), message(b'Z', b"I")].concat()
 }
 
 /// One row of text columns, and the end of the answer.
-fn row(columns: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn row(columns: &[(&str, &str)]) -> Vec<u8> {
     let count = u16::try_from(columns.len()).unwrap().to_be_bytes();
     let (mut names, mut values) = (count.to_vec(), count.to_vec());
     for (name, value) in columns {

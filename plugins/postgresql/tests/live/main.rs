@@ -7,6 +7,7 @@
 mod impostor;
 mod instance;
 mod real;
+mod recorded;
 mod server;
 
 use std::os::fd::OwnedFd;
