@@ -3,7 +3,7 @@
 use goodstead_plugin::{Cause, CauseKind, Site, SiteExt};
 
 use super::tokens::{Token, fields, lines};
-use super::{Rule, Rules, not_understood};
+use super::{MOST, Rule, Rules, not_understood};
 use crate::files::{folder_of, resolve};
 
 /// How deep the server follows includes (`CONF_FILE_MAX_DEPTH`).
@@ -37,11 +37,10 @@ impl Reading<'_> {
     fn file(&mut self, path: &str, text: &str, depth: usize) {
         for (number, line) in lines(text) {
             self.lines += 1;
-            if self.lines > MAX_LINES {
-                return self.gap(Cause::new(
-                    CauseKind::TooLarge,
-                    format!("only the first {MAX_LINES} lines are read"),
-                ));
+            // One rule more than are told shows that there are more.
+            if self.lines > MAX_LINES || self.found.rules.len() > MOST {
+                let detail = format!("only the first {MAX_LINES} lines or {MOST} rules are read");
+                return self.gap(Cause::new(CauseKind::TooLarge, detail));
             }
             let place = format!("{path}:{number}");
             let fields = fields(&line);

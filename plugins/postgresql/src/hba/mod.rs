@@ -18,6 +18,9 @@ use tokens::Token;
 /// The most rules that are told.
 const MOST: usize = 1_000;
 
+/// The most databases, or users, of one rule that are told.
+const MOST_NAMES: usize = 200;
+
 /// The ways to prove who one is; the server refuses a rule with another word. `oauth` came with 18.
 const METHODS: [&str; 15] = [
     "trust",
@@ -136,12 +139,11 @@ impl Rule {
     }
 
     fn fact(&self, shadowed: bool) -> Fact {
-        let list = |names: &[String]| names.iter().map(|name| Fact::from(name.as_str())).collect::<Vec<_>>();
         facts! {
             "place" => self.place.as_str(),
             "type" => self.kind.as_str(),
-            "databases" => list(&self.databases),
-            "users" => list(&self.users),
+            "databases" => told(&self.databases),
+            "users" => told(&self.users),
             "address" => self.address.as_deref().unwrap_or_default(),
             "scope" => self.scope.word(),
             "method" => self.method.as_str(),
@@ -149,6 +151,14 @@ impl Rule {
             "shadowed" => shadowed,
         }
     }
+}
+
+/// Names as a fact; a list that is cut is partial.
+fn told(names: &[String]) -> Fact {
+    let shown = names.get(..MOST_NAMES).unwrap_or(names);
+    let cut = || Cause::new(CauseKind::TooLarge, format!("only the first {MOST_NAMES} names are told"));
+    let partial = (names.len() > shown.len()).then(|| Box::new(cut()));
+    Fact::List(Elements { items: shown.iter().map(|name| Fact::from(name.as_str())).collect(), partial })
 }
 
 /// The one token of a field that takes no list.

@@ -174,3 +174,17 @@ fn nonsense_is_no_panic_and_ends() {
     let long = "a,".repeat(100_000);
     let _ = told(site().file(HBA, format!("local {long} all trust")));
 }
+
+#[test]
+fn what_is_cut_says_so() {
+    let users: Vec<_> = (0..=MOST_NAMES).map(|n| format!("u{n}")).collect();
+    let json = told(site().file(HBA, format!("local all {} peer\n", users.join(","))));
+    assert_eq!(json[0]["users"]["$cause"]["kind"], "too-large", "{json}");
+    let json = told(site().file(HBA, "local all all peer\n".repeat(MOST + 1)));
+    assert_eq!(
+        (&json["$cause"]["kind"], json["$partial"].as_array().map(Vec::len)),
+        (&json!("too-large"), Some(MOST))
+    );
+    let whole = told(site().file(HBA, "local all all peer\n".repeat(MOST)));
+    assert_eq!(whole.as_array().map(Vec::len), Some(MOST));
+}

@@ -141,7 +141,7 @@ fn told(number: u32) -> Json {
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     let server = thread::spawn(move || {
         let mut heard = vec![0; 65_536];
-        theirs.read(&mut heard).unwrap();
+        assert!(theirs.read(&mut heard).unwrap() > 0);
         theirs.write_all(&welcome()).unwrap();
         loop {
             match theirs.read(&mut heard) {
