@@ -102,12 +102,11 @@ fn settings_that_are_wrong_are_found_and_mended() {
     scene.carry_out(&look.remedy("md5-passwords"), &["ALTER SYSTEM SET password_encryption", RELOAD]);
     scene.carry_out(
         &look.remedy("planner-settings-distorted"),
-        &["ALTER SYSTEM RESET enable_nestloop", RELOAD],
+        &["ALTER SYSTEM RESET enable_nestloop", "ALTER DATABASE postgres RESET enable_seqscan", RELOAD],
     );
-    scene.postgres.sql("ALTER DATABASE postgres RESET enable_seqscan");
     scene.carry_out(
         &look.remedy("replication-role-overridden"),
-        &["ALTER DATABASE postgres RESET", "ALTER ROLE ALL RESET"],
+        &["ALTER DATABASE postgres RESET session_replication_role"],
     );
     scene.carry_out(
         &look.remedy("archive-command-discards-wal"),
@@ -236,7 +235,7 @@ fn sessions_and_transactions_are_judged_by_what_they_hold() {
     scene.look_as_if(late).is_clear("idle-in-transaction-long");
     drop(idle);
 
-    scene.postgres.sql("BEGIN; INSERT INTO t VALUES (2); PREPARE TRANSACTION 'order 4711'");
+    scene.postgres.sql("BEGIN; INSERT INTO t VALUES (2); PREPARE TRANSACTION 'order \\ ''4711'' --'");
     let look = scene.look_as_if(late);
     scene.carry_out(&look.remedy("prepared-transaction-stale"), &["ROLLBACK PREPARED"]);
     scene.look_as_if(late).is_clear("prepared-transaction-stale");

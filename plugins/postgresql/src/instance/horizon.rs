@@ -11,7 +11,7 @@ pub(super) const PREPARED: Topic = Topic {
     monitor: false,
     query: |_| {
         Some(format!(
-            "SELECT gid, owner AS role, database,
+            "SELECT gid, format('ROLLBACK PREPARED %L;', gid) AS rollback, owner AS role, database,
                greatest(0, floor(extract(epoch FROM clock_timestamp() - prepared)))::bigint AS seconds
              FROM pg_prepared_xacts ORDER BY prepared LIMIT {}",
             MOST + 1
@@ -23,6 +23,7 @@ pub(super) const PREPARED: Topic = Topic {
 fn prepared(row: &Row) -> Option<Fact> {
     Some(facts! {
         "gid" => text(row, "gid")?,
+        "rollback" => text(row, "rollback").ok_or_else(missing).or_unknown(),
         "role" => text(row, "role").ok_or_else(missing).or_unknown(),
         "database" => text(row, "database").ok_or_else(missing).or_unknown(),
         "seconds" => int(row, "seconds").ok_or_else(missing).or_unknown(),

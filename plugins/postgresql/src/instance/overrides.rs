@@ -13,6 +13,10 @@ pub(super) const OVERRIDES: Topic = Topic {
     query: |_| {
         Some(format!(
             "SELECT r.rolname AS role, d.datname AS database, coalesce(r.rolsuper, false) AS superuser,
+               CASE WHEN s.setrole = 0 AND s.setdatabase = 0 THEN 'ALTER ROLE ALL'
+                 WHEN s.setrole = 0 THEN format('ALTER DATABASE %I', d.datname)
+                 WHEN s.setdatabase = 0 THEN format('ALTER ROLE %I', r.rolname)
+                 ELSE format('ALTER ROLE %I IN DATABASE %I', r.rolname, d.datname) END AS alter,
                split_part(entry, '=', 1) AS name, substr(entry, strpos(entry, '=') + 1) AS value
              FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole
                LEFT JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) AS entry
@@ -23,7 +27,7 @@ pub(super) const OVERRIDES: Topic = Topic {
     facts: |rows| Facts::from([("overrides".to_owned(), bounded(rows, one))]),
 };
 
-/// The place is named as the statement that takes it back names it.
+/// Statements that take it back are quoted by the server, since names are the site's.
 fn one(row: &Row) -> Option<Fact> {
     let name = text(row, "name")?;
     let place = match (text(row, "role"), text(row, "database")) {
@@ -35,6 +39,10 @@ fn one(row: &Row) -> Option<Fact> {
     let mut item = Facts::from([
         ("place".to_owned(), place.into()),
         ("name".to_owned(), name.into()),
+        (
+            "reset".to_owned(),
+            text(row, "alter").map(|alter| format!("{alter} RESET {name};")).ok_or_else(missing).or_unknown(),
+        ),
         ("superuser".to_owned(), switch(row, "superuser").ok_or_else(missing).or_unknown()),
     ]);
     for name in ["role", "database"] {

@@ -74,7 +74,16 @@ const ANSWERS: [(&str, &[(&str, &str)]); 15] = [
         ],
     ),
     ("synchronous_standby_names", &[("names", "ANY 1 (b, c)"), ("connected", "1")]),
-    ("owner AS role", &[("gid", "x"), ("role", "app"), ("database", "shop"), ("seconds", "3")]),
+    (
+        "owner AS role",
+        &[
+            ("gid", "x"),
+            ("rollback", "ROLLBACK PREPARED 'x';"),
+            ("role", "app"),
+            ("database", "shop"),
+            ("seconds", "3"),
+        ],
+    ),
     ("UNION ALL", &[("kind", "slot"), ("holder", "slot old"), ("application", ""), ("age", "5")]),
     ("AS timed", &[("timed", "100"), ("requested", "7")]),
     ("full_page_images", &[("bytes", "81920"), ("full_page_images", "5"), ("seconds", "60")]),
