@@ -20,7 +20,7 @@ pub(super) const OVERRIDES: Topic = Topic {
                split_part(entry, '=', 1) AS name, substr(entry, strpos(entry, '=') + 1) AS value
              FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole
                LEFT JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) AS entry
-             ORDER BY 1, 2, 4 LIMIT {}",
+             ORDER BY 1, 2, 5 LIMIT {}",
             MOST + 1
         ))
     },

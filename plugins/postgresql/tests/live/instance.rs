@@ -58,6 +58,7 @@ fn the_instance_is_described() {
         ]
     );
     assert_eq!(facts["overrides"][1]["value"], 300);
+    assert_eq!(facts["overrides"][1]["reset"], "ALTER ROLE app RESET statement_timeout;");
     assert!(!facts.to_string().contains("hunter2"));
     assert!(!server.log().contains("ERROR"), "{}", server.log());
 }
