@@ -11,6 +11,7 @@ pub mod hostile;
 pub mod postgres;
 pub mod reference;
 pub mod runner;
+pub mod scene;
 pub mod tree;
 
 use std::path::{Path, PathBuf};

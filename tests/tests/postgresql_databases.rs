@@ -170,7 +170,7 @@ fn a_database_that_is_full_by_its_own_limit_is_told_and_given_room() {
     let postgres = Postgres::start(QUIET);
     reader(&postgres, &tree);
     postgres.sql("CREATE DATABASE narrow CONNECTION LIMIT 1");
-    let mut held = postgres.session("narrow");
+    let mut held = postgres.client_in("narrow");
     writeln!(held.stdin.as_mut().unwrap(), "SELECT 'here';").unwrap();
     std::io::Read::read_exact(held.stdout.as_mut().unwrap(), &mut [0; 4]).unwrap();
     assert_eq!(

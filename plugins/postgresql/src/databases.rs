@@ -19,8 +19,10 @@ pub(crate) struct Database {
     pub(crate) sql: String,
     /// Whether there is any sense in looking into it: a template's faults are nobody's, and not every one lets us in.
     pub(crate) inhabited: bool,
-    /// Its size, where it is known.
-    pub(crate) size: Option<i64>,
+    /// Whether new databases are copied from it.
+    pub(crate) template: bool,
+    /// Its size in bytes, or why it is not known.
+    pub(crate) size: Result<i64, Cause>,
     /// Its facts so far.
     pub(crate) facts: BTreeMap<String, Fact>,
 }
@@ -49,6 +51,36 @@ fn query(version: i64) -> String {
 const SIZES: &str = "SELECT datname AS name, CASE WHEN has_database_privilege(oid, 'CONNECT')
     OR pg_has_role('pg_read_all_stats', 'USAGE') THEN pg_database_size(oid) END AS size_bytes FROM pg_database";
 
+/// A new database is a copy of template1; one that is larger by this many bytes holds something (our experience, not a
+/// vendor's figure).
+const GROWN: i64 = 1 << 20;
+
+/// How much the instance holds, and whether anything is of its users; both are unknown where a size is.
+pub(crate) const TOTALS: [&str; 2] = ["data_bytes", "has_user_data"];
+
+/// The facts named in [`TOTALS`], out of the sizes of the databases, templates not among them.
+pub(crate) fn totals(databases: &[Database], unread: Option<&Cause>) -> [(String, Fact); 2] {
+    let [bytes, user_data] = TOTALS.map(str::to_owned);
+    let sizes = match unread {
+        Some(cause) => Err(cause.clone()),
+        None => own_sizes(databases),
+    };
+    match sizes {
+        Ok(sizes) => {
+            let empty = databases.iter().find(|database| database.name == "template1");
+            let empty = empty.ok_or_else(missing).and_then(|database| database.size.clone());
+            let grown = empty.map(|empty| sizes.iter().any(|size| *size > empty.saturating_add(GROWN)));
+            let sum = sizes.iter().copied().fold(0, i64::saturating_add);
+            [(bytes, sum.into()), (user_data, grown.or_unknown())]
+        }
+        Err(cause) => [(bytes, cause.clone().into()), (user_data, cause.into())],
+    }
+}
+
+fn own_sizes(databases: &[Database]) -> Result<Vec<i64>, Cause> {
+    databases.iter().filter(|database| !database.template).map(|database| database.size.clone()).collect()
+}
+
 /// The databases, the largest first, and why some are missing.
 ///
 /// # Errors
@@ -64,7 +96,7 @@ pub(crate) async fn databases(
     });
     let mut found: Vec<_> = rows.iter().filter_map(|row| database(row, sizes.as_ref())).collect();
     let unread = found.len() < rows.len();
-    found.sort_by_key(|database| Reverse(database.size));
+    found.sort_by_key(|database| Reverse(database.size.as_ref().ok().copied()));
     Ok((found, unread.then(|| Cause::new(CauseKind::Partial, "a name in it is not UTF-8"))))
 }
 
@@ -76,12 +108,11 @@ fn database(row: &Row, sizes: Result<&BTreeMap<String, i64>, &Cause>) -> Option<
     };
     let limit = int(row, "connection_limit").ok_or_else(missing);
     let half_dropped = limit.as_ref().map(|limit| *limit == HALF_DROPPED).map_err(Clone::clone);
-    let known_sizes = size.as_ref().ok().copied();
     let mut facts = BTreeMap::from([
         ("name".to_owned(), Fact::from(name)),
         ("sql".to_owned(), sql.into()),
         ("half_dropped".to_owned(), half_dropped.or_unknown()),
-        ("size_bytes".to_owned(), size.or_unknown()),
+        ("size_bytes".to_owned(), size.clone().or_unknown()),
     ]);
     for column in ["xid_age", "mxid_age", "connections", "temp_bytes"] {
         facts.insert(column.to_owned(), int(row, column).ok_or_else(missing).or_unknown());
@@ -101,7 +132,8 @@ fn database(row: &Row, sizes: Result<&BTreeMap<String, i64>, &Cause>) -> Option<
     let inhabited = switch(row, "template") == Some(false)
         && switch(row, "accepts_connections") == Some(true)
         && int(row, "connection_limit") != Some(HALF_DROPPED);
-    Some(Database { name: name.to_owned(), sql: sql.to_owned(), inhabited, size: known_sizes, facts })
+    let template = switch(row, "template") == Some(true);
+    Some(Database { name: name.to_owned(), sql: sql.to_owned(), inhabited, template, size, facts })
 }
 
 fn no_size() -> Cause {
@@ -120,6 +152,28 @@ mod tests {
     #[test]
     fn collations_of_databases_are_recorded_since_15() {
         assert!(query(150_000).contains("datcollversion") && !query(140_000).contains("datcollversion"));
+    }
+
+    #[test]
+    fn the_whole_is_known_when_every_part_is() {
+        let sizes =
+            |shop: i64| BTreeMap::from([("shop".to_owned(), shop), ("template1".to_owned(), 8_000_000)]);
+        let both = |sizes: &BTreeMap<String, i64>| {
+            let of = |name: &str, template: &str| {
+                database(&row(&[("name", name), ("sql", name), ("template", template)]), Ok(sizes)).unwrap()
+            };
+            vec![of("shop", "f"), of("template1", "t")]
+        };
+        let told = |sizes| totals(&both(&sizes), None).map(|(_, fact)| fact);
+        assert_eq!(told(sizes(8_500_000)), [8_500_000.into(), false.into()]);
+        assert_eq!(told(sizes(9_500_000)), [9_500_000.into(), true.into()]);
+        let no_size =
+            |fact: &Fact| matches!(fact, Fact::Unknown(cause) if cause.kind == CauseKind::NotPermitted);
+        assert!(told(BTreeMap::new()).iter().all(no_size));
+        let unread = Cause::new(CauseKind::Partial, "a name in it is not UTF-8");
+        assert!(
+            totals(&both(&sizes(1)), Some(&unread)).iter().all(|(_, fact)| matches!(fact, Fact::Unknown(_)))
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt, UnknownOr};
 use tokio::time::Instant;
 
-use crate::databases::{Database, databases};
+use crate::databases::{Database, TOTALS, databases, totals};
 use crate::objects::LISTS;
 use crate::row::{int, missing, switch};
 use crate::session::{Login, Session, Startup};
@@ -24,7 +24,7 @@ const NAMED: usize = 5;
 /// The oldest release whose catalogs the questions fit.
 const OLDEST: i64 = 120_000;
 
-/// The facts of the instance that come from here, besides [`LISTS`].
+/// The facts of the instance that come from here, besides [`TOTALS`] and [`LISTS`].
 const OF_INSTANCE: [&str; 6] = [
     "databases",
     "extensions",
@@ -36,7 +36,7 @@ const OF_INSTANCE: [&str; 6] = [
 
 /// All facts that come from here, for when there are none.
 pub(crate) fn unknown(cause: &Cause) -> impl Iterator<Item = (String, Fact)> {
-    OF_INSTANCE.into_iter().chain(LISTS).map(|name| (name.to_owned(), cause.clone().into()))
+    OF_INSTANCE.into_iter().chain(TOTALS).chain(LISTS).map(|name| (name.to_owned(), cause.clone().into()))
 }
 
 /// What is asked once. Of others' processes a role without rights sees no kind, which must not count as none.
@@ -65,6 +65,7 @@ pub(crate) async fn walk(
     let mut facts = once(&session).await;
     match databases(&session, version).await {
         Ok((databases, unread)) => {
+            facts.extend(totals(&databases, unread.as_ref()));
             let mut view = View::new(version, login.user);
             let databases = each(&mut view, site, session, login, databases).await;
             let items = databases.into_iter().map(|database| database.facts.into()).collect();

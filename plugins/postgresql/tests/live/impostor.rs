@@ -33,7 +33,7 @@ pub(crate) fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     [&[kind][..], &length, body].concat()
 }
 
-fn error(code: &str) -> Vec<u8> {
+pub(crate) fn error(code: &str) -> Vec<u8> {
     message(b'E', format!("SFATAL\0VFATAL\0C{code}\0Mhunter2 is wrong\0\0").as_bytes())
 }
 
@@ -156,7 +156,9 @@ fn a_server_that_is_down_still_has_its_files() {
         (Some(address), "connection refused"),
     ] {
         let target = Target { hints: hints.clone(), address: address.clone(), ..target() };
-        let mut site = FakeSite::with_manifest(&manifest).file(path, "fsync = off\n");
+        let mut site = FakeSite::with_manifest(&manifest)
+            .file(path, "fsync = off\nhba_file = '/etc/postgresql/15/main/pg_hba.conf'\n")
+            .file("/etc/postgresql/15/main/pg_hba.conf", "host all all all trust\n");
         if let Some(address) = &address {
             site = site.connection(address, Err(Cause::new(CauseKind::NotAvailable, "connection refused")));
         }
@@ -166,6 +168,9 @@ fn a_server_that_is_down_still_has_its_files() {
         assert_eq!(facts["configured"]["fsync"], false);
         assert_eq!(facts["configured_at"]["fsync"], format!("{path}:1"));
         assert_eq!(facts["settings"]["$unknown"]["detail"], outcome);
+        assert_eq!(facts["connections"]["used"]["$unknown"]["detail"], outcome);
+        assert_eq!(facts["process"]["pid"]["$unknown"]["detail"], outcome);
+        assert_eq!((&facts["hba"][0]["scope"], &facts["managed"]), (&json!("any"), &json!(false)));
         assert_eq!(facts["archiver"]["last_failed"]["$unknown"]["kind"], "not-available");
     }
 }

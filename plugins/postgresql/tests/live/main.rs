@@ -6,8 +6,10 @@
 
 mod databases;
 mod impostor;
+mod instance;
 mod real;
 mod recorded;
+mod releases;
 mod server;
 mod unwilling;
 

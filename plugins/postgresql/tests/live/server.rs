@@ -43,7 +43,7 @@ impl Server {
         let server = Server { folder, port };
         server.run("initdb", &["-N", "-A", "trust", "-U", "postgres", "-D", &server.data()]);
         let hba = "local all secretive scram-sha-256\nlocal all all trust\nhost all all 127.0.0.1/32 trust\n";
-        fs::write(format!("{}/pg_hba.conf", server.data()), hba).unwrap();
+        fs::write(server.hba(), hba).unwrap();
         let socket = server.folder.path().to_str().unwrap();
         let options = format!("-p {port} -k {socket} -c listen_addresses=127.0.0.1{more}");
         let log = format!("{socket}/log");
@@ -51,6 +51,12 @@ impl Server {
         server.sql(&["CREATE ROLE goodstead LOGIN", "GRANT pg_monitor TO goodstead"]);
         server.sql(sql);
         server
+    }
+
+    /// Ends and begins with the same options.
+    pub(crate) fn restart(&self) {
+        let log = format!("{}/log", self.folder.path().display());
+        self.run("pg_ctl", &["-w", "-D", &self.data(), "-l", &log, "-m", "fast", "restart"]);
     }
 
     pub(crate) fn sql(&self, statements: &[&str]) {
@@ -95,8 +101,12 @@ impl Server {
         fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
-    fn data(&self) -> String {
+    pub(crate) fn data(&self) -> String {
         self.folder.path().join("data").to_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn hba(&self) -> String {
+        format!("{}/pg_hba.conf", self.data())
     }
 
     fn run(&self, program: &str, arguments: &[&str]) {
