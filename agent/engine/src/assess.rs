@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use goodstead_model::{Judgement, Readiness, TargetScore, Verdict};
+use goodstead_model::{Adoption, Judgement, Milestone, Readiness, TargetScore, Task, Verdict};
 use goodstead_protocol::fact::Fact;
 
 use crate::judge::{Target, judge};
 use crate::pack::Pack;
+use crate::progress::{self, Counts, Given, Progress};
 use crate::score::{Figures, Input, Item, Rated, State, TargetInput, score};
 
 /// What came of a scan.
@@ -19,12 +20,27 @@ pub struct Assessment {
     pub readiness: Option<Readiness>,
     /// Readiness of the targets of which anything could be judged, by id.
     pub targets: BTreeMap<String, TargetScore>,
+    /// How fully licensed capabilities are used; `None` without an entitlement for a deployment of this scan.
+    pub adoption: Option<Adoption>,
+    /// The milestones of the deployments: not reached, then unknown, then reached.
+    pub milestones: Vec<Milestone>,
+    /// Their tasks, the most costly first.
+    pub tasks: Vec<Task>,
+    /// What the tasks that add up counted in this scan alone, by deployment and id.
+    pub counted: BTreeMap<(String, String), Counts>,
 }
 
 /// Judges the targets by the packs and scores them.
-pub fn assess(packs: &[Pack], targets: &[Target], host: &Fact, figures: &Figures) -> Assessment {
+pub fn assess(
+    packs: &[Pack],
+    targets: &[Target],
+    host: &Fact,
+    figures: &Figures,
+    given: &Given,
+) -> Assessment {
     let mut judgements = judge(packs, targets, host);
-    let scored = score(&input(targets, &judgements), figures);
+    let mut progress = progress::judge(packs, targets, host, given, &judgements);
+    let scored = score(&input(targets, &judgements, &progress), figures);
     let (mut readiness, mut by_target) = (None, BTreeMap::new());
     if let Some(scored) = scored {
         for judgement in judgements.iter_mut().filter(|judgement| judgement.verdict == Verdict::Fail) {
@@ -33,6 +49,7 @@ pub fn assess(packs: &[Pack], targets: &[Target], host: &Fact, figures: &Figures
                 (judgement.points, judgement.gain) = (cost.points, cost.gain);
             }
         }
+        progress.cost(&scored.costs);
         let count = |verdict| judgements.iter().filter(|judgement| judgement.verdict == verdict).count();
         readiness = Some(Readiness {
             range: scored.range,
@@ -46,11 +63,13 @@ pub fn assess(packs: &[Pack], targets: &[Target], host: &Fact, figures: &Figures
         by_target = scored.targets;
     }
     sort(&mut judgements, figures);
-    Assessment { judgements, readiness, targets: by_target }
+    progress.sort();
+    let Progress { adoption, milestones, tasks, counted } = progress;
+    Assessment { judgements, readiness, targets: by_target, adoption, milestones, tasks, counted }
 }
 
-/// The checks that apply, by target. Only configuration has data as long as packs hold checks alone.
-fn input(targets: &[Target], judgements: &[Judgement]) -> Input {
+/// The checks that apply, by target, and what there is of each deployment.
+fn input(targets: &[Target], judgements: &[Judgement], progress: &Progress) -> Input {
     let targets = targets.iter().map(|target| TargetInput {
         id: target.id.clone(),
         importance: target.importance,
@@ -61,7 +80,7 @@ fn input(targets: &[Target], judgements: &[Judgement]) -> Input {
             .filter_map(rated)
             .collect(),
     });
-    Input { targets: targets.collect(), deployments: BTreeMap::new() }
+    Input { targets: targets.collect(), deployments: progress.input() }
 }
 
 fn rated(judgement: &Judgement) -> Option<Rated> {
@@ -135,7 +154,7 @@ mod tests {
     }
 
     fn assessed(targets: &[Target]) -> Assessment {
-        assess(&packs(), targets, &Fact::record(), &Figures::shipped().unwrap())
+        assess(&packs(), targets, &Fact::record(), &Figures::shipped().unwrap(), &Given::default())
     }
 
     /// Any value, or an unknown one.

@@ -1,8 +1,8 @@
 //! Facts and checks in, verdicts and score out.
 //!
 //! A pack of checks is read by [`load`], which holds every expression against the fact contracts of the installed
-//! plugins. [`assess`] judges the facts of the targets by the packs and explains the score point by point;
-//! [`run_cases`] holds every check against the cases that it brings.
+//! plugins. [`assess`] judges the facts of the targets by the packs, follows what the customer licensed, reached and
+//! attempts, and explains the score point by point; [`run_cases`] holds every file against the cases that it brings.
 //!
 //! The crate is pure: the same input gives the same output on every machine. It reads no clock, file, network or
 //! environment, and nothing that a plugin or a pack says makes it panic or run without end. Unknown is never a pass
@@ -19,6 +19,7 @@ mod fixture;
 mod judge;
 mod load;
 mod pack;
+mod progress;
 pub mod score;
 mod template;
 
@@ -29,5 +30,6 @@ pub use condition::Condition;
 pub use judge::{Target, judge};
 pub use load::{Loaded, PackSource, Plugins, drop_duplicates, load};
 pub use pack::Pack;
+pub use progress::{Capability, Counts, Given, Goal, Head, Milestone, Past, Task};
 pub use score::Figures;
 pub use template::Template;

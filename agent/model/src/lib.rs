@@ -5,11 +5,13 @@
 
 #![forbid(unsafe_code)]
 
+mod progress;
 mod report;
 mod score;
 mod verdict;
 
 pub use goodstead_protocol::fact::{Cause, CauseKind};
+pub use progress::{Adoption, Capability, Entitlement, Milestone, Obstacle, Reached, Stage, Task};
 pub use report::{Access, Agent, Origin, Pack, Plugin, Report, Signature, Target};
 pub use score::{Area, AreaScore, Range, Readiness, TargetScore};
 pub use verdict::{Concern, Evidence, Impact, Judgement, Likelihood, Link, Verdict};

@@ -133,25 +133,27 @@ impl Node {
         }
     }
 
-    /// Whether `item` occurs anywhere in it.
-    pub(super) fn uses_item(&self) -> bool {
+    /// Whether a path that starts there occurs anywhere in it.
+    pub(super) fn uses(&self, wanted: Root) -> bool {
         match self {
-            Node::Root(root) => *root == Root::Item,
+            Node::Root(root) => *root == wanted,
             Node::Literal(_) | Node::Local(_) => false,
-            Node::Select(one, _) | Node::Key(one, _) | Node::Has(one, _) => one.uses_item(),
+            Node::Select(one, _) | Node::Key(one, _) | Node::Has(one, _) => one.uses(wanted),
             Node::Not(one) | Node::Negate(one) | Node::Matches(one, _) | Node::VersionIn(one, _) => {
-                one.uses_item()
+                one.uses(wanted)
             }
             Node::At(one, two) | Node::And(one, two) | Node::Or(one, two) | Node::In(one, two) => {
-                one.uses_item() || two.uses_item()
+                one.uses(wanted) || two.uses(wanted)
             }
-            Node::Compare(_, one, two) | Node::Arithmetic(_, one, two) => one.uses_item() || two.uses_item(),
-            Node::Conditional(parts) => parts.iter().any(Node::uses_item),
-            Node::List(nodes) | Node::Call(_, nodes) => nodes.iter().any(Node::uses_item),
+            Node::Compare(_, one, two) | Node::Arithmetic(_, one, two) => {
+                one.uses(wanted) || two.uses(wanted)
+            }
+            Node::Conditional(parts) => parts.iter().any(|node| node.uses(wanted)),
+            Node::List(nodes) | Node::Call(_, nodes) => nodes.iter().any(|node| node.uses(wanted)),
             Node::Each(each) => [Some(&each.over), each.test.as_ref(), each.image.as_ref()]
                 .into_iter()
                 .flatten()
-                .any(Node::uses_item),
+                .any(|node| node.uses(wanted)),
         }
     }
 }
