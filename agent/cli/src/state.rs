@@ -1,6 +1,8 @@
-//! `state.db`: the kept reports, the previous facts, the spool, and who this node is to the desk.
+//! `state.db`: the kept reports, the previous facts, what was reached and counted, the spool, and who this node is to the desk.
 //!
 //! Readable by its owner only. Losing it loses history and the enrolment, never the ability to check.
+
+mod progress;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +17,7 @@ use goodstead_protocol::fact::Fact;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// The database's version: an integer of its own.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// How many reports are kept.
 const KEPT_REPORTS: i64 = 100;
@@ -95,7 +97,7 @@ impl State {
             return Err(StateError::Newer(version));
         }
         if version < VERSION {
-            database.execute_batch(
+            database.execute_batch(&format!(
                 "BEGIN IMMEDIATE;
                  CREATE TABLE IF NOT EXISTS reports (
                      number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, time TEXT NOT NULL, body BLOB NOT NULL);
@@ -108,9 +110,11 @@ impl State {
                      number INTEGER PRIMARY KEY AUTOINCREMENT, report TEXT NOT NULL UNIQUE, body BLOB NOT NULL);
                  CREATE TABLE IF NOT EXISTS enrolment (
                      one INTEGER PRIMARY KEY CHECK (one = 1), desk TEXT NOT NULL, node TEXT NOT NULL, credential TEXT NOT NULL);
-                 PRAGMA user_version = 1;
+                 {}
+                 PRAGMA user_version = {VERSION};
                  COMMIT;",
-            )?;
+                progress::TABLES
+            ))?;
         }
         Ok(State { database })
     }
@@ -236,7 +240,7 @@ impl State {
 mod tests {
     use super::*;
 
-    fn state() -> (tempfile::TempDir, State) {
+    pub(super) fn state() -> (tempfile::TempDir, State) {
         let folder = tempfile::tempdir().unwrap();
         let state = State::open(&folder.path().join("deep/state.db")).unwrap();
         (folder, state)

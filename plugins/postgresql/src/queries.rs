@@ -29,7 +29,7 @@ const DATABASES: &str =
     "SELECT datname AS name, age(datfrozenxid) AS xid_age, mxid_age(datminmxid) AS mxid_age
   FROM pg_database ORDER BY datname";
 
-const ARCHIVER: &str = "SELECT
+const ARCHIVER: &str = "SELECT archived_count, failed_count,
   to_char(last_archived_time AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS last_archived,
   to_char(last_failed_time AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS last_failed
   FROM pg_stat_archiver";
@@ -124,7 +124,7 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
     let databases = session.rows(DATABASES).await;
     facts.insert("databases".to_owned(), databases.map(|rows| list(&rows, database)).or_unknown());
     let archiver = session.rows(ARCHIVER).await;
-    facts.insert("archiver".to_owned(), archiver.map(|rows| archiver_times(&rows)).or_unknown());
+    facts.insert("archiver".to_owned(), archiver.map(|rows| archiver_facts(&rows)).or_unknown());
     Ok(Told { facts, settings })
 }
 
@@ -219,9 +219,14 @@ fn database(row: &Row) -> Option<Fact> {
     })
 }
 
-fn archiver_times(rows: &[Row]) -> Fact {
-    let times = rows.first().into_iter().flatten();
-    times.map(|(name, time)| (name.clone(), Fact::from(time.as_str()))).collect::<BTreeMap<_, _>>().into()
+/// Times and counts; what never happened is absent.
+fn archiver_facts(rows: &[Row]) -> Fact {
+    let columns = rows.first().into_iter().flatten();
+    let fact = |(name, value): (&String, &String)| match name.strip_suffix("_count") {
+        Some(_) => (name.clone(), value.parse().map_err(|_| missing()).map(Fact::Int).or_unknown()),
+        None => (name.clone(), Fact::from(value.as_str())),
+    };
+    columns.map(fact).collect::<BTreeMap<_, _>>().into()
 }
 
 /// A list of what `element` makes of the rows; partial if it could make nothing of one.

@@ -3,7 +3,7 @@
 //! Whatever stands in them, loading ends with a pack or with what is wrong; what was loaded judges any facts without
 //! panic and without end; and scores stay within their range.
 
-use goodstead_engine::{Figures, Loaded, PackSource, assess, load, run_cases};
+use goodstead_engine::{Figures, Given, Loaded, PackSource, assess, load, run_cases};
 use goodstead_protocol::document::Document;
 use goodstead_protocol::fact::{CauseKind, Fact};
 
@@ -84,7 +84,7 @@ fn judge(documents: Vec<Document>) {
     tellable(&outcomes.into_iter().filter_map(|outcome| outcome.problem).collect::<Vec<_>>());
     let figures = Figures::shipped().expect("the shipped figures");
     let host = Fact::unknown(CauseKind::NotApplicableHere, "no host");
-    let assessment = assess(&[pack], targets(), &host, &figures);
+    let assessment = assess(&[pack], targets(), &host, &figures, &Given::default());
     for judgement in &assessment.judgements {
         assert!(judgement.points.is_finite() && judgement.gain.is_finite(), "{judgement:?}");
     }

@@ -20,6 +20,7 @@ use crate::broker::{AccessEntry, Root};
 use crate::config::Config;
 use crate::installation::Installation;
 use crate::packs::{self, Packs};
+use crate::progress::Progress;
 use crate::render::{access, diagnostics, output, text};
 use crate::saved::SavedFacts;
 use crate::scan::{Request, Scan, scan};
@@ -38,9 +39,10 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     let mut packs = packs::installed(installation, &installed.trust, &installed.known);
     sound &= packs.diagnostics.is_empty();
     diagnostics::print(&packs.diagnostics);
-    keep_only(&mut packs.usable, &args.only)?;
     let wanted = wanted(&args.targets, &config, names)?;
     let time = now();
+    let progress = Progress::begin(installation, &installed.trust, &packs, &args.only, &time);
+    keep_only(&mut packs.usable, &args.only)?;
     let loaded = milliseconds(began);
 
     let (origin, mut scan) = observe(args, installation, &config, &installed, &wanted, &time)?;
@@ -62,7 +64,8 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     }
 
     let mut state = State::open(&installation.state_file());
-    let report = judge(&packs, scan, origin, &time, state.as_ref().ok(), began)?;
+    let report =
+        judge(&packs, scan, origin, &time, state.as_mut().ok(), (args.targets.is_empty(), progress), began)?;
     if let Err(error) = state
         .as_mut()
         .map_err(|error| error_text(error))
@@ -127,8 +130,11 @@ fn keep_only(packs: &mut [Pack], only: &[String]) -> Result<(), Diagnostic> {
     if only.is_empty() {
         return Ok(());
     }
-    let known: BTreeSet<String> =
-        packs.iter().flat_map(|pack| pack.checks.iter().map(|check| check.id.clone())).collect();
+    let ids = |pack: &Pack| -> Vec<String> {
+        let goals = pack.goals().map(|goal| goal.head().id.clone());
+        pack.checks.iter().map(|check| check.id.clone()).chain(goals).collect()
+    };
+    let known: BTreeSet<String> = packs.iter().flat_map(ids).collect();
     if let Some(unknown) = only.iter().find(|id| !known.contains(*id)) {
         return Err(Diagnostic::error("unknown-check", format!("there is no check `{unknown}`"))
             .help("goodstead checks list shows them all")
@@ -261,7 +267,8 @@ fn judge(
     scan: Scan,
     origin: Origin,
     time: &str,
-    state: Option<&State>,
+    mut state: Option<&mut State>,
+    (whole, mut progress): (bool, Progress<'_>),
     began: Instant,
 ) -> Result<Report, Diagnostic> {
     let judging = Instant::now();
@@ -275,14 +282,16 @@ fn judge(
             facts: target.facts.clone(),
             previous: memory
                 .as_ref()
-                .and_then(|memory| state?.previous_facts(&target.id, memory).ok().flatten()),
+                .and_then(|memory| state.as_ref()?.previous_facts(&target.id, memory).ok().flatten()),
             importance: target.importance,
             deployment: target.deployment.clone(),
         })
         .collect();
     let figures = Figures::shipped()?;
-    let mut assessment = assess(&packs.usable, &targets, &scan.host, &figures);
+    let given = progress.given(&packs.usable, &targets, whole, memory.clone(), state.as_deref(), time);
+    let mut assessment = assess(&packs.usable, &targets, &scan.host, &figures, &given);
     let mut warnings = scan.warnings;
+    warnings.extend(progress.end(&assessment, state.as_deref_mut(), time));
     if let (Some(memory), Some(state)) = (&memory, state) {
         for target in &scan.targets {
             if let Err(error) = state.remember_facts(&target.id, memory, time, &target.facts) {
@@ -321,6 +330,9 @@ fn judge(
         targets: report_targets,
         packs: packs.entries(),
         verdicts: assessment.judgements,
+        adoption: assessment.adoption,
+        milestones: assessment.milestones,
+        tasks: assessment.tasks,
         plugins: scan.plugins,
         access: scan.access,
         warnings,

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anstyle::Style;
-use goodstead_engine::Check;
+use goodstead_engine::{Check, Pack};
 use goodstead_model::Judgement;
 use goodstead_protocol::diagnostic::{Diagnostic, did_you_mean};
 
@@ -14,8 +14,8 @@ use crate::render::value::value;
 use crate::render::{diagnostics, output};
 use crate::state::State;
 
-const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
 
 /// Runs the command.
 pub(crate) fn run(id: &str, installation: &Installation) -> Outcome {
@@ -23,11 +23,15 @@ pub(crate) fn run(id: &str, installation: &Installation) -> Outcome {
     let installed = Installed::read(installation, &config)?;
     let packs = packs::installed(installation, &installed.trust, &installed.known);
     let checks = || packs.usable.iter().flat_map(|pack| &pack.checks);
+    if let Some(goal) = packs.usable.iter().flat_map(Pack::goals).find(|goal| goal.head().id == id) {
+        output::write(&super::explain_goal::text(goal, installation), None)?;
+        return Ok(Exit::Fine);
+    }
     let Some(check) = checks().find(|check| check.id == id) else {
         diagnostics::print(&packs.diagnostics);
         return Err(Diagnostic::error("unknown-check", format!("there is no check `{id}`"))
             .help("goodstead checks list shows them all")
-            .maybe_help(did_you_mean(id, checks().map(|check| check.id.as_str()))));
+            .maybe_help(did_you_mean(id, ids(&packs.usable))));
     };
     let mut text = explained(check);
     // How it last went is an extra; without a state there is none.
@@ -44,6 +48,14 @@ pub(crate) fn run(id: &str, installation: &Installation) -> Outcome {
     }
     output::write(&text, None)?;
     Ok(Exit::Fine)
+}
+
+/// Every id that can be explained.
+fn ids(packs: &[Pack]) -> impl Iterator<Item = &str> {
+    packs.iter().flat_map(|pack| {
+        let goals = pack.goals().map(|goal| goal.head().id.as_str());
+        pack.checks.iter().map(|check| check.id.as_str()).chain(goals)
+    })
 }
 
 fn explained(check: &Check) -> String {

@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod checks;
 pub(crate) mod enroll;
 pub(crate) mod explain;
+mod explain_goal;
 pub(crate) mod grant;
 pub(crate) mod plugins;
 pub(crate) mod report;

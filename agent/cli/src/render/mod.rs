@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod diagnostics;
 pub(crate) mod output;
+mod progress;
 pub(crate) mod table;
 pub(crate) mod text;
 pub(crate) mod value;

@@ -33,6 +33,8 @@ pub struct Given {
     pub time: String,
     /// What the customer licensed; without it no capability is judged.
     pub entitlement: Option<Entitlement>,
+    /// The capabilities, milestones and tasks to judge; all when empty. The others are counted all the same.
+    pub only: BTreeSet<String>,
     /// What earlier scans left.
     pub past: Past,
 }
@@ -68,6 +70,7 @@ pub(crate) fn judge(
     // Whose cause and whose advice are told must not depend on the order of the targets.
     sorted.sort_by(|one, two| one.id.cmp(&two.id));
     let scan = Scan { targets: sorted, scopes: Scopes::new(targets, host) };
+    let wanted = |head: &Head| given.only.is_empty() || given.only.contains(&head.id);
     let mut found = Progress::default();
     if let Some(entitlement) = &given.entitlement {
         let all = licensed(packs.iter().flat_map(|pack| &pack.capabilities), &entitlement.licensed);
@@ -80,10 +83,11 @@ pub(crate) fn judge(
         }
     }
     for deployment in scan.deployments() {
-        let milestones = packs.iter().flat_map(|pack| &pack.milestones);
+        let milestones = packs.iter().flat_map(|pack| &pack.milestones).filter(|one| wanted(&one.head));
         found.milestones.extend(milestones.filter_map(|one| scan.milestone(one, deployment, given)));
         for task in packs.iter().flat_map(|pack| &pack.tasks) {
-            scan.task(task, deployment, given, &mut found);
+            let judged = scan.task(task, deployment, given, &mut found.counted);
+            found.tasks.extend(judged.filter(|_| wanted(&task.head)));
         }
     }
     found
@@ -189,13 +193,18 @@ impl<'s> Scan<'s> {
         })
     }
 
-    /// Adds the task to `found` where it concerns a target of the deployment.
-    fn task(&self, one: &Task, deployment: &str, given: &Given, found: &mut Progress) {
-        let now = self.of(&one.head, deployment).filter_map(|scope| one.judge(&scope)).reduce(sum);
-        let Some(now) = now else { return };
+    /// Adds to `counted` what the next scans add up; `None` where it concerns no target of the deployment.
+    fn task(
+        &self,
+        one: &Task,
+        deployment: &str,
+        given: &Given,
+        counted: &mut BTreeMap<(String, String), Counts>,
+    ) -> Option<TaskFound> {
+        let now = self.of(&one.head, deployment).filter_map(|scope| one.judge(&scope)).reduce(sum)?;
         let key = (deployment.to_owned(), one.head.id.clone());
         if let (Ok(now), true) = (&now, one.adds_up()) {
-            found.counted.insert(key.clone(), *now);
+            counted.insert(key.clone(), *now);
         }
         let past = given.past.counted.get(&key).filter(|_| one.adds_up()).cloned();
         let all = match &past {
@@ -207,7 +216,7 @@ impl<'s> Scan<'s> {
             Err(cause) => (None, Some(cause)),
         };
         let done = counts.is_some_and(|counts| counts.completions == counts.attempts);
-        found.tasks.push(TaskFound {
+        Some(TaskFound {
             id: one.head.id.clone(),
             title: one.head.title.clone(),
             deployment: deployment.to_owned(),
@@ -221,7 +230,7 @@ impl<'s> Scan<'s> {
             remedy: if done { String::new() } else { self.remedy(&one.head, deployment) },
             links: if done { Vec::new() } else { one.head.links.clone() },
             cause,
-        });
+        })
     }
 }
 
