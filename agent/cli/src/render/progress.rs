@@ -1,11 +1,12 @@
 //! How far the customer has come, for a person at a terminal: the adoption chain, milestones and tasks, in few lines.
 //!
-//! What was reached in full takes one line; what was not says what it is stuck on, or what to do.
+//! What was reached in full takes one line; what was not says what it is stuck on, or what to do. What is not known is
+//! said once a cause.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use anstyle::Style;
-use goodstead_model::{Adoption, Capability, Cause, Milestone, Reached, Report, Stage, Task};
+use goodstead_model::{Adoption, Capability, Cause, CauseKind, Milestone, Reached, Report, Stage, Task};
 
 use super::text::{BOLD, DIM, GREEN, Page, YELLOW, grade, shortened};
 
@@ -25,6 +26,7 @@ impl Page {
         }
         self.milestones(&report.milestones);
         self.tasks(&report.tasks);
+        self.not_known(report);
     }
 
     fn adoption(&mut self, adoption: &Adoption) {
@@ -72,7 +74,8 @@ impl Page {
                 let text = format!("{} on {}: {}", obstacle.id, obstacle.target, obstacle.title);
                 self.labelled("Stuck", &text);
             }
-            None => self.advice(one.cause.as_ref(), &one.remedy, &one.id),
+            None if one.cause.is_some() => {}
+            None => self.advice(&one.remedy, &one.id),
         }
     }
 
@@ -84,22 +87,14 @@ impl Page {
         put!(self, "");
         put!(self, "{BOLD}Milestones{BOLD:#}: {reached} of {} reached", milestones.len());
         for one in milestones {
-            let (state, style): (String, Style) = match one.state {
-                Reached::Reached => {
-                    let day = one.first_seen.as_deref().and_then(|time| time.get(..10)).unwrap_or_default();
-                    (format!("reached, seen {day}"), GREEN)
-                }
-                Reached::NotReached => ("not reached".to_owned(), Style::new()),
-                Reached::Unknown => ("not known".to_owned(), YELLOW),
+            let state = match (one.state, one.first_seen.as_deref().and_then(|time| time.get(..10))) {
+                (Reached::Unknown, _) => format!("{YELLOW}not known{YELLOW:#}"),
+                (Reached::Reached, Some(day)) => format!("{GREEN}reached{GREEN:#}, seen {day}"),
+                (state, _) => state.to_string(),
             };
-            let title = format!("{} {DIM}of {}{DIM:#}", one.title, one.deployment);
-            self.wrapped(
-                &format!("{}  ", points(one.points)),
-                "          ",
-                &format!("{title}: {style}{state}{style:#}"),
-            );
-            if one.state != Reached::Reached {
-                self.advice(one.cause.as_ref(), &one.remedy, &one.id);
+            self.line(one.points, &one.title, &one.deployment, &state);
+            if one.state == Reached::NotReached {
+                self.advice(&one.remedy, &one.id);
             }
         }
     }
@@ -111,28 +106,52 @@ impl Page {
         put!(self, "");
         put!(self, "{BOLD}Tasks{BOLD:#}");
         for one in tasks {
-            let text = format!("{} {DIM}of {}{DIM:#}: {}", one.title, one.deployment, counts(one));
-            self.wrapped(&format!("{}  ", points(one.points)), "          ", &text);
+            self.line(one.points, &one.title, &one.deployment, &counts(one));
             if one.completions < one.attempts {
-                self.advice(None, &one.remedy, &one.id);
+                self.advice(&one.remedy, &one.id);
             }
         }
     }
 
-    /// Why it is not known, or what to do, and where more stands.
-    fn advice(&mut self, cause: Option<&Cause>, remedy: &str, id: &str) {
-        match cause {
-            Some(cause) => {
-                self.labelled("Why", &format!("not known: {cause}"));
-                if let Some(remedy) = &cause.remedy {
-                    self.prose("Do", remedy);
-                }
+    /// One milestone or task: what it costs, what it is, and how it stands.
+    fn line(&mut self, lost: f64, title: &str, deployment: &str, state: &str) {
+        let text = format!("{title} {DIM}of {deployment}{DIM:#}: {state}");
+        self.wrapped(&format!("{}  ", points(lost)), "          ", &text);
+    }
+
+    /// What to do, and where more stands.
+    fn advice(&mut self, remedy: &str, id: &str) {
+        if !remedy.is_empty() {
+            self.prose("Do", remedy);
+            self.labelled("More", &format!("goodstead explain {id}"));
+        }
+    }
+
+    /// One cause often stands for many: said once, with what it costs.
+    fn not_known(&mut self, report: &Report) {
+        let mut causes: BTreeMap<(&str, String, Option<&str>), Vec<&str>> = BTreeMap::new();
+        let mut add = |deployment, cause, id| {
+            if let Some(cause) =
+                Option::as_ref(cause).filter(|cause: &&Cause| cause.kind != CauseKind::NoPreviousScan)
+            {
+                let remedy = cause.remedy.as_deref();
+                causes.entry((deployment, cause.to_string(), remedy)).or_default().push(id);
             }
-            None if remedy.is_empty() => {}
-            None => {
+        };
+        if let Some(adoption) = &report.adoption {
+            let of = adoption.entitlement.deployment.as_str();
+            adoption.capabilities.iter().for_each(|one| add(of, &one.cause, &one.id));
+        }
+        report.milestones.iter().for_each(|one| add(&one.deployment, &one.cause, &one.id));
+        report.tasks.iter().for_each(|one| add(&one.deployment, &one.cause, &one.id));
+        for ((deployment, cause, remedy), ids) in causes {
+            put!(self, "");
+            let first = format!("   {YELLOW}?{YELLOW:#}    ");
+            self.wrapped(&first, "        ", &format!("{deployment}: {cause}"));
+            if let Some(remedy) = remedy {
                 self.prose("Do", remedy);
-                self.labelled("More", &format!("goodstead explain {id}"));
             }
+            self.labelled("Costs", &ids.join(", "));
         }
     }
 }
@@ -152,7 +171,9 @@ fn counts(task: &Task) -> String {
             let share = 100.0 * completions as f64 / attempts as f64;
             format!("{completions} of {attempts} completed {window} ({share:.0} %){since}")
         }
-        (_, _, Some(cause)) => format!("not known yet: {cause}"),
-        _ => "not known".to_owned(),
+        (_, _, Some(cause)) if cause.kind == CauseKind::NoPreviousScan => {
+            "counted from this scan on".to_owned()
+        }
+        _ => format!("{YELLOW}not known{YELLOW:#}"),
     }
 }

@@ -105,10 +105,20 @@ impl Task {
     /// What was counted on the target; `None` where it does not apply.
     pub(super) fn judge(&self, scope: &Scope<'_>) -> Option<Known<Counts>> {
         match self.head.applies(scope) {
-            Ok(true) => Some(self.counts(scope)),
+            Ok(true) => Some(self.counts(scope).or_else(|cause| self.begins(scope, cause))),
             Ok(false) => None,
             Err(cause) => Some(Err(cause)),
         }
+    }
+
+    /// Why there are no counts. Where this scan alone could have counted, it is the previous one that did not: counting
+    /// begins now, whatever was the matter then.
+    fn begins(&self, scope: &Scope<'_>, cause: Cause) -> Known<Counts> {
+        if !self.adds_up() || cause.kind == CauseKind::NoPreviousScan {
+            return Err(cause);
+        }
+        self.counts(&Scope { previous: scope.own, ..*scope })?;
+        Err(Cause::new(CauseKind::NoPreviousScan, "the previous scan could not count it"))
     }
 
     fn counts(&self, scope: &Scope<'_>) -> Known<Counts> {

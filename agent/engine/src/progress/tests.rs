@@ -255,6 +255,18 @@ fn a_task_adds_up_and_starts_anew_after_a_reset() {
 }
 
 #[test]
+fn a_scan_after_one_that_could_not_count_begins_anew() {
+    let cause = |port: Json, previous: Json| {
+        let sent = |port: Json| json!({"port": port, "size_bytes": 5});
+        let found = assessed(&[target("a", "shop", sent(port), Some(sent(previous)))], &Given::default());
+        found.tasks.into_iter().next().unwrap().cause.unwrap().kind
+    };
+    assert_eq!(cause(json!(8), unknown()), CauseKind::NoPreviousScan);
+    assert_eq!(cause(unknown(), json!(8)), CauseKind::NotPermitted);
+    assert_eq!(cause(unknown(), unknown()), CauseKind::NotPermitted);
+}
+
+#[test]
 fn a_first_scan_costs_no_points_for_what_it_cannot_have_counted() {
     let sent = json!({"port": 81, "size_bytes": 0, "primary": true});
     let found = assessed(&[target("a", "shop", sent, None)], &Given::default());
