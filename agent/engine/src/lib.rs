@@ -27,6 +27,7 @@ pub use assess::{Assessment, assess};
 pub use case::{Case, CaseOutcome, run_cases};
 pub use check::{Check, Each};
 pub use condition::Condition;
+pub use goodstead_model::Entitlement;
 pub use judge::{Target, judge};
 pub use load::{Loaded, PackSource, Plugins, drop_duplicates, load};
 pub use pack::Pack;

@@ -172,3 +172,20 @@ impl Report {
         self.verdicts.iter().filter(|judgement| judgement.verdict == Verdict::Unknown)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As written before there were adoption, milestones and tasks.
+    const CHECKS_ONLY: &str = include_str!("samples/report-1-checks-only.json");
+
+    #[test]
+    fn old_reports_keep_loading_and_are_written_as_they_were() {
+        let report: Report = serde_json::from_str(CHECKS_ONLY).unwrap();
+        assert_eq!((report.adoption.as_ref(), report.milestones.len(), report.tasks.len()), (None, 0, 0));
+        assert_eq!(report.findings().count(), 1);
+        let old: serde_json::Value = serde_json::from_str(CHECKS_ONLY).unwrap();
+        assert_eq!(serde_json::to_value(&report).unwrap(), old);
+    }
+}

@@ -137,6 +137,18 @@ mod tests {
     }
 
     #[test]
+    fn a_state_of_version_1_is_carried_over() {
+        let (folder, state) = state();
+        state
+            .database
+            .execute_batch("DROP TABLE milestones; DROP TABLE counts; PRAGMA user_version = 1")
+            .unwrap();
+        drop(state);
+        let mut state = State::open(&folder.path().join("deep/state.db")).unwrap();
+        counted(&mut state, "2026-11-21T00:00:00Z", 2);
+    }
+
+    #[test]
     fn the_first_date_of_a_milestone_stays() {
         let (_folder, mut state) = state();
         let milestone = |reached, first: &str| Milestone {

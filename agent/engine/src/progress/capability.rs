@@ -90,14 +90,16 @@ fn capability(reader: &mut Reader<'_>, raw: Raw) -> Option<Capability> {
     let with_quantity = begun.env.with_quantity();
     let extent =
         raw.extent.map(|source| reader.expression(&source, &with_quantity, Condition::compile_number));
-    let shown: [(&str, fn(&CapabilityExpect) -> bool); 3] = [
-        ("`used = false`", |expect| expect.says_used(false)),
-        ("`used = true`", |expect| expect.says_used(true)),
-        ("anything to be `\"unknown\"`", CapabilityExpect::says_unknown),
+    let shows =
+        |wanted: &dyn Fn(&CapabilityExpect) -> bool| begun.cases.iter().any(|case| wanted(&case.expect));
+    let shown = [
+        ("`used = false`", shows(&|expect| expect.says_used(false))),
+        ("`used = true`", shows(&|expect| expect.says_used(true))),
+        ("anything to be `\"unknown\"`", shows(&CapabilityExpect::says_unknown)),
     ];
-    let missing = shown.iter().filter(|(_, shows)| !begun.cases.iter().any(|case| shows(&case.expect)));
+    let missing = shown.into_iter().filter(|(_, shown)| !shown).map(|(name, _)| name.to_owned());
     reader.missing_cases(
-        missing.map(|(name, _)| (*name).to_owned()).collect(),
+        missing.collect(),
         &at,
         "a capability has at least one [[case]] in which it is used, one in which it is not, and one that is unknown",
     );

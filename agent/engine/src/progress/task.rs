@@ -77,13 +77,14 @@ fn task(reader: &mut Reader<'_>, raw: Raw) -> Option<Task> {
     let begun = reader.begin(RawHead { id, title, since, applies, why, remedy, links }, raw.cases)?;
     let attempts = reader.expression(&raw.attempts, &begun.env, Condition::compile_count);
     let completions = reader.expression(&raw.completions, &begun.env, Condition::compile_count);
-    let shown: [(&str, fn(&TaskExpect) -> bool); 2] = [
-        ("attempts", |expect| matches!(expect, TaskExpect::Counted { attempts: 1.., .. })),
-        ("`unknown`", |expect| *expect == TaskExpect::Unknown),
+    let shows = |wanted: &dyn Fn(&TaskExpect) -> bool| begun.cases.iter().any(|case| wanted(&case.expect));
+    let shown = [
+        ("attempts", shows(&|expect| matches!(expect, TaskExpect::Counted { attempts: 1.., .. }))),
+        ("`unknown`", shows(&|expect| *expect == TaskExpect::Unknown)),
     ];
-    let missing = shown.iter().filter(|(_, shows)| !begun.cases.iter().any(|case| shows(&case.expect)));
+    let missing = shown.into_iter().filter(|(_, shown)| !shown).map(|(name, _)| name.to_owned());
     reader.missing_cases(
-        missing.map(|(name, _)| (*name).to_owned()).collect(),
+        missing.collect(),
         &at,
         "a task has at least one [[case]] with attempts and one that is unknown",
     );

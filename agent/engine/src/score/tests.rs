@@ -236,6 +236,58 @@ fn ends(input: &Input) -> (f64, f64) {
     score(input, &figures()).map_or((0.0, 100.0), |scored| (scored.range.low, scored.range.high))
 }
 
+/// Makes of one item what it should be.
+fn mend(input: &mut Input, item: &Item) {
+    match item {
+        Item::Check { target, id } => {
+            let target = input.targets.iter_mut().find(|one| one.id == *target).unwrap();
+            target.checks.iter_mut().find(|one| one.id == *id).unwrap().state = State::Passed;
+        }
+        Item::Capability { deployment, id } => {
+            let of = input.deployments.get_mut(deployment).unwrap();
+            of.capabilities.iter_mut().find(|one| one.id == *id).unwrap().extent = Some(1.0);
+        }
+        Item::Milestone { deployment, id } => {
+            let of = input.deployments.get_mut(deployment).unwrap();
+            of.milestones.iter_mut().find(|one| one.id == *id).unwrap().reached = Some(true);
+        }
+        Item::Task { deployment, id } => {
+            let of = input.deployments.get_mut(deployment).unwrap();
+            of.tasks.iter_mut().find(|one| one.id == *id).unwrap().completion = Some(1.0);
+        }
+        Item::Forecast { deployment, id } => {
+            let of = input.deployments.get_mut(deployment).unwrap();
+            of.forecasts.iter_mut().find(|one| one.id == *id).unwrap().state = State::Passed;
+        }
+    }
+}
+
+/// The range with one capability used so far, one milestone reached or not, one task completed so far.
+fn with_progress(input: &Input, pick: usize, extent: Option<f64>) -> Option<(f64, f64)> {
+    let mut input = input.clone();
+    let all: usize = input
+        .deployments
+        .values()
+        .map(|of| of.capabilities.len() + of.milestones.len() + of.tasks.len())
+        .sum();
+    let mut at = pick.checked_rem(all)?;
+    for of in input.deployments.values_mut() {
+        let extents = of.capabilities.iter_mut().map(|one| &mut one.extent);
+        let mut extents: Vec<_> = extents.chain(of.tasks.iter_mut().map(|one| &mut one.completion)).collect();
+        if let Some(found) = extents.get_mut(at) {
+            **found = extent;
+            break;
+        }
+        at -= extents.len();
+        if let Some(found) = of.milestones.get_mut(at) {
+            found.reached = extent.map(|extent| extent >= 1.0);
+            break;
+        }
+        at -= of.milestones.len();
+    }
+    score(&input, &figures()).map(|scored| (scored.range.low, scored.range.high))
+}
+
 /// The range with one check's state changed, if there is a check.
 fn with_state(input: &Input, pick: usize, state: State) -> Option<(f64, f64)> {
     let mut input = input.clone();
@@ -294,6 +346,19 @@ proptest! {
     }
 
     #[test]
+    fn more_use_never_lowers_and_unknown_use_widens(input in input(), pick in any::<usize>()) {
+        let (Some(full), Some(none)) = (with_progress(&input, pick, Some(1.0)), with_progress(&input, pick, Some(0.0))) else {
+            return Ok(());
+        };
+        let (low, high) = ends(&input);
+        prop_assert!(none.0 <= low && low <= full.0, "{none:?} {low} {full:?}");
+        prop_assert!(none.1 <= high && high <= full.1, "{none:?} {high} {full:?}");
+        if let Some((unknown_low, unknown_high)) = with_progress(&input, pick, None) {
+            prop_assert!(unknown_low <= low && unknown_high >= high, "{unknown_low} {low} {unknown_high} {high}");
+        }
+    }
+
+    #[test]
     fn unknown_never_raises_the_low_end_and_never_lowers_the_high_end(input in input(), pick in any::<usize>()) {
         let (low, high) = ends(&input);
         if let Some((unknown_low, unknown_high)) = with_state(&input, pick, State::Unknown) {
@@ -305,10 +370,8 @@ proptest! {
     fn a_gain_is_what_mending_brings(input in input()) {
         let Some(scored) = score(&input, &figures()) else { return Ok(()) };
         for (item, cost) in &scored.costs {
-            let Item::Check { target, id } = item else { continue };
             let mut mended = input.clone();
-            let target = mended.targets.iter_mut().find(|one| one.id == *target).unwrap();
-            target.checks.iter_mut().find(|one| one.id == *id).unwrap().state = State::Passed;
+            mend(&mut mended, item);
             let gain = ends(&mended).1 - scored.range.high;
             prop_assert!((gain - cost.gain).abs() < 0.011, "{gain} {}", cost.gain);
         }
