@@ -3,7 +3,6 @@
 use goodstead_model::{Cause, CauseKind};
 use goodstead_protocol::fact::Fact;
 
-use super::head::neither;
 use crate::condition::{Condition, FUEL, Scope, cause_of};
 
 /// An answer, or why there is none.
@@ -32,6 +31,10 @@ pub(super) fn count(expression: &Condition, scope: &Scope<'_>) -> Known<i64> {
         Fact::Int(value) => Ok(value),
         other => Err(cause_of(&other, no_number)),
     }
+}
+
+fn neither() -> Cause {
+    Cause::new(CauseKind::Evaluation, "a condition is neither true nor false")
 }
 
 fn no_number() -> Cause {

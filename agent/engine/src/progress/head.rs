@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use goodstead_model::{Cause, Link};
-use goodstead_protocol::diagnostic::{Diagnostic, Place};
+use goodstead_model::Link;
+use goodstead_protocol::diagnostic::{Diagnostic, Place, did_you_mean};
 use semver::Version;
 use toml::Spanned;
 
@@ -108,14 +108,8 @@ impl<'a> Reader<'a> {
         for id in ids.iter().filter(|id| !known.contains(id.get_ref())) {
             let message = format!("this pack has no check `{}`", id.get_ref());
             let found = Diagnostic::error("unknown-check", message).at(self.document.place(id.span()));
-            let meant =
-                goodstead_protocol::diagnostic::did_you_mean(id.get_ref(), known.iter().map(String::as_str));
+            let meant = did_you_mean(id.get_ref(), known.iter().map(String::as_str));
             self.found.push(found.help("`blocked_by` names checks of the same pack").maybe_help(meant));
         }
     }
-}
-
-/// What a condition that is neither true nor false is told with.
-pub(super) fn neither() -> Cause {
-    Cause::new(goodstead_model::CauseKind::Evaluation, "a condition is neither true nor false")
 }
