@@ -73,7 +73,8 @@ pub(crate) fn judge(
     let wanted = |head: &Head| given.only.is_empty() || given.only.contains(&head.id);
     let mut found = Progress::default();
     if let Some(entitlement) = &given.entitlement {
-        let all = licensed(packs.iter().flat_map(|pack| &pack.capabilities), &entitlement.licensed);
+        let all = packs.iter().flat_map(|pack| &pack.capabilities).filter(|one| wanted(&one.head));
+        let all = licensed(all, &entitlement.licensed);
         let judged = all
             .into_iter()
             .filter_map(|(one, quantity)| scan.capability(one, quantity, &entitlement.deployment, verdicts));

@@ -256,6 +256,18 @@ fn a_task_adds_up_and_starts_anew_after_a_reset() {
 }
 
 #[test]
+fn what_was_not_asked_for_is_counted_and_not_shown() {
+    let sent = |port: i64| json!({"port": port, "size_bytes": 5, "primary": true, "tables": []});
+    let targets = [target("a", "shop", sent(8), Some(sent(5)))];
+    let mut given = given(1);
+    given.only.insert("demo.first-row".to_owned());
+    let found = assessed(&targets, &given);
+    assert_eq!((found.adoption, found.milestones.len(), found.tasks.len()), (None, 1, 0));
+    let counted: Vec<u64> = found.counted.into_values().map(|counts| counts.attempts).collect();
+    assert_eq!(counted, [3], "the next scan counts from here, so this one must not lose any");
+}
+
+#[test]
 fn a_scan_after_one_that_could_not_count_begins_anew() {
     let cause = |port: Json, previous: Json| {
         let sent = |port: Json| json!({"port": port, "size_bytes": 5});
