@@ -3,6 +3,7 @@
 //! A statement names every file that it covers by hash, size and path, so that one signature vouches for a folder and
 //! for nothing else; docs/SIGNING.md describes it. The agent reads it in `agent/cli/src/trust/statement.rs`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::io::{BufRead, Cursor};
@@ -102,25 +103,17 @@ pub(crate) fn sign(folder: &Path, key: &SecretKey) -> Result<()> {
 /// Signs a file as the minisign tool does, in `FILE.minisig` beside it.
 fn sign_entitlement(file: &Path, key: &SecretKey) -> Result<()> {
     let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    // Looked at before it is vouched for; the agent holds all of it against its own reading.
+    // Looked at before it is vouched for; the agent reads it whole.
     let document = Document::from_bytes(file.display().to_string(), bytes.clone())?;
-    document.parse::<Entitlement>().with_context(|| format!("{} is no entitlement", file.display()))?;
+    let keys: BTreeMap<String, serde::de::IgnoredAny> = document.parse()?;
+    for key in ["customer", "deployment", "valid_until"] {
+        ensure!(keys.contains_key(key), "{} is no entitlement: it has no `{key}`", file.display());
+    }
     let signature =
         minisign::sign(None, key, Cursor::new(bytes), Some("goodstead entitlement"), Some("goodstead"))?;
     let name = file.file_name().and_then(|name| name.to_str()).context("the file has no plain name")?;
     let beside = file.with_file_name(format!("{name}.minisig"));
     fs::write(&beside, signature.into_string()).with_context(|| format!("cannot write {}", beside.display()))
-}
-
-/// What every entitlement says.
-#[derive(serde::Deserialize)]
-struct Entitlement {
-    #[serde(rename = "customer")]
-    _customer: String,
-    #[serde(rename = "deployment")]
-    _deployment: String,
-    #[serde(rename = "valid_until")]
-    _valid_until: serde::de::IgnoredAny,
 }
 
 /// What a statement names of a pack.
