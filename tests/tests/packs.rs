@@ -1,6 +1,7 @@
 //! The shipped packs, through the shipped program.
 
 use goodstead_tests::tree::Tree;
+use serde_json::Value as Json;
 
 #[test]
 fn every_case_of_every_shipped_check_holds() {
@@ -20,23 +21,31 @@ fn a_check_lies_where_its_id_says_and_can_be_explained() {
     let list = tree.run(&["checks", "list", "--format", "json"]).report();
     for pack in list.as_array().unwrap() {
         let name = pack["pack"]["name"].as_str().unwrap();
+        let folders = [("capabilities", "capabilities/"), ("milestones", "milestones/"), ("tasks", "tasks/")];
+        for (list, folder) in folders {
+            for goal in pack[list].as_array().unwrap() {
+                lies_where_its_id_says(&tree, goal, name, folder);
+            }
+        }
         let checks = pack["checks"].as_array().unwrap();
         assert!(checks.len() >= 8, "{name} has {} checks", checks.len());
         for check in checks {
-            let id = check["id"].as_str().unwrap();
-            let (product, problem) = id.split_once('.').unwrap();
-            assert_eq!(product, name, "{id}");
-            assert!(
-                check["file"].as_str().unwrap().ends_with(&format!("/{product}/{problem}.toml")),
-                "{check}"
-            );
-            let explained = tree.run(&["explain", id]);
-            assert!(
-                explained.code == 0 && explained.stdout.contains(check["title"].as_str().unwrap()),
-                "{explained:?}"
-            );
+            lies_where_its_id_says(&tree, check, name, "");
         }
     }
+}
+
+fn lies_where_its_id_says(tree: &Tree, entry: &Json, pack: &str, folder: &str) {
+    let id = entry["id"].as_str().unwrap();
+    let (product, problem) = id.split_once('.').unwrap();
+    assert_eq!(product, pack, "{id}");
+    let file = entry["file"].as_str().unwrap();
+    assert!(file.ends_with(&format!("/{product}/{folder}{problem}.toml")), "{entry}");
+    let explained = tree.run(&["explain", id]);
+    assert!(
+        explained.code == 0 && explained.stdout.contains(entry["title"].as_str().unwrap()),
+        "{explained:?}"
+    );
 }
 
 #[test]

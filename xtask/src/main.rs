@@ -56,12 +56,12 @@ enum Task {
         #[arg(long, default_value = "dist")]
         profile: String,
     },
-    /// Sign the plugin or the pack in a folder
+    /// Sign the plugin or the pack in a folder, or an entitlement
     Sign {
         /// A minisign secret key, as for dist
         #[arg(long, value_name = "FILE")]
         key: PathBuf,
-        /// Holds a plugin.toml and the library, or a pack.toml and the checks
+        /// Holds a plugin.toml and the library, or a pack.toml and the checks; or an entitlement's file itself
         folder: PathBuf,
     },
     /// Write everything that is generated and committed; the tests compare

@@ -28,7 +28,7 @@ const SETTINGS: &str = "SELECT name, setting, vartype, unit, source, sourcefile,
 
 const LIMITS: &str = "SET statement_timeout = '2s'; SET lock_timeout = '100ms'; SET jit = off";
 
-const ARCHIVER: &str = "SELECT
+const ARCHIVER: &str = "SELECT archived_count, failed_count,
   to_char(last_archived_time AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS last_archived,
   to_char(last_failed_time AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS last_failed
   FROM pg_stat_archiver";
@@ -145,7 +145,7 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
     let slots = session.rows(&slots_query(number)).await;
     facts.insert("slots".to_owned(), slots.map(|rows| list(&rows, slot)).or_unknown());
     let archiver = session.rows(ARCHIVER).await;
-    facts.insert("archiver".to_owned(), archiver.map(|rows| archiver_times(&rows)).or_unknown());
+    facts.insert("archiver".to_owned(), archiver.map(|rows| archiver_facts(&rows)).or_unknown());
     let asked = instance::ask(session, &server).await;
     facts.extend(asked.facts);
     Ok(Told { facts, settings, rules: asked.rules, process: asked.process, bounded: Ok(number) })
@@ -238,9 +238,14 @@ fn slot(row: &Row) -> Option<Fact> {
     Some(item.into())
 }
 
-fn archiver_times(rows: &[Row]) -> Fact {
-    let times = rows.first().into_iter().flatten();
-    times.map(|(name, time)| (name.clone(), Fact::from(time.as_str()))).collect::<BTreeMap<_, _>>().into()
+/// Times and counts; what never happened is absent.
+fn archiver_facts(rows: &[Row]) -> Fact {
+    let columns = rows.first().into_iter().flatten();
+    let fact = |(name, value): (&String, &String)| match name.strip_suffix("_count") {
+        Some(_) => (name.clone(), value.parse().map_err(|_| missing()).map(Fact::Int).or_unknown()),
+        None => (name.clone(), Fact::from(value.as_str())),
+    };
+    columns.map(fact).collect::<BTreeMap<_, _>>().into()
 }
 
 /// A list of what `element` makes of the rows; partial if it could make nothing of one.

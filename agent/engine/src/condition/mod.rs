@@ -95,7 +95,12 @@ impl Condition {
 
     /// Whether it speaks of the item at all.
     pub(crate) fn uses_item(&self) -> bool {
-        self.node.uses_item()
+        self.node.uses(Root::Item)
+    }
+
+    /// Whether it looks at the previous scan.
+    pub(crate) fn uses_previous(&self) -> bool {
+        self.node.uses(Root::Previous)
     }
 
     /// Its value in `scope`; unknown when an unknown value decides it, or when it cannot be computed.
@@ -131,6 +136,28 @@ impl Condition {
             other => {
                 let message = format!("a condition must be true or false, and this is {}", other.words());
                 Err(Problem::new("ill-typed", message).help("compare it with something"))
+            }
+        })
+    }
+
+    /// Reads an expression that must be a number.
+    pub(crate) fn compile_number(source: &str, env: &Env<'_>) -> Result<Condition, Problem> {
+        Self::compile(source, env, |found| match found {
+            Type::Int | Type::Float => Ok(()),
+            other => {
+                Err(Problem::new("ill-typed", format!("this must be a number, and is {}", other.words()))
+                    .help("int() and double() make one of a scalar"))
+            }
+        })
+    }
+
+    /// Reads an expression that must be a whole number.
+    pub(crate) fn compile_count(source: &str, env: &Env<'_>) -> Result<Condition, Problem> {
+        Self::compile(source, env, |found| match found {
+            Type::Int => Ok(()),
+            other => {
+                let message = format!("this must be a whole number, and is {}", other.words());
+                Err(Problem::new("ill-typed", message).help("size() counts, int() makes one of a scalar"))
             }
         })
     }
