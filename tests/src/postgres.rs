@@ -64,14 +64,16 @@ impl Postgres {
     /// Starts the server and waits until it answers.
     pub fn up(&mut self) {
         let mut command = self.command("postgres");
-        let data = self.data();
-        command.arg("-D").arg(&data).stdout(Stdio::null()).stderr(Stdio::null());
+        let (data, said) = (self.data(), self.folder.path().join("said"));
+        let file = fs::File::create(&said).expect("a file for what it says");
+        command.arg("-D").arg(&data).stdout(Stdio::null()).stderr(file);
         self.server = Some(command.spawn().expect("postgres starts"));
         let deadline = Instant::now() + Duration::from_secs(30);
         while !self.psql("SELECT 1").status.success() {
             assert!(Instant::now() < deadline, "PostgreSQL does not answer");
             let ended = self.server.as_mut().and_then(|server| server.try_wait().ok().flatten());
-            assert!(ended.is_none(), "PostgreSQL ended: {ended:?}");
+            let said = || fs::read_to_string(&said).unwrap_or_default();
+            assert!(ended.is_none(), "PostgreSQL ended: {ended:?}: {}", said());
             std::thread::park_timeout(Duration::from_millis(50));
         }
     }
