@@ -228,12 +228,15 @@ impl Fact {
             Json::Array(items) => Fact::List(Self::read_list(items, path)?.into()),
             Json::Object(mut map) if map.contains_key(UNKNOWN) => {
                 let cause = map.remove(UNKNOWN).unwrap_or_default();
+                Self::read_beside(map, path)?;
                 Fact::Unknown(Box::new(Self::read_cause(cause, path)?))
             }
             Json::Object(mut map) if map.contains_key(PARTIAL) => {
                 let cause = Self::read_cause(map.remove(CAUSE).unwrap_or_default(), path)?;
                 let partial = Some(Box::new(cause));
-                match map.remove(PARTIAL) {
+                let part = map.remove(PARTIAL);
+                Self::read_beside(map, path)?;
+                match part {
                     Some(Json::Array(items)) => {
                         Fact::List(Elements { items: Self::read_list(items, path)?, partial })
                     }
@@ -245,6 +248,12 @@ impl Fact {
             }
             Json::Object(map) => Fact::Map(Self::read_map(map, path)?.into()),
         })
+    }
+
+    /// What stands beside the protocol's own names says nothing, and is held to be facts all the same.
+    fn read_beside(mut map: JsonMap<String, Json>, path: &mut String) -> Result<(), String> {
+        map.retain(|name, _| ![PARTIAL, CAUSE].contains(&name.as_str()));
+        Self::read_map(map, path).map(|_| ())
     }
 
     fn read_cause(json: Json, path: &str) -> Result<Cause, String> {
@@ -448,6 +457,13 @@ mod tests {
     fn a_cause_of_no_known_kind_is_refused() {
         let error = Fact::from_json(json!({"a": {"$unknown": {"kind": "whim", "detail": ""}}})).unwrap_err();
         assert!(error.starts_with("`a`: a cause needs"), "{error}");
+    }
+
+    #[test]
+    fn what_stands_beside_unknown_is_no_exception() {
+        let json = json!({"$unknown": {"kind": "absent", "detail": "d"}, "a": [null]});
+        assert!(serde_json::from_str::<Fact>(&json.to_string()).is_err());
+        assert_eq!(Fact::from_json(json).unwrap_err(), "`a[]` is null");
     }
 
     /// Any JSON, with the protocol's own names in likely and unlikely places.
