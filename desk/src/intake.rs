@@ -46,7 +46,9 @@ pub fn read(body: &[u8]) -> Result<Received> {
     }
     let time = report.time.parse().map_err(|_| wrong("its time is not RFC 3339"))?;
     if !scores_are_sound(&report) {
-        return Err(wrong("a score lies outside of 0 to 100, or its low end is above its high end"));
+        return Err(wrong(
+            "a score lies outside of 0 to 100, its low end is above its high end, or more was completed than attempted",
+        ));
     }
     Ok(Received { report, time, hash: Hash::of(body).to_string() })
 }
@@ -71,8 +73,11 @@ fn scores_are_sound(report: &Report) -> bool {
     let readiness = report.readiness.iter().all(|readiness| {
         range(&readiness.range) && percent(readiness.coverage) && readiness.single.is_none_or(percent)
     });
+    let mut capabilities = report.adoption.iter().flat_map(|adoption| &adoption.capabilities);
+    let adoption = capabilities.all(|one| one.extent.is_none_or(|extent| percent(100.0 * extent)));
+    let tasks = report.tasks.iter().all(|one| one.completions <= one.attempts);
     let mut scores = report.targets.iter().filter_map(|target| target.score.as_ref());
-    readiness && scores.all(|score| range(&score.range) && percent(score.coverage))
+    readiness && adoption && tasks && scores.all(|score| range(&score.range) && percent(score.coverage))
 }
 
 #[cfg(test)]
@@ -135,5 +140,9 @@ mod tests {
         assert!(
             wrong(|report| report.targets[0].score.as_mut().unwrap().range.high = 1e9).contains("a score")
         );
+        let too_far =
+            |report: &mut Report| report.adoption.as_mut().unwrap().capabilities[0].extent = Some(1.1);
+        assert!(wrong(too_far).contains("a score"));
+        assert!(wrong(|report| report.tasks[0].completions = Some(15)).contains("completed than attempted"));
     }
 }

@@ -13,6 +13,7 @@ pub mod peak;
 pub mod postgres;
 pub mod reference;
 pub mod runner;
+pub mod scene;
 pub mod shapes;
 pub mod tree;
 

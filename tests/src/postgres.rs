@@ -94,6 +94,38 @@ impl Postgres {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
+    /// Runs SQL in another database, as [`Postgres::sql`] does.
+    pub fn sql_in(&self, database: &str, statement: &str) -> String {
+        self.feed(database, statement).unwrap_or_else(|said| panic!("{statement}: {said}"))
+    }
+
+    /// Feeds lines to psql as an admin would paste them, and insists on nothing: what it prints, or its errors.
+    pub fn feed(&self, database: &str, lines: &str) -> Result<String, String> {
+        let mut child = self.client_in(database);
+        let mut stdin = child.stdin.take().expect("a pipe");
+        std::io::Write::write_all(&mut stdin, lines.as_bytes()).expect("psql listens");
+        drop(stdin);
+        let output = child.wait_with_output().expect("psql ends");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    }
+
+    /// The superuser's psql in a database, which lasts until its standard input is closed.
+    pub fn client_in(&self, database: &str) -> Child {
+        let mut command = Command::new(programs().join("psql"));
+        command.arg("-h").arg(self.sockets()).args([
+            "-p",
+            &self.port.to_string(),
+            "-U",
+            "postgres",
+            "-d",
+            database,
+        ]);
+        command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("psql runs")
+    }
+
     fn psql(&self, statement: &str) -> std::process::Output {
         let mut command = Command::new(programs().join("psql"));
         command.arg("-h").arg(self.sockets()).args([
@@ -104,6 +136,8 @@ impl Postgres {
             "-d",
             "postgres",
         ]);
+        // Nothing that a test asks for may hang: a commit that waits for a standby is given up.
+        command.env("PGOPTIONS", "-c statement_timeout=60s");
         command
             .args(["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement])
             .output()
@@ -117,6 +151,125 @@ impl Postgres {
             command.uid(uid).gid(gid);
         }
         command
+    }
+
+    /// Stops the server and starts it again.
+    pub fn restart(&mut self) {
+        self.down();
+        self.up();
+    }
+
+    /// A session of the superuser over the socket that did `statements`, calls itself `application` and stays open until
+    /// the value goes.
+    pub fn session(&self, application: &str, statements: &str) -> Session {
+        self.open(&self.sockets().display().to_string(), "postgres", application, statements)
+    }
+
+    /// A session over TCP that does nothing.
+    pub fn client(&self, user: &str, application: &str) -> Session {
+        self.open("127.0.0.1", user, application, "SELECT 1;")
+    }
+
+    fn open(&self, host: &str, user: &str, application: &str, statements: &str) -> Session {
+        let mut command = Command::new(programs().join("psql"));
+        command.args([
+            "-h",
+            host,
+            "-p",
+            &self.port.to_string(),
+            "-U",
+            user,
+            "-d",
+            "postgres",
+            "-X",
+            "-q",
+            "-w",
+        ]);
+        command
+            .env("PGAPPNAME", application)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut client = command.spawn().expect("psql runs");
+        let input = client.stdin.as_mut().expect("its input");
+        std::io::Write::write_all(input, format!("{statements}\n").as_bytes()).expect("psql listens");
+        let session = Session(client);
+        // psql itself would take this for its own name.
+        let there = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = '{application}' AND state LIKE 'idle%'"
+        );
+        self.until(&there, |count| count != "0");
+        session
+    }
+
+    /// Asks until the answer is as wanted.
+    pub fn until(&self, statement: &str, wanted: impl Fn(&str) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let answer = self.sql(statement);
+            if wanted(&answer) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{statement} still answers {answer}");
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+
+    /// Reloads the configuration, and waits until new sessions see it.
+    pub fn reload(&self) {
+        let mark = self.sql("SELECT pg_reload_conf(), pg_conf_load_time()");
+        let before = mark.split('|').nth(1).unwrap_or_default().to_owned();
+        self.until("SELECT pg_conf_load_time()", |time| time != before);
+    }
+
+    /// A standby of this server, which streams. Its role is let in by trust.
+    pub fn standby(&self, name: &str) -> Postgres {
+        let folder = tempfile::Builder::new().prefix("goodstead-pg-").tempdir().expect("a folder");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+        let owned = folder.path().join("owned");
+        fs::create_dir(&owned).expect("a folder");
+        if let Some((uid, gid)) = owner() {
+            std::os::unix::fs::chown(&owned, Some(uid), Some(gid)).expect("the owner");
+        }
+        let mut standby = Postgres { folder, port: free_port(), server: None };
+        let from = format!(
+            "host={} port={} user=postgres application_name={name}",
+            self.sockets().display(),
+            self.port
+        );
+        let copied = standby
+            .command("pg_basebackup")
+            .args(["--checkpoint=fast", "--write-recovery-conf", "--no-sync", "-d", &from, "-D"])
+            .arg(standby.data())
+            .output()
+            .expect("pg_basebackup runs");
+        assert!(copied.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&copied.stderr));
+        let conf = standby.data().join("postgresql.conf");
+        let text = fs::read_to_string(&conf).expect("postgresql.conf");
+        let own = format!(
+            "\nport = {}\nunix_socket_directories = '{}'\n",
+            standby.port,
+            standby.sockets().display()
+        );
+        fs::write(conf, text + &own).expect("postgresql.conf");
+        standby.up();
+        standby
+    }
+
+    /// Puts these rules into pg_hba.conf, behind the superuser's own, and reloads.
+    pub fn rules(&self, rules: &str) {
+        fs::write(
+            self.data().join("pg_hba.conf"),
+            format!("local all,replication postgres trust\nlocal all all peer\n{rules}"),
+        )
+        .expect("pg_hba.conf");
+        self.reload();
+    }
+
+    /// Runs one of the server's own programs while it is down.
+    pub fn tool(&self, program: &str, arguments: &[&str]) {
+        let output = self.command(program).args(arguments).output().expect("the program runs");
+        assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// The data folder.
@@ -161,6 +314,16 @@ impl Postgres {
             format!("address = \"{}\"\n", self.address())
         };
         format!("{named}[[target]]\nplugin = \"postgresql\"\nname = \"test\"\n{address}{more}")
+    }
+}
+
+/// An open session; it ends with the value.
+pub struct Session(Child);
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -16,7 +16,7 @@ fn it_prints_role_line_and_the_command_that_does_it() {
     for part in [
         "CREATE ROLE \"nobody\" LOGIN",
         "GRANT pg_monitor TO \"nobody\"",
-        "local postgres nobody peer",
+        "local all nobody peer",
         "--host=/run/x --port=5499",
         "sudo goodstead grant postgresql --apply",
     ] {
@@ -60,7 +60,7 @@ fn it_lets_the_agent_in_even_past_rules_that_bar_everybody() {
     let after = fs::metadata(&hba).unwrap();
     assert_eq!((before.uid(), before.gid(), before.mode()), (after.uid(), after.gid(), after.mode()));
     let text = fs::read_to_string(&hba).unwrap();
-    assert!(text.contains("local postgres nobody peer\nlocal all postgres trust"), "{text}");
+    assert!(text.contains("local all nobody peer\nlocal all postgres trust"), "{text}");
     // Once more changes nothing.
     assert_eq!(apply().code, 0);
     assert_eq!(fs::read_to_string(&hba).unwrap(), text);

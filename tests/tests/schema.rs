@@ -1,6 +1,7 @@
 //! The JSON Schemas: what is shipped fits them, what is broken does not, and they know what the loader knows.
 
 use std::fs;
+use std::path::Path;
 
 use boon::{Compiler, Schemas};
 use goodstead_tests::checkout;
@@ -34,15 +35,21 @@ impl Schema {
 fn shipped() -> Vec<(String, String)> {
     let mut found = Vec::new();
     for pack in fs::read_dir(checkout().join("checks")).unwrap() {
-        let pack = pack.unwrap().path();
-        for file in fs::read_dir(&pack).into_iter().flatten() {
-            let file = file.unwrap().path();
-            if file.extension().is_some_and(|extension| extension == "toml") {
-                found.push((file.display().to_string(), fs::read_to_string(&file).unwrap()));
-            }
-        }
+        collect(&pack.unwrap().path(), &mut found);
     }
     found
+}
+
+/// The files of a folder and those below it.
+fn collect(folder: &Path, found: &mut Vec<(String, String)>) {
+    for file in fs::read_dir(folder).into_iter().flatten() {
+        let file = file.unwrap().path();
+        if file.is_dir() {
+            collect(&file, found);
+        } else if file.extension().is_some_and(|extension| extension == "toml") {
+            found.push((file.display().to_string(), fs::read_to_string(&file).unwrap()));
+        }
+    }
 }
 
 #[test]
@@ -50,6 +57,10 @@ fn every_shipped_file_fits() {
     let (check, pack) = (Schema::of("check.schema.json"), Schema::of("pack.schema.json"));
     let files = shipped();
     assert!(files.len() > 20);
+    for kind in ["capability", "milestone", "task"] {
+        let line = format!("kind = \"{kind}\"\n");
+        assert!(files.iter().any(|(_, text)| text.starts_with(&line)), "no {kind}");
+    }
     for (file, text) in files {
         let schema = if file.ends_with("/pack.toml") { &pack } else { &check };
         if let Err(why) = schema.fits(&text) {
@@ -146,14 +157,28 @@ fn the_schemas_know_the_keys_and_words_that_the_loader_knows() {
     let schema = Schema::of("check.schema.json").json;
     let keys = |schema: &Json| sorted(schema["properties"].as_object().unwrap().keys().cloned().collect());
     let told = |from: &str, to: &str| sorted(expected(&tree, "a.toml", &good().replacen(from, to, 1)));
-    let properties = &schema["properties"];
-    assert_eq!(keys(&schema), told("title = ", "zzz = "));
+    let properties = &schema["definitions"]["check"]["properties"];
+    assert_eq!(keys(&schema["definitions"]["check"]), told("title = ", "zzz = "));
     assert_eq!(keys(&properties["case"]["items"]), told("name = \"the default\"", "zzz = 1"));
     for (key, value) in [("concern", "performance"), ("impact", "medium"), ("likelihood", "low")] {
         let words = properties[key]["enum"].as_array().unwrap().iter();
         let words = sorted(words.map(|word| word.as_str().unwrap().to_owned()).collect());
         assert_eq!(words, told(&format!("{key} = \"{value}\""), &format!("{key} = \"zzz\"")), "{key}");
     }
+    let mut kinds: Vec<_> = told("id = ", "kind = \"zzz\"\nid = ");
+    for kind in ["capability", "milestone", "task"] {
+        let own = &schema["definitions"][kind];
+        let begun = format!("kind = \"{kind}\"\nzzz = 1\n");
+        assert_eq!(keys(own), sorted(expected(&tree, "a.toml", &begun)), "{kind}");
+        let case = format!("kind = \"{kind}\"\n[[case]]\nzzz = 1\n");
+        assert_eq!(
+            keys(&own["properties"]["case"]["items"]),
+            sorted(expected(&tree, "a.toml", &case)),
+            "{kind}"
+        );
+        kinds.retain(|known| known != kind);
+    }
+    assert_eq!(kinds, ["check"]);
     let mut verdicts = told("expect = \"fail\"", "expect = \"zzz\"");
     verdicts.retain(|word| word != "waived");
     assert_eq!(json!(verdicts), json!(["fail", "not-applicable", "pass", "unknown"]));

@@ -40,6 +40,7 @@ fn walk(bin: &Path, folder: &Path, url: &str, token: &str) -> Result<()> {
     };
     println!("== Enrolling with the desk at {url}");
     succeed(agent(&["enroll", url, "--token-file"]).arg(&token_file))?;
+    license(bin, folder, &mut agent(&["check", "--format", "json"]))?;
     println!("\n== goodstead check");
     let status = agent(&["check"]).status()?;
     // Findings are a result, not a failure of the demo.
@@ -54,6 +55,25 @@ fn walk(bin: &Path, folder: &Path, url: &str, token: &str) -> Result<()> {
     succeed(&mut agent(&["report", "send"]))?;
     let id = report.get("id").and_then(Json::as_str).unwrap_or_default();
     println!("\nThe desk shows it at {url}/ and {url}/reports/{id}");
+    Ok(())
+}
+
+/// Lets the first PostgreSQL that `scan` finds be the deployment of the example entitlement, and puts that in place. A
+/// task counts from this scan on.
+fn license(bin: &Path, folder: &Path, scan: &mut Command) -> Result<()> {
+    let report: Json = serde_json::from_slice(&scan.output()?.stdout).unwrap_or_default();
+    let targets = report.get("targets").and_then(Json::as_array).cloned().unwrap_or_default();
+    let mut ids = targets.iter().filter_map(|target| target.get("id").and_then(Json::as_str));
+    let Some(id) = ids.find(|id| id.starts_with("postgresql")) else { return Ok(()) };
+    let name = id.split_once(':').map_or(String::new(), |(_, name)| format!("name = {name:?}\n"));
+    let config = folder.join("config");
+    std::fs::create_dir_all(&config)?;
+    let target = format!("[[target]]\nplugin = \"postgresql\"\n{name}deployment = \"orders\"\n");
+    std::fs::write(config.join("agent.toml"), target)?;
+    let examples = bin.with_file_name("share/goodstead/examples");
+    for file in ["entitlement.toml", "entitlement.toml.minisig"] {
+        std::fs::copy(examples.join(file), config.join(file))?;
+    }
     Ok(())
 }
 

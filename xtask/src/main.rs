@@ -56,12 +56,12 @@ enum Task {
         #[arg(long, default_value = "dist")]
         profile: String,
     },
-    /// Sign the plugin or the pack in a folder
+    /// Sign the plugin or the pack in a folder, or an entitlement
     Sign {
         /// A minisign secret key, as for dist
         #[arg(long, value_name = "FILE")]
         key: PathBuf,
-        /// Holds a plugin.toml and the library, or a pack.toml and the checks
+        /// Holds a plugin.toml and the library, or a pack.toml and the checks; or an entitlement's file itself
         folder: PathBuf,
     },
     /// Write everything that is generated and committed; the tests compare
@@ -71,6 +71,9 @@ enum Task {
         /// How long in all, shared among the targets
         #[arg(long, default_value_t = 60)]
         minutes: u64,
+        /// Instead: make a PostgreSQL database of so many tables, look into it, and tell how long that took
+        #[arg(long)]
+        tables: Option<u32>,
     },
 }
 
@@ -96,7 +99,8 @@ fn run(task: &Task) -> Result<()> {
         }
         Task::Sign { key, folder } => sign::sign(folder, &sign::read_key(key)?),
         Task::Generate => test::generate(),
-        Task::Soak { minutes } => soak::run(*minutes),
+        Task::Soak { tables: Some(tables), .. } => soak::tables(*tables),
+        Task::Soak { minutes, tables: None } => soak::run(*minutes),
     }
 }
 

@@ -1,8 +1,9 @@
-//! Signing plugins and packs: the statement, its minisign signature, and the development key of this checkout.
+//! Signing plugins, packs and entitlements: the statement, its minisign signature, and the development key of this checkout.
 //!
 //! A statement names every file that it covers by hash, size and path, so that one signature vouches for a folder and
 //! for nothing else; docs/SIGNING.md describes it. The agent reads it in `agent/cli/src/trust/statement.rs`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::io::{BufRead, Cursor};
@@ -77,8 +78,11 @@ pub(crate) fn write_public_key(key: &SecretKey, file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Signs the plugin or the pack in a folder.
+/// Signs an entitlement file, or the plugin or the pack in a folder.
 pub(crate) fn sign(folder: &Path, key: &SecretKey) -> Result<()> {
+    if folder.is_file() {
+        return sign_entitlement(folder, key);
+    }
     if folder.join("plugin.toml").is_file() {
         let manifest = manifest(folder)?;
         let files = vec!["plugin.toml".to_owned(), manifest.library.clone()];
@@ -94,6 +98,22 @@ pub(crate) fn sign(folder: &Path, key: &SecretKey) -> Result<()> {
     let files = files_below(folder)?.into_iter().filter(|path| path != "pack.sig").collect();
     let statement = statement("pack", &pack.name, &pack.version, folder, files)?;
     write(&folder.join("pack.sig"), &statement, key)
+}
+
+/// Signs a file as the minisign tool does, in `FILE.minisig` beside it.
+fn sign_entitlement(file: &Path, key: &SecretKey) -> Result<()> {
+    let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    // Looked at before it is vouched for; the agent reads it whole.
+    let document = Document::from_bytes(file.display().to_string(), bytes.clone())?;
+    let keys: BTreeMap<String, serde::de::IgnoredAny> = document.parse()?;
+    for key in ["customer", "deployment", "valid_until"] {
+        ensure!(keys.contains_key(key), "{} is no entitlement: it has no `{key}`", file.display());
+    }
+    let signature =
+        minisign::sign(None, key, Cursor::new(bytes), Some("goodstead entitlement"), Some("goodstead"))?;
+    let name = file.file_name().and_then(|name| name.to_str()).context("the file has no plain name")?;
+    let beside = file.with_file_name(format!("{name}.minisig"));
+    fs::write(&beside, signature.into_string()).with_context(|| format!("cannot write {}", beside.display()))
 }
 
 /// What a statement names of a pack.

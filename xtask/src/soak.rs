@@ -35,6 +35,22 @@ pub(crate) fn run(minutes: u64) -> Result<()> {
     Ok(())
 }
 
+/// Has the PostgreSQL plugin look into a database of so many tables; 100,000 take some two minutes to make.
+pub(crate) fn tables(count: u32) -> Result<()> {
+    let mut command = cargo();
+    command.args([
+        "test",
+        "--package",
+        "goodstead-postgresql",
+        "--test",
+        "live",
+        "--",
+        "--ignored",
+        "--nocapture",
+    ]);
+    succeed(command.arg("as_many_tables_as_are_asked_for").env("SOAK_TABLES", count.to_string()))
+}
+
 struct Outcome {
     executions: u64,
     findings: Vec<PathBuf>,

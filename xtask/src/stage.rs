@@ -20,6 +20,9 @@ const PLUGINS: &str = "lib/goodstead/plugins";
 /// Where the packs lie in a tree.
 const PACKS: &str = "share/goodstead/checks";
 
+/// Where examples for development lie in the staged tree; a release ships none.
+const EXAMPLES: &str = "share/goodstead/examples";
+
 /// Builds with `profile` and lays the tree in `target/stage`, signed with the checkout's development key, which that
 /// tree trusts; returns its folder.
 pub(crate) fn stage(profile: &str) -> Result<PathBuf> {
@@ -28,6 +31,9 @@ pub(crate) fn stage(profile: &str) -> Result<PathBuf> {
     let key = development_key()?;
     sign_all(&stage, &key)?;
     write_public_key(&key, &stage.join("etc/trusted-keys/development.pub"))?;
+    let entitlement = stage.join(EXAMPLES).join("entitlement.toml");
+    copy(&checkout().join("docs/examples/entitlement.toml"), &entitlement)?;
+    sign(&entitlement, &key)?;
     Ok(stage)
 }
 

@@ -21,7 +21,7 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 1, report s
     max_term_width = 100
 )]
 pub(crate) struct Cli {
-    /// Where agent.toml and your own checks lie [root: /etc/goodstead, others: ~/.config/goodstead]
+    /// Where agent.toml, entitlement.toml and your own checks lie [root: /etc/goodstead, others: ~/.config/goodstead]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) config_dir: Option<PathBuf>,
     /// Where reports, waivers and the enrolment are kept [root: /var/lib/goodstead, others: ~/.local/state/goodstead]
@@ -35,9 +35,9 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Inspect this host, score it, and explain every point
     Check(Check),
-    /// Say all there is to say about a check
+    /// Say all there is to say about a check, a capability, a milestone or a task
     Explain {
-        /// The check, for example postgresql.fsync-off
+        /// Its id, for example postgresql.fsync-off
         id: String,
     },
     /// Accept a finding until a day, with a reason; show or end what is accepted

@@ -85,6 +85,16 @@ impl Installation {
         self.config.join("agent.toml")
     }
 
+    /// What the customer licensed; it need not exist.
+    pub(crate) fn entitlement(&self) -> PathBuf {
+        self.config.join("entitlement.toml")
+    }
+
+    /// The signature beside it.
+    pub(crate) fn entitlement_signature(&self) -> PathBuf {
+        self.config.join("entitlement.toml.minisig")
+    }
+
     /// The state database.
     pub(crate) fn state_file(&self) -> PathBuf {
         self.state.join("state.db")

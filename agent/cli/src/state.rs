@@ -1,6 +1,9 @@
-//! `state.db`: the kept reports, the previous facts, the spool, the waivers, and who this node is to the desk.
+//! `state.db`: the kept reports, the previous facts, what was reached and counted, the spool, the waivers, and who this
+//! node is to the desk.
 //!
 //! Readable by its owner only. Losing it loses history and the enrolment, never the ability to check.
+
+mod progress;
 
 use std::fs;
 use std::io;
@@ -10,12 +13,14 @@ use std::time::Duration;
 
 use crate::broker::AccessLog;
 use goodstead_engine::Accepted;
-use goodstead_model::{Report, Waiver};
+use goodstead_model::{Milestone, Report, Waiver};
 use goodstead_protocol::fact::Fact;
 use rusqlite::{Connection, OptionalExtension, params};
 
+pub(crate) use progress::Counted;
+
 /// The tables. Step N makes version N of version N - 1; steps are only ever added.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "CREATE TABLE reports (
          number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, time TEXT NOT NULL, body BLOB NOT NULL);
      CREATE TABLE access (
@@ -31,6 +36,7 @@ const STEPS: [&str; 2] = [
     "CREATE TABLE waivers (
          check_id TEXT NOT NULL, target TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL, since TEXT NOT NULL,
          until TEXT NOT NULL, PRIMARY KEY (check_id, target));",
+    progress::TABLES,
 ];
 
 /// The database's version: an integer of its own.
@@ -77,13 +83,17 @@ impl KeptReport {
     }
 }
 
-/// The facts of a scan, to be the previous ones of the next scan of the same origin.
-#[derive(Debug, Default)]
-pub(crate) struct Facts<'a> {
+/// What a scan leaves to the next scan of the same origin.
+#[derive(Debug)]
+pub(crate) struct Memory<'a> {
     /// What was inspected.
     pub(crate) origin: &'a str,
-    /// By target.
-    pub(crate) of_targets: Vec<(&'a str, &'a Fact)>,
+    /// The facts by target, to be the previous ones.
+    pub(crate) facts: Vec<(&'a str, &'a Fact)>,
+    /// What it knows of the milestones.
+    pub(crate) milestones: &'a [Milestone],
+    /// What it counted.
+    pub(crate) counted: &'a Counted,
 }
 
 /// Who this node is to the desk.
@@ -126,13 +136,12 @@ impl State {
         Ok(State { database })
     }
 
-    /// Keeps a report with its access log and the facts that it was made of, and forgets the oldest beyond the newest
-    /// hundred.
+    /// Keeps a report with its access log and what the next scan needs, and forgets the oldest beyond the newest hundred.
     pub(crate) fn keep_report(
         &mut self,
         report: &KeptReport,
         log: &AccessLog,
-        facts: &Facts<'_>,
+        memory: Option<&Memory<'_>>,
     ) -> Result<(), StateError> {
         let change = self.database.transaction()?;
         change.execute(
@@ -148,13 +157,20 @@ impl State {
             params![report.id, serde_json::to_string(log).unwrap_or_default()],
         )?;
         change.execute("DELETE FROM access WHERE report NOT IN (SELECT id FROM reports)", [])?;
-        let origin = facts.origin;
-        for (target, facts) in &facts.of_targets {
-            change.execute(
-                "INSERT INTO facts (target, origin, time, body) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (target, origin) DO UPDATE SET time = excluded.time, body = excluded.body",
-                params![target, origin, report.time, serde_json::to_string(facts).unwrap_or_default()],
-            )?;
+        if let Some(memory) = memory {
+            for (target, facts) in &memory.facts {
+                change.execute(
+                    "INSERT INTO facts (target, origin, time, body) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT (target, origin) DO UPDATE SET time = excluded.time, body = excluded.body",
+                    params![
+                        target,
+                        memory.origin,
+                        report.time,
+                        serde_json::to_string(facts).unwrap_or_default()
+                    ],
+                )?;
+            }
+            progress::remember(&change, memory, &report.time)?;
         }
         Ok(change.commit()?)
     }
@@ -292,15 +308,17 @@ fn version_of(database: &Connection) -> Result<usize, StateError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
-    fn state() -> (tempfile::TempDir, State) {
+    pub(super) fn state() -> (tempfile::TempDir, State) {
         let folder = tempfile::tempdir().unwrap();
         let state = State::open(&folder.path().join("deep/state.db")).unwrap();
         (folder, state)
     }
 
-    fn report(number: usize) -> KeptReport {
+    pub(super) fn report(number: usize) -> KeptReport {
         KeptReport { id: format!("{number:032x}"), time: "2026-11-22T02:13:00Z".into(), body: vec![b'{'] }
     }
 
@@ -308,7 +326,7 @@ mod tests {
     fn the_newest_hundred_are_kept_and_found_by_the_beginning_of_their_id() {
         let (_folder, mut state) = state();
         for number in 0..130 {
-            state.keep_report(&report(number), &AccessLog::new(), &Facts::default()).unwrap();
+            state.keep_report(&report(number), &AccessLog::new(), None).unwrap();
         }
         assert_eq!(state.report(None).unwrap(), Some(report(129)));
         assert_eq!(state.report(Some(&report(29).id)).unwrap(), None);
@@ -351,11 +369,12 @@ mod tests {
         let old = Connection::open(&path).unwrap();
         old.execute_batch(STEPS[0]).unwrap();
         old.execute_batch("PRAGMA user_version = 1").unwrap();
-        State { database: old }.keep_report(&report(1), &AccessLog::new(), &Facts::default()).unwrap();
+        State { database: old }.keep_report(&report(1), &AccessLog::new(), None).unwrap();
         for _ in 0..2 {
             let state = State::open(&path).unwrap();
             assert_eq!(state.report(None).unwrap(), Some(report(1)));
             assert_eq!(state.waivers().unwrap(), []);
+            assert!(state.past("live", "2026-11-22T02:13:00Z", &BTreeMap::new()).unwrap().reached.is_empty());
         }
     }
 
@@ -381,8 +400,10 @@ mod tests {
         let (_folder, mut state) = state();
         for number in [1, 2] {
             let facts = Fact::Int(number);
-            let facts = Facts { origin: "live", of_targets: vec![("linux", &facts)] };
-            state.keep_report(&report(number as usize), &AccessLog::new(), &facts).unwrap();
+            let counted = Counted::new();
+            let facts = vec![("linux", &facts)];
+            let memory = Memory { origin: "live", facts, milestones: &[], counted: &counted };
+            state.keep_report(&report(number as usize), &AccessLog::new(), Some(&memory)).unwrap();
         }
         assert_eq!(state.previous_facts("linux", "live").unwrap(), Some(Fact::Int(2)));
         assert_eq!(state.previous_facts("linux", "/mnt").unwrap(), None);

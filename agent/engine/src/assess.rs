@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use goodstead_model::{Judgement, Readiness, TargetScore, Verdict};
+use goodstead_model::{Adoption, Judgement, Milestone, Readiness, TargetScore, Task, Verdict};
 use goodstead_protocol::fact::Fact;
 
 use crate::judge::{Target, judge};
 use crate::pack::Pack;
+use crate::progress::{self, Counts, Given, Progress};
 use crate::score::{Figures, Input, Item, Rated, State, TargetInput, score};
 use crate::waivers::{Idle, Waivers};
 
@@ -22,6 +23,14 @@ pub struct Assessment {
     pub targets: BTreeMap<String, TargetScore>,
     /// The waivers that can be taken away, in their own order.
     pub idle: Vec<Idle>,
+    /// How fully licensed capabilities are used; `None` without an entitlement for a deployment of this scan.
+    pub adoption: Option<Adoption>,
+    /// The milestones of the deployments: not reached, then unknown, then reached.
+    pub milestones: Vec<Milestone>,
+    /// Their tasks, the most costly first.
+    pub tasks: Vec<Task>,
+    /// What the tasks that add up counted in this scan alone, by deployment and id.
+    pub counted: BTreeMap<(String, String), Counts>,
 }
 
 /// Judges the targets by the packs, scores them, and sets apart what is waived.
@@ -31,10 +40,12 @@ pub fn assess(
     host: &Fact,
     waivers: &Waivers,
     figures: &Figures,
+    given: &Given,
 ) -> Assessment {
     let mut judgements = judge(packs, targets, host);
     let idle = waivers.apply(&mut judgements);
-    let scored = score(&input(targets, &judgements), figures);
+    let mut progress = progress::judge(packs, targets, host, given, &judgements);
+    let scored = score(&input(targets, &judgements, &progress), figures);
     let (mut readiness, mut by_target) = (None, BTreeMap::new());
     if let Some(scored) = scored {
         for judgement in judgements.iter_mut().filter(|judgement| costs(judgement.verdict)) {
@@ -43,6 +54,7 @@ pub fn assess(
                 (judgement.points, judgement.gain) = (cost.points, cost.gain);
             }
         }
+        progress.cost(&scored.costs);
         let count = |verdict| judgements.iter().filter(|judgement| judgement.verdict == verdict).count();
         readiness = Some(Readiness {
             range: scored.range,
@@ -57,7 +69,9 @@ pub fn assess(
         by_target = scored.targets;
     }
     sort(&mut judgements, figures);
-    Assessment { judgements, readiness, targets: by_target, idle }
+    progress.sort();
+    let Progress { adoption, milestones, tasks, counted } = progress;
+    Assessment { judgements, readiness, targets: by_target, idle, adoption, milestones, tasks, counted }
 }
 
 /// Whether a verdict takes points. Accepting a risk does not make it smaller.
@@ -65,8 +79,8 @@ fn costs(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Fail | Verdict::Waived)
 }
 
-/// The checks that apply, by target. Only configuration has data as long as packs hold checks alone.
-fn input(targets: &[Target], judgements: &[Judgement]) -> Input {
+/// The checks that apply, by target, and what there is of each deployment.
+fn input(targets: &[Target], judgements: &[Judgement], progress: &Progress) -> Input {
     let targets = targets.iter().map(|target| TargetInput {
         id: target.id.clone(),
         importance: target.importance,
@@ -77,7 +91,7 @@ fn input(targets: &[Target], judgements: &[Judgement]) -> Input {
             .filter_map(rated)
             .collect(),
     });
-    Input { targets: targets.collect(), deployments: BTreeMap::new() }
+    Input { targets: targets.collect(), deployments: progress.input() }
 }
 
 fn rated(judgement: &Judgement) -> Option<Rated> {
@@ -156,7 +170,8 @@ mod tests {
     }
 
     fn waived(targets: &[Target], waivers: &Waivers) -> Assessment {
-        assess(&packs(), targets, &Fact::record(), waivers, &Figures::shipped().unwrap())
+        let figures = Figures::shipped().unwrap();
+        assess(&packs(), targets, &Fact::record(), waivers, &figures, &Given::default())
     }
 
     /// Any value, or an unknown one.

@@ -1,4 +1,4 @@
-//! Cases: the examples in a check's file that prove it, and running them.
+//! Cases: the examples in a file of a pack that prove it, and running them.
 //!
 //! A case's facts go through the same intake as a plugin's, so that a case cannot show what no plugin may send.
 
@@ -17,18 +17,19 @@ use crate::condition::Scope;
 use crate::judge::{self, NO_ITEM};
 use crate::load::Plugins;
 use crate::pack::Pack;
+use crate::progress;
 use crate::retrace::{Step, retrace};
 
 /// What every check must show at least.
 pub(crate) const NEEDED: [Verdict; 3] = [Verdict::Pass, Verdict::Fail, Verdict::Unknown];
 
-/// An example: these facts give this verdict.
+/// An example: these facts give this verdict, or whatever else comes of a file of its kind.
 #[derive(Debug, Clone)]
-pub struct Case {
+pub struct Case<E = Verdict> {
     /// What it shows.
     pub name: String,
     /// What must come of it.
-    pub expect: Verdict,
+    pub expect: E,
     /// Where it stands.
     pub place: Place,
     facts: Facts,
@@ -46,21 +47,21 @@ struct Facts {
 /// A case as it stands in the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RawCase {
+pub(crate) struct RawCase<E = Verdict> {
     pub(crate) name: Spanned<String>,
     #[serde(default)]
-    facts: BTreeMap<Spanned<String>, toml::Value>,
-    expect: Spanned<Verdict>,
+    pub(crate) facts: BTreeMap<Spanned<String>, toml::Value>,
+    pub(crate) expect: E,
 }
 
 /// Admits a case's facts; what the contracts refuse is added to `found`.
-pub(crate) fn build(
-    raw: RawCase,
+pub(crate) fn build<E>(
+    raw: RawCase<E>,
     own: &Contract,
     plugins: &Plugins,
     document: &Document,
     found: &mut Vec<Diagnostic>,
-) -> Case {
+) -> Case<E> {
     let place = document.place(raw.name.span());
     let mut refuse = |message: String, help: Option<String>| {
         let message = format!("case \"{}\": {message}", raw.name.get_ref());
@@ -76,9 +77,6 @@ pub(crate) fn build(
         let help = did_you_mean(name.get_ref(), known)
             .unwrap_or_else(|| "facts start with the plugin, `host`, `linux` or `previous`".to_owned());
         refuse(format!("`{}` has no facts here", name.get_ref()), Some(help));
-    }
-    if *raw.expect.get_ref() == Verdict::Waived {
-        refuse("nothing is waived in a case".to_owned(), Some("a waived check is one that fails".to_owned()));
     }
     let first_scan = !given.contains_key("previous");
     // What a case does not mention is unknown, or absent where the contract says that it may be.
@@ -105,7 +103,7 @@ pub(crate) fn build(
         if own.plugin == "linux" { own_facts.clone() } else { facts("linux", plugins.contract("linux")) };
     let previous = if first_scan { judge::no_previous() } else { facts("previous", Some(own)) };
     Case {
-        expect: raw.expect.into_inner(),
+        expect: raw.expect,
         name: raw.name.into_inner(),
         facts: Facts { own: own_facts, host, linux, previous },
         place,
@@ -159,31 +157,38 @@ fn unknown() -> Cause {
 /// What came of one case.
 #[derive(Debug, Clone)]
 pub struct CaseOutcome {
-    /// The check's id.
+    /// The id of the check, capability, milestone or task.
     pub check: String,
     /// The case's name.
     pub case: String,
     /// Where the case stands.
     pub place: Place,
     /// What it must give.
-    pub expected: Verdict,
+    pub expected: String,
     /// What it gives.
-    pub got: Verdict,
+    pub got: String,
     /// Why it is unknown, if it is.
     pub cause: Option<Cause>,
     /// What is wrong; `None` when the case holds.
     pub problem: Option<Diagnostic>,
-    /// Of a case that does not hold: how the check came to its verdict.
+    /// Of a check's case that does not hold: how the check came to its verdict.
     pub steps: Vec<Step>,
 }
 
-/// Runs every case of every check, in order.
+impl<E> Case<E> {
+    /// What its facts are to a condition, with `item` where there is one.
+    pub(crate) fn scope<'f>(&'f self, item: &'f Fact) -> Scope<'f> {
+        let Facts { own, host, linux, previous } = &self.facts;
+        Scope { own, host, linux, previous, item }
+    }
+}
+
+/// Runs every case of every check, then those of capabilities, milestones and tasks, in order.
 pub fn run_cases(pack: &Pack) -> Vec<CaseOutcome> {
     let mut outcomes = Vec::new();
     for check in &pack.checks {
         for case in &check.cases {
-            let Facts { own, host, linux, previous } = &case.facts;
-            let scope = Scope { own, host, linux, previous, item: &NO_ITEM };
+            let scope = case.scope(&NO_ITEM);
             let outcome = judge::judge_one(check, &scope);
             let mut problem = None;
             if outcome.verdict != case.expect {
@@ -202,14 +207,15 @@ pub fn run_cases(pack: &Pack) -> Vec<CaseOutcome> {
                 check: check.id.clone(),
                 case: case.name.clone(),
                 place: case.place.clone(),
-                expected: case.expect,
-                got: outcome.verdict,
+                expected: case.expect.to_string(),
+                got: outcome.verdict.to_string(),
                 cause: outcome.cause,
                 steps: if problem.is_some() { retrace(check, &scope) } else { Vec::new() },
                 problem,
             });
         }
     }
+    outcomes.extend(progress::run_cases(pack));
     outcomes
 }
 

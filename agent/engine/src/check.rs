@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use goodstead_model::{Concern, Impact, Likelihood, Link};
+use goodstead_model::{Concern, Impact, Likelihood, Link, Verdict};
 use goodstead_protocol::contract::Contract;
 use goodstead_protocol::diagnostic::{Diagnostic, Place};
-use goodstead_protocol::document::Document;
+use goodstead_protocol::document::{Document, Parsed};
 use semver::Version;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::DeserializeOwned;
 use toml::Spanned;
 
 use crate::case::{self, Case, RawCase};
@@ -93,7 +93,7 @@ impl Each {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawCheck<C> {
+struct RawCheck {
     /// Only `check`, which is what a file without it is.
     #[serde(rename = "kind", default)]
     _kind: Option<String>,
@@ -112,60 +112,56 @@ struct RawCheck<C> {
     remedy: Spanned<String>,
     #[serde(default)]
     links: Vec<Spanned<Link>>,
-    #[serde(rename = "case", default = "Vec::new")]
-    cases: Vec<C>,
+    #[serde(rename = "case", default)]
+    cases: Vec<RawCase>,
 }
 
-/// What a check is read against.
+/// What a file of a pack is read against.
 pub(crate) struct Surroundings<'a> {
     pub(crate) plugins: &'a Plugins,
     pub(crate) requires: &'a BTreeSet<String>,
+    /// The ids of the pack's checks.
+    pub(crate) checks: &'a BTreeSet<String>,
     pub(crate) local: bool,
-    /// Whether the cases are read as well: they prove a check, and judging needs none of them.
+    /// Whether the cases are read as well: they prove a file, and judging needs none of them.
     pub(crate) cases: bool,
 }
 
 /// Reads a check; with an error among the diagnostics it must not be used.
-pub(crate) fn read(document: &Document, around: &Surroundings<'_>) -> (Option<Check>, Vec<Diagnostic>) {
-    if let Some(other) = other_kind(document) {
-        return (None, vec![other]);
+pub(crate) fn read(parsed: Parsed<'_>, around: &Surroundings<'_>) -> (Option<Check>, Vec<Diagnostic>) {
+    read_as(parsed, around, |reader, raw| reader.check(raw))
+}
+
+/// Reads a file of a pack as what it is.
+pub(crate) fn read_as<R: DeserializeOwned, T>(
+    mut parsed: Parsed<'_>,
+    around: &Surroundings<'_>,
+    check: impl FnOnce(&mut Reader<'_>, R) -> Option<T>,
+) -> (Option<T>, Vec<Diagnostic>) {
+    let document = parsed.document();
+    if !around.cases {
+        parsed.leave_out("case");
     }
-    let mut reader =
-        Reader { document, around, found: placeholder::left_over(document).into_iter().collect() };
-    let read = if around.cases {
-        document.parse::<RawCheck<RawCase>>().map(|raw| reader.check(raw, Reader::cases))
-    } else {
-        document.parse::<RawCheck<IgnoredAny>>().map(|raw| reader.check(raw, |_, _, _, _| Vec::new()))
-    };
-    match read {
-        Ok(check) => (check, reader.found),
+    let found = placeholder::left_over(document).into_iter().collect();
+    match parsed.read() {
+        Ok(raw) => {
+            let mut reader = Reader { document, around, found };
+            let read = check(&mut reader, raw);
+            (read, reader.found)
+        }
         Err(error) => (None, vec![error]),
     }
 }
 
-/// Capabilities, milestones and tasks have keys of their own, so the kind is looked at before anything else.
-fn other_kind(document: &Document) -> Option<Diagnostic> {
-    #[derive(Deserialize)]
-    struct Only {
-        kind: Option<Spanned<String>>,
-    }
-    let kind = document.parse::<Only>().ok()?.kind?;
-    (kind.get_ref() != "check").then(|| {
-        let message = format!("this release reads checks only, and this is a `{}`", kind.get_ref());
-        Diagnostic::error("unsupported-kind", message)
-            .at(document.place(kind.span()))
-            .help("a check needs no `kind`; for anything else, use a release that reads it")
-    })
-}
-
-struct Reader<'a> {
-    document: &'a Document,
-    around: &'a Surroundings<'a>,
-    found: Vec<Diagnostic>,
+/// Reads a file of a pack, of whatever kind, and collects what is wrong with it.
+pub(crate) struct Reader<'a> {
+    pub(crate) document: &'a Document,
+    pub(crate) around: &'a Surroundings<'a>,
+    pub(crate) found: Vec<Diagnostic>,
 }
 
 impl<'a> Reader<'a> {
-    fn error(
+    pub(crate) fn error(
         &mut self,
         code: &'static str,
         message: impl Into<String>,
@@ -175,12 +171,8 @@ impl<'a> Reader<'a> {
         self.found.push(Diagnostic::error(code, message).at(self.document.place(span)).help(help));
     }
 
-    fn check<C>(
-        &mut self,
-        raw: RawCheck<C>,
-        cases: impl FnOnce(&mut Self, Vec<C>, &Contract, &Spanned<String>) -> Vec<Case>,
-    ) -> Option<Check> {
-        self.prose(&raw);
+    fn check(&mut self, raw: RawCheck) -> Option<Check> {
+        self.prose(&[("title", &raw.title), ("why", &raw.why), ("remedy", &raw.remedy)], &raw.links);
         let since = version(&raw.since).map_err(|message| {
             self.error("bad-version", message, raw.since.span(), "versions look like 1.2.0 (semver)");
         });
@@ -214,7 +206,20 @@ impl<'a> Reader<'a> {
             .collect();
         let remedy = Template::parse(raw.remedy.get_ref(), &target);
         let remedy = self.kept(remedy, &raw.remedy);
-        let cases = cases(self, raw.cases, contract, &raw.id);
+        let cases = self.cases(raw.cases, contract);
+        for case in cases.iter().filter(|case| case.expect == Verdict::Waived) {
+            let message = format!("case \"{}\": nothing is waived in a case", case.name);
+            let help = "a waived check is one that fails";
+            self.found.push(Diagnostic::error("bad-case", message).at(case.place.clone()).help(help));
+        }
+        let shown = |verdict: &Verdict| cases.iter().any(|case| case.expect == *verdict);
+        let missing =
+            case::NEEDED.iter().filter(|verdict| !shown(verdict)).map(|verdict| format!("`{verdict}`"));
+        self.missing_cases(
+            missing.collect(),
+            &raw.id,
+            "a check has at least one [[case]] that passes, one that fails and one that is unknown",
+        );
         Some(Check {
             place: self.document.place(raw.id.span()),
             id: raw.id.into_inner(),
@@ -238,14 +243,14 @@ impl<'a> Reader<'a> {
     }
 
     /// What people read: nothing of it is empty, and links lead somewhere.
-    fn prose<C>(&mut self, raw: &RawCheck<C>) {
-        for (name, text) in [("title", &raw.title), ("why", &raw.why), ("remedy", &raw.remedy)] {
+    pub(crate) fn prose(&mut self, texts: &[(&str, &Spanned<String>)], links: &[Spanned<Link>]) {
+        for (name, text) in texts {
             if text.get_ref().trim().is_empty() {
                 let help = "an admin reads it: say it";
                 self.error("empty-text", format!("`{name}` is empty"), text.span(), help);
             }
         }
-        for link in &raw.links {
+        for link in links {
             let Link { title, url } = link.get_ref();
             let web = url.starts_with("https://") || url.starts_with("http://");
             if !web || title.trim().is_empty() {
@@ -261,7 +266,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The names in sight of every expression, and why others are not.
-    fn names(&self, own: &'a Contract) -> Env<'a> {
+    pub(crate) fn names(&self, own: &'a Contract) -> Env<'a> {
         let Surroundings { plugins, requires, .. } = self.around;
         let linux = plugins.contract("linux").filter(|_| requires.contains("linux"));
         let mut env = Env::of_check(own, plugins.contract("host"), linux);
@@ -276,9 +281,9 @@ impl<'a> Reader<'a> {
         env
     }
 
-    fn plugin_of(&mut self, id: &Spanned<String>) -> Option<String> {
+    pub(crate) fn plugin_of(&mut self, id: &Spanned<String>) -> Option<String> {
         let Some((plugin, name)) = split_id(id.get_ref()) else {
-            let message = format!("`{}` is no id of a check", id.get_ref());
+            let message = format!("`{}` is no id", id.get_ref());
             let help =
                 "ids look like postgresql.fsync-off: a plugin, a dot, and lower case words joined by `-`";
             self.error("bad-id", message, id.span(), help);
@@ -293,7 +298,7 @@ impl<'a> Reader<'a> {
         Some(plugin.to_owned())
     }
 
-    fn expression(
+    pub(crate) fn expression(
         &mut self,
         source: &Spanned<String>,
         env: &Env<'_>,
@@ -304,7 +309,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The value, or a diagnostic that points at the problem within the string of the file.
-    fn kept<T>(&mut self, result: Result<T, Problem>, source: &Spanned<String>) -> Option<T> {
+    pub(crate) fn kept<T>(&mut self, result: Result<T, Problem>, source: &Spanned<String>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
             Err(problem) => {
@@ -316,7 +321,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn cases(&mut self, raw: Vec<RawCase>, contract: &Contract, id: &Spanned<String>) -> Vec<Case> {
+    pub(crate) fn cases<E>(&mut self, raw: Vec<RawCase<E>>, contract: &Contract) -> Vec<Case<E>> {
         let mut names = BTreeSet::new();
         let mut cases = Vec::new();
         for raw in raw {
@@ -326,18 +331,15 @@ impl<'a> Reader<'a> {
             }
             cases.push(case::build(raw, contract, self.around.plugins, self.document, &mut self.found));
         }
-        let missing: Vec<String> = case::NEEDED
-            .iter()
-            .filter(|verdict| cases.iter().all(|case| case.expect != **verdict))
-            .map(|verdict| format!("`{verdict}`"))
-            .collect();
-        if !missing.is_empty() {
+        cases
+    }
+
+    /// Refuses a file whose cases leave out what every file of its kind must show, where they are read.
+    pub(crate) fn missing_cases(&mut self, missing: Vec<String>, id: &Spanned<String>, help: &str) {
+        if self.around.cases && !missing.is_empty() {
             let message = format!("no case expects {}", missing.join(", "));
-            let help =
-                "a check has at least one [[case]] that passes, one that fails and one that is unknown";
             self.error("missing-case", message, id.span(), help);
         }
-        cases
     }
 }
 
@@ -381,13 +383,12 @@ mod tests {
     #[test]
     fn what_is_written_wrong_is_told_with_its_place() {
         insta::assert_snapshot!(told("why =", "wyh ="), @"demo/check-0.toml:9:1: unknown key `wyh`, expected one of `kind`, `id`, `title`, `since`, `concern`, `impact`, `likelihood`, `applies`, `each`, `pass`, `evidence`, `why`, `remedy`, `links`, `case` (did you mean `why`?)");
-        insta::assert_snapshot!(told("demo.port-taken", "demo.PortTaken"), @"demo/check-0.toml:1:6: `demo.PortTaken` is no id of a check (ids look like postgresql.fsync-off: a plugin, a dot, and lower case words joined by `-`)");
+        insta::assert_snapshot!(told("demo.port-taken", "demo.PortTaken"), @"demo/check-0.toml:1:6: `demo.PortTaken` is no id (ids look like postgresql.fsync-off: a plugin, a dot, and lower case words joined by `-`)");
         insta::assert_snapshot!(told("demo.port-taken", "dmeo.port-taken"), @"demo/check-0.toml:1:6: `dmeo` of the id `dmeo.port-taken` is not in this pack's [requires] (did you mean `demo`?)");
         insta::assert_snapshot!(told("demo.port-taken", "host.port-taken"), @r#"demo/check-0.toml:1:6: `host` of the id `host.port-taken` is not in this pack's [requires] (add `host = "^0.1"` to [requires] in pack.toml)"#);
         insta::assert_snapshot!(told("0.1.0", "soon"), @"demo/check-0.toml:3:9: `soon` is no version: unexpected character 's' while parsing major version number (versions look like 1.2.0 (semver))");
         insta::assert_snapshot!(told("\"critical\"", "\"criticl\""), @"demo/check-0.toml:5:10: unknown word `criticl`, expected one of `low`, `medium`, `high`, `critical` (did you mean `critical`?)");
         insta::assert_snapshot!(told("Another program listens there.", " "), @"demo/check-0.toml:9:7: `why` is empty (an admin reads it: say it)");
-        insta::assert_snapshot!(told("id =", "kind = \"capability\"\nid ="), @"demo/check-0.toml:1:8: this release reads checks only, and this is a `capability` (a check needs no `kind`; for anything else, use a release that reads it)");
         insta::assert_snapshot!(told("[[case]]", "[[links]]\ntitle = \"a\"\nurl = \"ftp://example.org\"\n[[case]]"), @"demo/check-0.toml:11:1: the link to `ftp://example.org` is not usable (a link has a title and an address with https://)");
     }
 

@@ -38,20 +38,43 @@ pub struct Target {
 /// Judges every target by every check of its plugin. Points and gains are 0, and the order is that of packs and
 /// targets; [`crate::assess`] fills in the one and sorts.
 pub fn judge(packs: &[Pack], targets: &[Target], host: &Fact) -> Vec<Judgement> {
-    let no_linux = Fact::unknown(CauseKind::NotAvailable, "there are no facts of `linux` in this scan");
-    let linux =
-        targets.iter().find(|target| target.plugin == "linux").map_or(&no_linux, |target| &target.facts);
-    let first_scan = no_previous();
+    let scopes = Scopes::new(targets, host);
     let mut judgements = Vec::new();
     for target in targets {
         let checks = packs.iter().flat_map(|pack| &pack.checks);
         for check in checks.filter(|check| check.plugin == target.plugin) {
-            let previous = target.previous.as_ref().unwrap_or(&first_scan);
-            let scope = Scope { own: &target.facts, host, linux, previous, item: &NO_ITEM };
+            let scope = scopes.of(target, &NO_ITEM);
             judgements.push(judgement(check, &target.id, judge_one(check, &scope)));
         }
     }
     judgements
+}
+
+/// What the conditions about the targets of one scan see.
+pub(crate) struct Scopes<'f> {
+    host: &'f Fact,
+    linux: Option<&'f Fact>,
+    no_linux: Fact,
+    first_scan: Fact,
+}
+
+impl<'f> Scopes<'f> {
+    pub(crate) fn new(targets: &'f [Target], host: &'f Fact) -> Self {
+        let linux = targets.iter().find(|target| target.plugin == "linux").map(|target| &target.facts);
+        let no_linux = Fact::unknown(CauseKind::NotAvailable, "there are no facts of `linux` in this scan");
+        Scopes { host, linux, no_linux, first_scan: no_previous() }
+    }
+
+    /// What a condition about the target sees.
+    pub(crate) fn of<'s>(&'s self, target: &'s Target, item: &'s Fact) -> Scope<'s> {
+        Scope {
+            own: &target.facts,
+            host: self.host,
+            linux: self.linux.unwrap_or(&self.no_linux),
+            previous: target.previous.as_ref().unwrap_or(&self.first_scan),
+            item,
+        }
+    }
 }
 
 /// The facts of a previous scan when there was none.

@@ -1,9 +1,9 @@
 //! Facts and checks in, verdicts and score out.
 //!
 //! A pack of checks is read by [`load`], which holds every expression against the fact contracts of the installed
-//! plugins. [`assess`] judges the facts of the targets by the packs, sets apart what is waived, and explains the score
-//! point by point;
-//! [`run_cases`] holds every check against the cases that it brings.
+//! plugins. [`assess`] judges the facts of the targets by the packs, sets apart what is waived, follows what the
+//! customer licensed, reached and attempts, and explains the score point by point; [`run_cases`] holds every file
+//! against the cases that it brings.
 //!
 //! The crate is pure: the same input gives the same output on every machine. It reads no clock, file, network or
 //! environment, and nothing that a plugin or a pack says makes it panic or run without end. Unknown is never a pass
@@ -21,6 +21,7 @@ mod judge;
 mod load;
 mod pack;
 mod placeholder;
+mod progress;
 mod retrace;
 pub mod score;
 mod template;
@@ -30,10 +31,12 @@ pub use assess::{Assessment, assess};
 pub use case::{Case, CaseOutcome, run_cases};
 pub use check::{Check, Each, split_id};
 pub use condition::Condition;
+pub use goodstead_model::Entitlement;
 pub use judge::{Target, judge};
 pub use load::{Loaded, PackSource, Plugins, drop_duplicates, load, load_without_cases};
 pub use pack::Pack;
 pub use placeholder::PLACEHOLDER;
+pub use progress::{Capability, Counts, Given, Goal, Head, Milestone, Past, Task};
 pub use retrace::Step;
 pub use score::Figures;
 pub use template::Template;

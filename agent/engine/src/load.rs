@@ -1,6 +1,6 @@
-//! Reading a pack: what is installed, what the pack requires, and which of its checks are usable.
+//! Reading a pack: what is installed, what the pack requires, and which of its files are usable.
 //!
-//! A bad check costs only itself; a bad `pack.toml` costs the pack. Everything that is wrong is said at once.
+//! A bad file costs only itself; a bad `pack.toml` costs the pack. Everything that is wrong is said at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +11,9 @@ use semver::{Version, VersionReq};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::check::{self, Check, Surroundings};
+use crate::check::{self, Surroundings};
 use crate::pack::{Pack, file_name, hash};
+use crate::progress::{self, Head, Kind};
 
 /// The plugins that are installed, and what each of them reports. The agent's own `host` is one of them here.
 #[derive(Debug, Clone, Default)]
@@ -98,49 +99,89 @@ fn load_some(mut source: PackSource, plugins: &Plugins, cases: bool) -> Loaded {
             return loaded;
         }
     };
-    let mut checks: Vec<Check> = Vec::new();
-    for document in &source.documents {
-        if !document.file.ends_with(".toml") || file_name(document) == "pack.toml" {
-            continue;
-        }
-        let surroundings = Surroundings { plugins, requires: &header.requires, local: source.local, cases };
-        let (check, mut diagnostics) = check::read(document, &surroundings);
-        let usable = diagnostics.iter().all(|found| found.severity == Severity::Warning);
-        loaded.diagnostics.append(&mut diagnostics);
-        checks.extend(check.filter(|_| usable));
-    }
-    checks.sort_by(|one, two| (&one.id, &one.file).cmp(&(&two.id, &two.file)));
-    let pack = Pack {
+    let mut pack = Pack {
         name: source.name,
         title: header.title,
         version: header.version,
         hash: hash(&source.documents),
         local: source.local,
-        checks,
+        checks: Vec::new(),
+        capabilities: Vec::new(),
+        milestones: Vec::new(),
+        tasks: Vec::new(),
     };
+    let found = &mut loaded.diagnostics;
+    let mut kinds = Vec::new();
+    for document in source.documents.iter().filter(|document| is_inside(document)) {
+        match document.parsed().and_then(|parsed| Ok((Kind::of(&parsed)?, parsed))) {
+            Ok(file) => kinds.push(file),
+            Err(problem) => found.push(problem),
+        }
+    }
+    // Also those that turn out to be unusable: each broken file is told once, and costs itself only.
+    let checks = kinds.iter().filter(|(kind, _)| *kind == Kind::Check);
+    let checks = checks.filter_map(|(_, parsed)| Some(parsed.text("id")?.0.to_owned())).collect();
+    let around =
+        Surroundings { plugins, requires: &header.requires, checks: &checks, local: source.local, cases };
+    for (kind, parsed) in kinds {
+        match kind {
+            Kind::Check => keep(check::read(parsed, &around), &mut pack.checks, found),
+            Kind::Capability => {
+                keep(progress::read_capability(parsed, &around), &mut pack.capabilities, found);
+            }
+            Kind::Milestone => keep(progress::read_milestone(parsed, &around), &mut pack.milestones, found),
+            Kind::Task => keep(progress::read_task(parsed, &around), &mut pack.tasks, found),
+        }
+    }
+    pack.checks.sort_by(|one, two| (&one.id, &one.file).cmp(&(&two.id, &two.file)));
+    let order = |one: &Head, two: &Head| (&one.id, &one.file).cmp(&(&two.id, &two.file));
+    pack.capabilities.sort_by(|one, two| order(&one.head, &two.head));
+    pack.milestones.sort_by(|one, two| order(&one.head, &two.head));
+    pack.tasks.sort_by(|one, two| order(&one.head, &two.head));
     let mut packs = [pack];
     loaded.diagnostics.append(&mut drop_duplicates(&mut packs));
     loaded.pack = packs.into_iter().next();
     loaded
 }
 
-/// Takes every check away whose id was there before, in the order of the packs, and says so.
+/// Whether a file is one of those that a pack is made of, besides its header.
+fn is_inside(document: &Document) -> bool {
+    document.file.ends_with(".toml") && file_name(document) != "pack.toml"
+}
+
+/// Keeps what was read unless something is wrong with it, which is told either way.
+fn keep<T>(
+    (read, mut diagnostics): (Option<T>, Vec<Diagnostic>),
+    kept: &mut Vec<T>,
+    found: &mut Vec<Diagnostic>,
+) {
+    let usable = diagnostics.iter().all(|found| found.severity == Severity::Warning);
+    found.append(&mut diagnostics);
+    kept.extend(read.filter(|_| usable));
+}
+
+/// Takes everything away whose id was there before, in the order of the packs, and says so.
 pub fn drop_duplicates(packs: &mut [Pack]) -> Vec<Diagnostic> {
     let mut first: BTreeMap<String, String> = BTreeMap::new();
     let mut found = Vec::new();
+    let mut is_first = |id: &str, file: &str, place: &Place| match first.get(id) {
+        None => {
+            first.insert(id.to_owned(), file.to_owned());
+            true
+        }
+        Some(other) => {
+            let message = format!("the id `{id}` is taken by {other}");
+            let problem = Diagnostic::error("duplicate-id", message).at(place.clone());
+            found.push(problem.help("an id names one thing and is never reused"));
+            false
+        }
+    };
     for pack in packs {
-        pack.checks.retain(|check| match first.get(&check.id) {
-            None => {
-                first.insert(check.id.clone(), check.file.clone());
-                true
-            }
-            Some(other) => {
-                let message = format!("the id `{}` is taken by {other}", check.id);
-                let problem = Diagnostic::error("duplicate-id", message).at(check.place.clone());
-                found.push(problem.help("an id names one check and is never reused"));
-                false
-            }
-        });
+        pack.checks.retain(|check| is_first(&check.id, &check.file, &check.place));
+        let mut goal = |head: &Head| is_first(&head.id, &head.file, &head.place);
+        pack.capabilities.retain(|one| goal(&one.head));
+        pack.milestones.retain(|one| goal(&one.head));
+        pack.tasks.retain(|one| goal(&one.head));
     }
     found
 }
@@ -277,7 +318,7 @@ mod tests {
     #[test]
     fn an_id_is_used_once_in_a_pack_and_across_packs() {
         let one = loaded(&[CHECK, CHECK]);
-        insta::assert_snapshot!(lines(&one), @"demo/check-1.toml:1:6: the id `demo.port-taken` is taken by demo/check-0.toml (an id names one check and is never reused)");
+        insta::assert_snapshot!(lines(&one), @"demo/check-1.toml:1:6: the id `demo.port-taken` is taken by demo/check-0.toml (an id names one thing and is never reused)");
         let two = loaded(&[CHECK]);
         let mut packs = [one.pack.unwrap(), two.pack.unwrap()];
         assert_eq!(drop_duplicates(&mut packs).len(), 1);

@@ -6,6 +6,7 @@ use semver::Version;
 use sha2::{Digest, Sha256};
 
 use crate::check::Check;
+use crate::progress::{Capability, Milestone, Task};
 
 /// Checks that belong together, each usable.
 #[derive(Debug, Clone)]
@@ -22,6 +23,12 @@ pub struct Pack {
     pub local: bool,
     /// Its checks, by id.
     pub checks: Vec<Check>,
+    /// Its capabilities, by id.
+    pub capabilities: Vec<Capability>,
+    /// Its milestones, by id.
+    pub milestones: Vec<Milestone>,
+    /// Its tasks, by id.
+    pub tasks: Vec<Task>,
 }
 
 impl Pack {

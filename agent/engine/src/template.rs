@@ -3,6 +3,9 @@
 //! A sentence whose value is unknown is left out, so that an advice never holds a gap. A sentence ends with `.`, `!` or
 //! `?` before a space, or with its line; what stands in backticks or in `{{ }}` is never split. List markers and
 //! indentation belong to the line, which is left out when none of its sentences remains.
+//!
+//! In a fenced block of code a value may be a list: each element becomes a line, so that an advice names every object
+//! that it is about. Such a line is printed whole or not at all: half a command may do something else.
 
 use goodstead_protocol::fact::Fact;
 
@@ -10,6 +13,10 @@ use crate::condition::{Condition, Env, Problem, Scope, printed};
 
 /// The most characters of one computed value.
 const MAX_VALUE: usize = 200;
+/// The most lines that a list gives.
+const MAX_LINES: usize = 20;
+/// The most characters of one of them: a command with a few of the longest names that products allow.
+const MAX_LINE: usize = 1000;
 
 /// A text with computed values that fit the contracts.
 #[derive(Debug, Clone)]
@@ -45,9 +52,10 @@ impl Template {
                 Piece::Marker(marker) => lines.push(Line { marker, sentences: vec![Vec::new()] }),
                 Piece::SentenceEnd => add(&mut lines, |line| line.sentences.push(Vec::new())),
                 Piece::Text(text) => push(&mut lines, Part::Text(text)),
-                Piece::Value(at) => {
+                Piece::Value { at, fenced } => {
                     let inner = source.get(at.clone()).unwrap_or_default();
-                    let condition = Condition::compile_text(inner.trim(), env).map_err(|mut problem| {
+                    let compile = if fenced { Condition::compile_lines } else { Condition::compile_text };
+                    let condition = compile(inner.trim(), env).map_err(|mut problem| {
                         let start = at.start + inner.len() - inner.trim_start().len();
                         let whole = start..start + inner.trim().len();
                         problem.at = Some(problem.at.map_or(whole, |at| at.start + start..at.end + start));
@@ -108,16 +116,33 @@ fn sentence(parts: &[Part], scope: &Scope<'_>) -> Option<String> {
 
 /// A value as it is printed: bounded, and without control characters.
 fn value(fact: &Fact) -> Option<String> {
+    if let Fact::List(list) = fact {
+        return lines(&list.items);
+    }
     let text = printed(fact)?;
-    Some(text.chars().take(MAX_VALUE).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect())
+    Some(text.chars().take(MAX_VALUE).map(visible).collect())
+}
+
+/// The elements that can be printed, one a line; `None` when there is none.
+fn lines(items: &[Fact]) -> Option<String> {
+    let whole = items.iter().filter_map(printed).filter(|line| line.chars().count() <= MAX_LINE);
+    let lines: Vec<String> = whole.take(MAX_LINES).map(|line| line.chars().map(visible).collect()).collect();
+    if lines.is_empty() { None } else { Some(lines.join("\n")) }
+}
+
+fn visible(letter: char) -> char {
+    if letter.is_control() { '\u{fffd}' } else { letter }
 }
 
 enum Piece {
     /// A line begins, with this indentation and list marker.
     Marker(String),
     Text(String),
-    /// The bytes between `{{` and `}}`.
-    Value(std::ops::Range<usize>),
+    /// The bytes between `{{` and `}}`, and whether they stand in a fenced block of code.
+    Value {
+        at: std::ops::Range<usize>,
+        fenced: bool,
+    },
     SentenceEnd,
 }
 
@@ -146,7 +171,7 @@ fn pieces(source: &str) -> Result<Vec<Piece>, Problem> {
                 return Err(problem);
             };
             flush(&mut text, &mut found);
-            found.push(Piece::Value(at + 2..at + length - 2));
+            found.push(Piece::Value { at: at + 2..at + length - 2, fenced: false });
             at += length;
         } else if rest.starts_with("}}") {
             let mut problem = Problem::new("bad-template", "`}}` closes nothing").help("write `{{ … }}`");
@@ -155,6 +180,7 @@ fn pieces(source: &str) -> Result<Vec<Piece>, Problem> {
         } else if let Some(length) = code_length(rest) {
             // Code is one piece with its sentence; values in it are found piece by piece.
             let end = at + length;
+            let fenced = rest.starts_with("```");
             while let Some(code) = source.get(at..end).filter(|code| !code.is_empty()) {
                 let next = code.find("{{").and_then(|start| Some((start, value_length(code.get(start..)?)?)));
                 let Some((start, length)) = next else {
@@ -163,7 +189,7 @@ fn pieces(source: &str) -> Result<Vec<Piece>, Problem> {
                 };
                 text.push_str(code.get(..start).unwrap_or_default());
                 flush(&mut text, &mut found);
-                found.push(Piece::Value(at + start + 2..at + start + length - 2));
+                found.push(Piece::Value { at: at + start + 2..at + start + length - 2, fenced });
                 at += start + length;
             }
             at = end;
@@ -305,6 +331,16 @@ mod tests {
         );
         assert_eq!(render("Before.\n```\na\nv = {{ demo.version }}\n```\nAfter."), "Before.\nAfter.");
         assert_eq!(render("A ` alone. {{ demo.version }}. End."), "A ` alone. End.");
+    }
+
+    #[test]
+    fn a_list_in_a_fence_is_a_line_each() {
+        let fence = |value: &str| render(&format!("Run:\n```\n{{{{ {value} }}}}\n```\nEnd."));
+        assert_eq!(fence("demo.names.map(x, 'drop ' + x)"), "Run:\n```\ndrop a\ndrop b\n```\nEnd.");
+        assert_eq!(fence("demo.names.filter(x, x == 'c')"), "Run:\nEnd.");
+        let long = "x".repeat(MAX_LINE);
+        let twice = format!("demo.names.map(x, x == 'a' ? 'short' : '{long}' + x)");
+        assert_eq!(fence(&twice), "Run:\n```\nshort\n```\nEnd.", "half a command is none");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod progress;
 mod report;
 #[cfg(test)]
 mod samples;
@@ -12,6 +13,7 @@ mod score;
 mod verdict;
 
 pub use goodstead_protocol::fact::{Cause, CauseKind};
+pub use progress::{Adoption, Capability, Entitlement, Milestone, Obstacle, Reached, Stage, Task};
 pub use report::{Access, Agent, Origin, Pack, Plugin, Report, Signature, Target};
 pub use score::{Area, AreaScore, Range, Readiness, TargetScore};
 pub use verdict::{Concern, Evidence, Impact, Judgement, Likelihood, Link, Verdict, Waiver};

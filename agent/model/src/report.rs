@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::progress::{Adoption, Milestone, Task};
 use crate::score::{Readiness, TargetScore};
 use crate::verdict::{Judgement, Verdict};
 
@@ -32,6 +33,15 @@ pub struct Report {
     pub packs: Vec<Pack>,
     /// Every check on every target, worst first.
     pub verdicts: Vec<Judgement>,
+    /// How fully licensed capabilities are used; absent without an entitlement for a deployment of this report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adoption: Option<Adoption>,
+    /// The milestones that concern the deployments of this report: not reached, then unknown, then reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub milestones: Vec<Milestone>,
+    /// The tasks that concern them, the most costly first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<Task>,
     /// The plugins that were used, by name.
     #[serde(default)]
     pub plugins: BTreeMap<String, Plugin>,

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::{Report, SCHEMA, Verdict};
+use crate::{Reached, Report, SCHEMA, Stage, Verdict};
 
 const SAMPLES: [&str; 2] =
     [include_str!("../samples/report-1.json"), include_str!("../samples/report-2.json")];
@@ -18,7 +18,10 @@ fn there_is_a_sample_of_every_number_and_each_loads() {
         let report = read(text);
         assert_eq!(report.schema, number);
         assert_eq!(report.verdicts.len(), 5, "schema {number}");
-        let points: f64 = report.verdicts.iter().map(|one| one.points).sum();
+        let capabilities = report.adoption.iter().flat_map(|adoption| &adoption.capabilities);
+        let goals = capabilities.map(|one| one.points).chain(report.milestones.iter().map(|one| one.points));
+        let goals = goals.chain(report.tasks.iter().map(|one| one.points));
+        let points: f64 = report.verdicts.iter().map(|one| one.points).chain(goals).sum();
         let lost = 100.0 - report.readiness.unwrap().range.high;
         assert!((points - lost).abs() < 0.005, "schema {number}: {points} of {lost}");
     }
@@ -40,6 +43,15 @@ fn a_waived_finding_keeps_its_points_and_says_who_and_why() {
     assert_eq!((waiver.who.as_str(), waiver.until.as_str()), ("ada", "2027-01-01"));
     assert!(!waiver.expired("2027-01-01") && waiver.expired("2027-01-02"));
     assert!(report.findings().next().unwrap().waiver.is_some(), "an expired waiver stays beside its finding");
+}
+
+#[test]
+fn the_chain_the_milestones_and_the_tasks_are_there_since_the_second() {
+    let (old, new) = (read(SAMPLES[0]), read(SAMPLES[1]));
+    assert_eq!((old.adoption, old.milestones.len(), old.tasks.len()), (None, 0, 0));
+    let chain = &new.adoption.unwrap().capabilities[0];
+    assert_eq!((chain.stage, chain.stuck_on.is_some()), (Stage::NotUsed, true));
+    assert_eq!((new.milestones[1].state, new.tasks[0].completions), (Reached::Reached, Some(12)));
 }
 
 /// What is written today is what a reader of this number was promised.

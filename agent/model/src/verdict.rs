@@ -175,8 +175,8 @@ pub struct Judgement {
     pub likelihood: Likelihood,
     /// What came of it.
     pub verdict: Verdict,
-    /// Points of readiness lost to this finding, waived or not, 0 to 100 in steps of 0.01. They all add up to 100 minus
-    /// the high end of the range.
+    /// Points of readiness lost to this finding, waived or not, 0 to 100 in steps of 0.01. The points of all findings,
+    /// capabilities, milestones and tasks add up to 100 minus the high end of the range.
     #[serde(default)]
     pub points: f64,
     /// By how much the high end rises when this finding alone is mended.

@@ -5,6 +5,7 @@
 
 mod board;
 mod markdown;
+mod progress;
 mod report;
 mod words;
 

@@ -5,6 +5,7 @@ use goodstead_model::{Judgement, Link, Origin, Pack, Report, Target, Verdict, Wa
 use jiff::Timestamp;
 
 use super::markdown;
+use super::progress::Progress;
 use super::words::{self, Gauge, When, bytes, count, decimal, percent};
 use crate::store::Kept;
 
@@ -24,6 +25,7 @@ pub(super) struct Page {
     coverage: Option<String>,
     counts: String,
     targets: Vec<TargetView>,
+    progress: Progress,
     findings: Vec<Finding>,
     waived: Vec<Finding>,
     not_judged: Vec<NotJudged>,
@@ -97,6 +99,7 @@ impl Page {
             coverage: readiness.map(|all| percent(all.coverage)),
             counts: counts(&report),
             targets: report.targets.iter().map(TargetView::new).collect(),
+            progress: Progress::new(&report),
             findings: findings.into_iter().map(Finding::new).collect(),
             waived: report.waived().map(Finding::new).collect(),
             not_judged: not_judged(&report),

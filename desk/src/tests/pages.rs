@@ -109,6 +109,11 @@ async fn a_report_page_shows_all_that_matters() {
         "linux.time-not-synchronised",
         "41 requests granted, 1 refused, 64.0 KiB read",
         "href=\"https://www.postgresql.org/docs/15/runtime-config-wal.html\"",
+        "Example Databases GmbH licensed for orders, until 2036-12-31",
+        "used in part, 50 %",
+        "stuck on postgresql.archiving-failing on postgresql:main",
+        "Restore <strong>one</strong> on another machine",
+        "12 of 14 completed in the last 30 days, counted since 2026-11-01",
         &"ab".repeat(32),
     ] {
         assert!(page.contains(text), "{text} is missing");
@@ -180,6 +185,7 @@ async fn nothing_in_a_report_becomes_markup() {
             (cause.detail, cause.remedy) = (evil.into(), Some(evil.into()));
         }
     }
+    evil_progress(&mut report, evil);
     client.accept(&node, &report).await;
     for path in ["/", &format!("/reports/{}", report.id)] {
         let page = client.get(path).await.text();
@@ -187,6 +193,28 @@ async fn nothing_in_a_report_becomes_markup() {
         for markup in ["<script", "<img", "javascript:", "\"onclick", "bad link"] {
             assert!(!page.contains(markup), "{path} holds {markup}");
         }
+    }
+}
+
+fn evil_progress(report: &mut Report, evil: &str) {
+    let adoption = report.adoption.as_mut().unwrap();
+    let (of, one) = (&mut adoption.entitlement, &mut adoption.capabilities[0]);
+    for text in [&mut of.customer, &mut of.deployment, &mut of.valid_until, &mut one.id, &mut one.title] {
+        *text = evil.to_owned();
+    }
+    let stuck = one.stuck_on.as_mut().unwrap();
+    for text in [&mut stuck.id, &mut stuck.target, &mut stuck.title] {
+        *text = evil.to_owned();
+    }
+    let milestone = &mut report.milestones[0];
+    milestone.first_seen = Some(evil.to_owned());
+    for text in [&mut milestone.id, &mut milestone.title, &mut milestone.deployment, &mut milestone.remedy] {
+        *text = evil.to_owned();
+    }
+    let task = &mut report.tasks[0];
+    task.counted_since = Some(evil.to_owned());
+    for text in [&mut task.id, &mut task.title, &mut task.deployment, &mut task.remedy] {
+        *text = evil.to_owned();
     }
 }
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use goodstead_model::{
-    Access, Agent, Area, AreaScore, Cause, CauseKind, Concern, Evidence, Impact, Judgement, Likelihood, Link,
-    Origin, Pack, Range, Readiness, Report, SCHEMA, Signature, Target, TargetScore, Verdict, Waiver,
+    Access, Adoption, Agent, Area, AreaScore, Capability, Cause, CauseKind, Concern, Entitlement, Evidence,
+    Impact, Judgement, Likelihood, Link, Milestone, Obstacle, Origin, Pack, Range, Reached, Readiness,
+    Report, SCHEMA, Signature, Stage, Target, TargetScore, Task, Verdict, Waiver,
 };
 use goodstead_protocol::contract::Unit;
 use goodstead_protocol::fact::Fact;
@@ -37,6 +38,9 @@ pub(crate) fn report(number: u32) -> Report {
             signature: Signature::default(),
         }],
         verdicts: vec![fsync(), swappiness(), archiving(), passed()],
+        adoption: Some(adoption()),
+        milestones: vec![milestone()],
+        tasks: vec![task()],
         plugins: BTreeMap::new(),
         access: BTreeMap::from([("linux".into(), Access { granted: 41, refused: 1, bytes: 65_536 })]),
         warnings: vec!["The plugin `redis` was not started: its library is missing.".into()],
@@ -57,6 +61,74 @@ pub(crate) fn waive(report: &mut Report) {
     }
     if let Some(readiness) = &mut report.readiness {
         (readiness.failed, readiness.waived) = (1, 1);
+    }
+}
+
+fn adoption() -> Adoption {
+    let stuck_on = Obstacle {
+        id: "postgresql.archiving-failing".into(),
+        target: "postgresql:main".into(),
+        title: "The archive has stopped growing: archiving fails".into(),
+    };
+    Adoption {
+        entitlement: Entitlement {
+            customer: "Example Databases GmbH".into(),
+            deployment: "orders".into(),
+            valid_until: "2036-12-31".into(),
+            key: "vendor.pub".into(),
+            licensed: BTreeMap::from([("postgresql.point-in-time-recovery".into(), 1)]),
+        },
+        capabilities: vec![Capability {
+            id: "postgresql.point-in-time-recovery".into(),
+            title: "Point-in-time recovery".into(),
+            quantity: 1,
+            weight: 3.0,
+            stage: Stage::PartlyUsed,
+            configured: Some(true),
+            used: Some(true),
+            extent: Some(0.5),
+            stuck_on: Some(stuck_on),
+            points: 4.5,
+            gain: 4.5,
+            why: "Any moment can be brought back.".into(),
+            remedy: String::new(),
+            links: vec![],
+            cause: None,
+        }],
+    }
+}
+
+fn milestone() -> Milestone {
+    Milestone {
+        id: "postgresql.first-restore-proven".into(),
+        title: "First restore proven".into(),
+        deployment: "orders".into(),
+        state: Reached::NotReached,
+        first_seen: None,
+        points: 2.25,
+        gain: 2.25,
+        why: "A backup is worth what its restore is.".into(),
+        remedy: "Restore **one** on another machine.".into(),
+        links: vec![],
+        cause: None,
+    }
+}
+
+fn task() -> Task {
+    Task {
+        id: "postgresql.archive-wal".into(),
+        title: "Archiving the write-ahead log".into(),
+        deployment: "orders".into(),
+        window_days: 30,
+        counted_since: Some("2026-11-01T08:00:00Z".into()),
+        attempts: Some(14),
+        completions: Some(12),
+        points: 1.0,
+        gain: 1.0,
+        why: String::new(),
+        remedy: "Look at `pg_stat_archiver`.".into(),
+        links: vec![],
+        cause: None,
     }
 }
 

@@ -4,10 +4,16 @@ use std::collections::BTreeMap;
 
 use goodstead_plugin::{Address, Cause, CauseKind, Connection, Elements, Fact, Site, SiteExt, Target};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
-use crate::files::{self, Configuration};
+use crate::certificate;
+use crate::files::{self, Configuration, resolve};
+use crate::hba;
+use crate::instance;
+use crate::process;
 use crate::queries::{NAMES, Settings, Told, ask};
-use crate::session::{Login, Session};
+use crate::session::{Login, SESSION, Session, Startup};
+use crate::walk;
 
 /// The database that every server has; another one can be named in `agent.toml`.
 const DATABASE: &str = "postgres";
@@ -44,16 +50,31 @@ pub(crate) fn gather(target: &Target, site: &mut dyn Site) -> Result<Fact, Cause
         None => Err(Cause::new(CauseKind::NotAvailable, "it is not known where the configuration files are")),
     };
 
+    let files = Files::of(&told, configuration.as_ref().ok(), data_directory);
     let mut facts = BTreeMap::new();
-    match told {
+    let (rules, child) = match told {
         Ok(told) => {
+            let child = own_process(&told);
             facts.extend(told.facts);
             let settings =
                 told.settings.map(|settings| instance_values(settings, configuration.as_ref().ok()));
             facts.insert("settings".to_owned(), settings.unwrap_or_else(Fact::from));
+            (told.rules, child)
         }
-        Err(cause) => facts.extend(NAMES.map(|name| (name.to_owned(), cause.clone().into()))),
-    }
+        Err(cause) => {
+            facts.extend(NAMES.map(|name| (name.to_owned(), cause.clone().into())));
+            facts.extend(instance::not_told(&cause));
+            facts.extend(walk::unknown(&cause));
+            // Nobody but its own administrators has the files of a server.
+            if configuration.is_ok() {
+                facts.insert("managed".to_owned(), false.into());
+            }
+            (Err(cause.clone()), Err(cause))
+        }
+    };
+    facts.insert("hba".to_owned(), hba::fact(site, files.hba.as_deref(), rules));
+    facts.insert("tls".to_owned(), certificate::facts(site, files.certificate.as_deref(), now()));
+    facts.insert("process".to_owned(), process::facts(site, child));
     match configuration {
         Ok(configuration) => facts.extend(configuration.facts().map(|(name, fact)| (name.to_owned(), fact))),
         Err(cause) => {
@@ -64,17 +85,71 @@ pub(crate) fn gather(target: &Target, site: &mut dyn Site) -> Result<Fact, Cause
     Ok(facts.into())
 }
 
+/// Where the rules and the certificate are; relative names count from the data folder.
+#[derive(Default)]
+struct Files {
+    hba: Option<String>,
+    certificate: Option<String>,
+}
+
+impl Files {
+    /// What the running server says, else its files, else for the rules the place beside the data.
+    fn of(
+        told: &Result<Told, Cause>,
+        written: Option<&Configuration>,
+        data_directory: Option<String>,
+    ) -> Files {
+        let running = told.as_ref().ok().and_then(|told| told.settings.as_ref().ok());
+        let text = |name: &str| written.and_then(|written| written.text(name)).map(str::to_owned);
+        let folder = data_directory.or_else(|| text("data_directory"));
+        let place = |file: String| match &folder {
+            _ if file.starts_with('/') => Some(file),
+            Some(folder) => Some(resolve(folder, &file)),
+            None => None,
+        };
+        let hba = running.and_then(|settings| settings.hba_file.clone()).or_else(|| text("hba_file"));
+        let certificate = match running {
+            Some(settings) => settings.certificate_file.clone(),
+            None => text("ssl").and_then(|_| text("ssl_cert_file")),
+        };
+        Files {
+            hba: place(hba.unwrap_or_else(|| "pg_hba.conf".to_owned())),
+            certificate: certificate.and_then(place),
+        }
+    }
+}
+
+/// A server elsewhere has its processes elsewhere.
+fn own_process(told: &Told) -> Result<i64, Cause> {
+    if told.facts.get("local") != Some(&Fact::Bool(true)) {
+        return Err(Cause::new(CauseKind::NotApplicableHere, "the server runs on another host"));
+    }
+    let detail = "the server does not name its processes to this role";
+    told.process.ok_or_else(|| Cause::new(CauseKind::NotPermitted, detail))
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
 fn told(target: &Target, site: &mut dyn Site) -> Result<Told, Cause> {
     let Some(address) = &target.address else {
         let detail = "no socket of this cluster was found: only a running server knows";
         return Err(Cause::new(CauseKind::NotAvailable, detail).remedy("start the server"));
     };
     let connection = site.connect(address)?;
-    converse(target, address, connection)
+    converse(site, target, address, connection)
 }
 
 /// The whole conversation, on a runtime of this thread: the process may have no other.
-fn converse(target: &Target, address: &Address, connection: Connection) -> Result<Told, Cause> {
+fn converse(
+    site: &mut dyn Site,
+    target: &Target,
+    address: &Address,
+    connection: Connection,
+) -> Result<Told, Cause> {
     let Connection { descriptor, user } = connection;
     let login = Login {
         address,
@@ -85,10 +160,24 @@ fn converse(target: &Target, address: &Address, connection: Connection) -> Resul
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
     let runtime = runtime.map_err(|_| Cause::new(CauseKind::PluginFailed, "no runtime for the session"))?;
     runtime.block_on(async {
-        let session = Session::open(descriptor, login).await?;
-        let told = ask(&session, login).await;
-        session.close().await;
-        told
+        let deadline = Instant::now() + SESSION;
+        let session = Session::open(descriptor, login, Startup::Protected, deadline).await?;
+        match ask(&session, login).await {
+            Ok(mut told) => {
+                match &told.bounded {
+                    Ok(version) => told.facts.extend(walk::walk(site, session, login, *version).await),
+                    Err(cause) => {
+                        session.close().await;
+                        told.facts.extend(walk::unknown(cause));
+                    }
+                }
+                Ok(told)
+            }
+            Err(cause) => {
+                session.close().await;
+                Err(cause)
+            }
+        }
     })
 }
 

@@ -1,18 +1,28 @@
 //! The PostgreSQL plugin: what a running server says of itself, and what its configuration files say.
 //!
-//! It looks with the eyes of an ordinary role that is a member of `pg_monitor`: one session, read only from its first
-//! statement, a handful of short queries. A superuser's session is declined, because a connection carries its role's
-//! full power. What the server does not tell is unknown with the SQL that would change it; the files are read through
-//! the broker either way, so that a server that is down is still described as far as it can be.
+//! It looks with the eyes of an ordinary role that is a member of `pg_monitor`: one session at a time, in one database
+//! after another, read only from its first statement, short queries only. A superuser's session is declined, because a
+//! connection carries its role's full power. What the server does not tell is unknown with the SQL that would change it;
+//! the files are read through the broker either way, so that a server that is down is still described as far as it can
+//! be.
 #![deny(unsafe_code)]
 
+mod certificate;
 mod conf;
+mod databases;
 mod discover;
 mod files;
 mod gather;
+mod hba;
+mod instance;
+mod objects;
+mod process;
 mod queries;
+mod row;
 mod session;
 mod settings;
+mod view;
+mod walk;
 
 use goodstead_plugin::{Cause, Fact, Plugin, Proposal, Site, Target};
 

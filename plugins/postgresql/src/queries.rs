@@ -1,10 +1,12 @@
 //! What a session is asked, and the facts that the answers become. Short catalog queries only: nothing here reads a
-//! table of the site's, walks a folder or waits for a lock longer than a tenth of a second.
+//! table of the site's or waits for a lock longer than a tenth of a second.
 
 use std::collections::BTreeMap;
 
-use goodstead_plugin::{Cause, CauseKind, Elements, Fact, UnknownOr, facts};
+use goodstead_plugin::{Cause, CauseKind, Elements, Fact, UnknownOr};
 
+use crate::instance::{self, Server};
+use crate::row::{int, missing, switch, text};
 use crate::session::{Login, Row, Session, identifier, pooler, role_sql};
 use crate::settings::from_server;
 
@@ -17,7 +19,8 @@ const IDENTITY: &str = "SELECT current_setting('server_version_num') AS version_
   floor(extract(epoch FROM now() - pg_postmaster_start_time()))::bigint AS uptime_seconds,
   EXISTS (SELECT 1 FROM pg_roles WHERE pg_has_role(session_user, oid, 'MEMBER') AND (rolsuper OR rolname IN
     ('pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files'))) AS powerful,
-  EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'pg_read_all_settings' AND pg_has_role(oid, 'USAGE')) AS sees_all";
+  EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'pg_read_all_settings' AND pg_has_role(oid, 'USAGE')) AS sees_all,
+  EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'pg_read_all_stats' AND pg_has_role(oid, 'USAGE')) AS sees_stats";
 
 /// Asked before this session sets anything, so that no value in it is ours but the two of the startup packet.
 const SETTINGS: &str = "SELECT name, setting, vartype, unit, source, sourcefile, sourceline, pending_restart
@@ -25,11 +28,7 @@ const SETTINGS: &str = "SELECT name, setting, vartype, unit, source, sourcefile,
 
 const LIMITS: &str = "SET statement_timeout = '2s'; SET lock_timeout = '100ms'; SET jit = off";
 
-const DATABASES: &str =
-    "SELECT datname AS name, age(datfrozenxid) AS xid_age, mxid_age(datminmxid) AS mxid_age
-  FROM pg_database ORDER BY datname";
-
-const ARCHIVER: &str = "SELECT
+const ARCHIVER: &str = "SELECT archived_count, failed_count,
   to_char(last_archived_time AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS last_archived,
   to_char(last_failed_time AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS last_failed
   FROM pg_stat_archiver";
@@ -37,8 +36,15 @@ const ARCHIVER: &str = "SELECT
 fn slots_query(version_num: i64) -> String {
     let wal_status = if version_num >= 130_000 { "wal_status" } else { "NULL" };
     let synced = if version_num >= 170_000 { "synced" } else { "false" };
+    let invalidation = match version_num {
+        170_000.. => "invalidation_reason",
+        160_000.. => "CASE WHEN wal_status = 'lost' THEN 'wal_removed' WHEN conflicting THEN 'conflict' END",
+        130_000.. => "CASE WHEN wal_status = 'lost' THEN 'wal_removed' END",
+        _ => "NULL",
+    };
     format!(
         "SELECT slot_name AS name, slot_type AS type, active, temporary, {synced} AS synced, {wal_status} AS wal_status,
+           {invalidation} AS invalidation,
            CASE WHEN restart_lsn IS NULL THEN 0 ELSE greatest(0, pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery()
              THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, restart_lsn))::bigint END AS retained_bytes
          FROM pg_replication_slots ORDER BY slot_name"
@@ -46,7 +52,7 @@ fn slots_query(version_num: i64) -> String {
 }
 
 /// The facts that only a running server knows.
-pub(crate) const NAMES: [&str; 12] = [
+pub(crate) const NAMES: [&str; 11] = [
     "version",
     "major",
     "minor",
@@ -57,7 +63,6 @@ pub(crate) const NAMES: [&str; 12] = [
     "settings",
     "pending_restart",
     "slots",
-    "databases",
     "archiver",
 ];
 
@@ -67,6 +72,12 @@ pub(crate) struct Told {
     pub(crate) facts: BTreeMap<String, Fact>,
     /// The settings, or why not.
     pub(crate) settings: Result<Settings, Cause>,
+    /// The rules of pg_hba.conf as the server reads them, or why not.
+    pub(crate) rules: Result<Vec<Row>, Cause>,
+    /// A process of the server that lives as long as it.
+    pub(crate) process: Option<i64>,
+    /// Its version as a number, if the server's limits hold for this session from here on; else why they do not.
+    pub(crate) bounded: Result<i64, Cause>,
 }
 
 /// The running settings.
@@ -82,6 +93,10 @@ pub(crate) struct Settings {
     pub(crate) config_file: Option<String>,
     /// The data folder, if the role may know.
     pub(crate) data_directory: Option<String>,
+    /// The file of the rules who may log in, if the role may know.
+    pub(crate) hba_file: Option<String>,
+    /// The certificate that the server shows, relative to the data folder or not.
+    pub(crate) certificate_file: Option<String>,
 }
 
 /// Asks everything that there is to ask.
@@ -111,21 +126,29 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
     let rows = session.rows(SETTINGS).await;
     let pending = rows.as_ref().map(|rows| pending_restart(rows)).map_err(Clone::clone);
     facts.insert("pending_restart".to_owned(), pending.or_unknown());
+    let server = Server {
+        number,
+        in_recovery: switch(identity, "in_recovery") == Some(true),
+        sees_stats: switch(identity, "sees_stats") == Some(true),
+        user: login.user.to_owned(),
+    };
+    facts.extend(instance::from_settings(rows.as_ref().map(Vec::as_slice).map_err(Clone::clone), &server));
     let settings = rows.map(|rows| settings(rows, switch(identity, "sees_all") == Some(true), login.user));
 
     if let Err(cause) = session.rows(LIMITS).await {
-        for name in ["slots", "databases", "archiver"] {
+        for name in ["slots", "archiver"] {
             facts.insert(name.to_owned(), cause.clone().into());
         }
-        return Ok(Told { facts, settings });
+        facts.extend(instance::unknown(&cause));
+        return Ok(Told { facts, settings, rules: Err(cause.clone()), process: None, bounded: Err(cause) });
     }
     let slots = session.rows(&slots_query(number)).await;
     facts.insert("slots".to_owned(), slots.map(|rows| list(&rows, slot)).or_unknown());
-    let databases = session.rows(DATABASES).await;
-    facts.insert("databases".to_owned(), databases.map(|rows| list(&rows, database)).or_unknown());
     let archiver = session.rows(ARCHIVER).await;
-    facts.insert("archiver".to_owned(), archiver.map(|rows| archiver_times(&rows)).or_unknown());
-    Ok(Told { facts, settings })
+    facts.insert("archiver".to_owned(), archiver.map(|rows| archiver_facts(&rows)).or_unknown());
+    let asked = instance::ask(session, &server).await;
+    facts.extend(asked.facts);
+    Ok(Told { facts, settings, rules: asked.rules, process: asked.process, bounded: Ok(number) })
 }
 
 /// A member of a superuser's role counts as one: it can take that role at any time.
@@ -173,6 +196,8 @@ fn settings(rows: Vec<Row>, sees_all: bool, user: &str) -> Settings {
         match name {
             "config_file" => found.config_file = Some(setting.to_owned()),
             "data_directory" => found.data_directory = Some(setting.to_owned()),
+            "hba_file" => found.hba_file = Some(setting.to_owned()),
+            "ssl_cert_file" => found.certificate_file = Some(setting.to_owned()),
             _ => {}
         }
         let Some(fact) = from_server(setting, vartype, text(&row, "unit")) else { continue };
@@ -204,24 +229,23 @@ fn slot(row: &Row) -> Option<Fact> {
     for name in ["active", "temporary", "synced"] {
         item.insert(name.to_owned(), switch(row, name).ok_or_else(missing).or_unknown());
     }
-    if let Some(status) = text(row, "wal_status") {
-        item.insert("wal_status".to_owned(), status.into());
+    for name in ["wal_status", "invalidation"] {
+        if let Some(value) = text(row, name) {
+            item.insert(name.to_owned(), value.into());
+        }
     }
     item.insert("retained_bytes".to_owned(), int(row, "retained_bytes").ok_or_else(missing).or_unknown());
     Some(item.into())
 }
 
-fn database(row: &Row) -> Option<Fact> {
-    Some(facts! {
-        "name" => text(row, "name")?,
-        "xid_age" => int(row, "xid_age").ok_or_else(missing).or_unknown(),
-        "mxid_age" => int(row, "mxid_age").ok_or_else(missing).or_unknown(),
-    })
-}
-
-fn archiver_times(rows: &[Row]) -> Fact {
-    let times = rows.first().into_iter().flatten();
-    times.map(|(name, time)| (name.clone(), Fact::from(time.as_str()))).collect::<BTreeMap<_, _>>().into()
+/// Times and counts; what never happened is absent.
+fn archiver_facts(rows: &[Row]) -> Fact {
+    let columns = rows.first().into_iter().flatten();
+    let fact = |(name, value): (&String, &String)| match name.strip_suffix("_count") {
+        Some(_) => (name.clone(), value.parse().map_err(|_| missing()).map(Fact::Int).or_unknown()),
+        None => (name.clone(), Fact::from(value.as_str())),
+    };
+    columns.map(fact).collect::<BTreeMap<_, _>>().into()
 }
 
 /// A list of what `element` makes of the rows; partial if it could make nothing of one.
@@ -230,26 +254,6 @@ fn list(rows: &[Row], element: fn(&Row) -> Option<Fact>) -> Fact {
     let cause = || Box::new(Cause::new(CauseKind::Partial, "a name in it is not UTF-8"));
     let partial = (items.len() < rows.len()).then(cause);
     Fact::List(Elements { items, partial })
-}
-
-fn missing() -> Cause {
-    Cause::new(CauseKind::NotAvailable, "the server did not say")
-}
-
-fn text<'a>(row: &'a Row, column: &str) -> Option<&'a str> {
-    row.get(column).map(String::as_str)
-}
-
-fn int(row: &Row, column: &str) -> Option<i64> {
-    text(row, column)?.parse().ok()
-}
-
-fn switch(row: &Row, column: &str) -> Option<bool> {
-    match text(row, column)? {
-        "t" => Some(true),
-        "f" => Some(false),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -286,8 +290,8 @@ mod tests {
 
     #[test]
     fn a_name_that_cannot_be_read_makes_the_list_partial() {
-        let rows = [row(&[("name", "a"), ("xid_age", "5"), ("mxid_age", "0")]), row(&[("xid_age", "7")])];
-        let Fact::List(found) = list(&rows, database) else { panic!("no list") };
+        let rows = [row(&[("name", "a"), ("active", "t")]), row(&[("active", "t")])];
+        let Fact::List(found) = list(&rows, slot) else { panic!("no list") };
         assert_eq!((found.items.len(), found.partial.is_some()), (1, true));
     }
 

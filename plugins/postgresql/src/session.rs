@@ -24,14 +24,26 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// How long one statement may take, here; the server itself ends it sooner.
 const STATEMENT: Duration = Duration::from_secs(2);
 
-/// How long the whole session may take.
-const SESSION: Duration = Duration::from_secs(10);
+/// How long the conversation with one instance may take, over all its databases.
+pub(crate) const SESSION: Duration = Duration::from_secs(10);
 
 /// How long the farewell may take.
 const FAREWELL: Duration = Duration::from_millis(200);
 
 /// Nothing can be written, and no function of the database's owner can stand in for one of the server's.
 const STARTUP: &str = "-c default_transaction_read_only=on -c search_path=pg_catalog";
+
+/// What the server shall hold against this session by itself.
+const BOUNDS: &str = "-c statement_timeout=2s -c lock_timeout=100ms -c jit=off";
+
+/// What is asked for with the login.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Startup {
+    /// Protection only, so that the settings are still the server's own.
+    Protected,
+    /// The server's own limits besides.
+    Bounded,
+}
 
 /// Who logs in, and to what.
 #[derive(Clone, Copy)]
@@ -53,42 +65,63 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Logs in over a connected socket.
-    pub(crate) async fn open(descriptor: OwnedFd, login: Login<'_>) -> Result<Session, Cause> {
+    /// Logs in over a connected socket, for no longer than until `deadline`.
+    pub(crate) async fn open(
+        descriptor: OwnedFd,
+        login: Login<'_>,
+        startup: Startup,
+        deadline: Instant,
+    ) -> Result<Session, Cause> {
         let unusable = |_| Cause::new(CauseKind::PluginFailed, "the broker's connection cannot be used");
         match login.address {
             Address::Unix(_) => {
                 let stream = std::os::unix::net::UnixStream::from(descriptor);
                 stream.set_nonblocking(true).map_err(unusable)?;
-                Session::over(UnixStream::from_std(stream).map_err(unusable)?, login).await
+                Session::over(UnixStream::from_std(stream).map_err(unusable)?, login, startup, deadline).await
             }
             Address::Tcp(_) => {
                 let stream = std::net::TcpStream::from(descriptor);
                 stream.set_nonblocking(true).map_err(unusable)?;
-                Session::over(TcpStream::from_std(stream).map_err(unusable)?, login).await
+                Session::over(TcpStream::from_std(stream).map_err(unusable)?, login, startup, deadline).await
             }
         }
     }
 
-    async fn over<S>(stream: S, login: Login<'_>) -> Result<Session, Cause>
+    async fn over<S>(
+        stream: S,
+        login: Login<'_>,
+        startup: Startup,
+        deadline: Instant,
+    ) -> Result<Session, Cause>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let mut config = Config::new();
-        config.user(login.user).dbname(login.database).application_name("goodstead").options(STARTUP);
+        let options = match startup {
+            Startup::Protected => STARTUP.to_owned(),
+            Startup::Bounded => format!("{STARTUP} {BOUNDS}"),
+        };
+        config.user(login.user).dbname(login.database).application_name("goodstead").options(&options);
         config.ssl_mode(SslMode::Disable);
         if let Some(password) = login.password {
             config.password(password);
         }
-        let (client, connection) = match timeout(CONNECT, config.connect_raw(stream, NoTls)).await {
-            Ok(outcome) => outcome.map_err(|error| refused(&error, login))?,
-            Err(_) => return Err(too_slow("the login", CONNECT)),
-        };
+        let (client, connection) =
+            match timeout_at(deadline.min(Instant::now() + CONNECT), config.connect_raw(stream, NoTls)).await
+            {
+                Ok(outcome) => outcome.map_err(|error| refused(&error, login))?,
+                Err(_) => return Err(too_slow("the login", CONNECT)),
+            };
         let connection = tokio::spawn(async move {
             // Its errors come out of the statement that they end.
             let _ = connection.await;
         });
-        Ok(Session { client, connection, deadline: Instant::now() + SESSION })
+        Ok(Session { client, connection, deadline })
+    }
+
+    /// When the conversation has to be over.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
     }
 
     /// The rows that one statement gives.
@@ -168,12 +201,12 @@ pub(crate) fn pooler() -> Cause {
 }
 
 fn not_let_in(login: Login<'_>) -> Cause {
-    let Login { user, database, .. } = login;
+    let user = login.user;
     let name = identifier(user);
     let line = match login.address {
-        Address::Unix(_) if login.password.is_none() => format!("local {database} {name} peer"),
-        Address::Unix(_) => format!("local {database} {name} scram-sha-256"),
-        Address::Tcp(_) => format!("host {database} {name} THIS_HOST/32 scram-sha-256"),
+        Address::Unix(_) if login.password.is_none() => format!("local all {name} peer"),
+        Address::Unix(_) => format!("local all {name} scram-sha-256"),
+        Address::Tcp(_) => format!("host all {name} THIS_HOST/32 scram-sha-256"),
     };
     let remedy = format!(
         "as the server's owner, in psql: `{}` If that is done, pg_hba.conf needs the line `{line}` above the others, \

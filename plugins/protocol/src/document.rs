@@ -4,6 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, Deserializer};
 
 use crate::diagnostic::{Diagnostic, Place, did_you_mean};
 
@@ -43,7 +45,13 @@ impl Document {
 
     /// Parses the document. Unknown keys are errors where `T` denies them, with the nearest known key as help.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Diagnostic> {
-        toml::from_str(&self.source).map_err(|error| self.diagnose(&error))
+        self.parsed()?.read()
+    }
+
+    /// Takes the TOML apart without reading it into a type yet, for whoever has to look before the type is known.
+    pub fn parsed(&self) -> Result<Parsed<'_>, Diagnostic> {
+        let table = DeTable::parse(&self.source).map_err(|error| self.diagnose(&error))?;
+        Ok(Parsed { document: self, table })
     }
 
     fn diagnose(&self, error: &toml::de::Error) -> Diagnostic {
@@ -70,6 +78,36 @@ impl Document {
         Diagnostic::error(code, message.lines().next().unwrap_or("cannot be read").to_owned())
             .at(place)
             .maybe_help(help)
+    }
+}
+
+/// A document whose TOML is in order.
+#[derive(Debug)]
+pub struct Parsed<'d> {
+    document: &'d Document,
+    table: Spanned<DeTable<'d>>,
+}
+
+impl<'d> Parsed<'d> {
+    /// The document.
+    pub fn document(&self) -> &'d Document {
+        self.document
+    }
+
+    /// The text under a key of the outermost table, and where it stands.
+    pub fn text(&self, key: &str) -> Option<(&str, Range<usize>)> {
+        let value = self.table.get_ref().get(key)?;
+        Some((value.get_ref().as_str()?, value.span()))
+    }
+
+    /// Leaves out what stands under a key of the outermost table.
+    pub fn leave_out(&mut self, key: &str) {
+        self.table.get_mut().remove(key);
+    }
+
+    /// Reads it into a type. Unknown keys are errors where `T` denies them, with the nearest known key as help.
+    pub fn read<T: DeserializeOwned>(self) -> Result<T, Diagnostic> {
+        T::deserialize(Deserializer::from(self.table)).map_err(|error| self.document.diagnose(&error))
     }
 }
 
@@ -104,6 +142,16 @@ mod tests {
     fn broken_toml_points_at_the_line() {
         let error = Document::new("a.toml", "title = 'x'\n= 3\n").parse::<Sample>().unwrap_err();
         assert_eq!(error.place.unwrap().line_column().unwrap().0, 2);
+    }
+
+    #[test]
+    fn what_is_left_out_is_not_read_and_the_rest_keeps_its_place() {
+        let document = Document::new("a.toml", "titel = 'y'\ntitle = 3\n");
+        let mut parsed = document.parsed().unwrap();
+        assert_eq!((parsed.text("titel"), parsed.text("title")), (Some(("y", 8..11)), None));
+        parsed.leave_out("titel");
+        let error = parsed.read::<Sample>().unwrap_err();
+        assert_eq!(error.place.unwrap().line_column(), Some((2, 9)));
     }
 
     #[test]

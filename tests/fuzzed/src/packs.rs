@@ -3,7 +3,9 @@
 //! Whatever stands in them, loading ends with a pack or with what is wrong; what was loaded judges any facts without
 //! panic and without end; and scores stay within their range.
 
-use goodstead_engine::{Figures, Loaded, PackSource, Waivers, assess, load, run_cases};
+use std::collections::BTreeMap;
+
+use goodstead_engine::{Entitlement, Figures, Given, Loaded, PackSource, Waivers, assess, load, run_cases};
 use goodstead_protocol::document::Document;
 use goodstead_protocol::fact::{CauseKind, Fact};
 
@@ -84,9 +86,24 @@ fn judge(documents: Vec<Document>) {
     tellable(&outcomes.into_iter().filter_map(|outcome| outcome.problem).collect::<Vec<_>>());
     let figures = Figures::shipped().expect("the shipped figures");
     let host = Fact::unknown(CauseKind::NotApplicableHere, "no host");
-    let assessment = assess(&[pack], targets(), &host, &Waivers::default(), &figures);
+    // Everything is licensed, for the target of which most is known.
+    let entitlement = Entitlement {
+        customer: "Example".to_owned(),
+        deployment: "demo:known".to_owned(),
+        valid_until: "2036-12-31".to_owned(),
+        key: "vendor.pub".to_owned(),
+        licensed: pack.capabilities.iter().map(|one| (one.head.id.clone(), 3)).collect::<BTreeMap<_, _>>(),
+    };
+    let given = Given { entitlement: Some(entitlement), ..Given::default() };
+    let assessment = assess(&[pack], targets(), &host, &Waivers::default(), &figures, &given);
     for judgement in &assessment.judgements {
         assert!(judgement.points.is_finite() && judgement.gain.is_finite(), "{judgement:?}");
+    }
+    for one in assessment.adoption.iter().flat_map(|adoption| &adoption.capabilities) {
+        assert!(one.extent.is_none_or(|extent| (0.0..=1.0).contains(&extent)), "{one:?}");
+    }
+    for one in &assessment.tasks {
+        assert!(one.completions <= one.attempts, "{one:?}");
     }
     if let Some(readiness) = assessment.readiness {
         let range = readiness.range;

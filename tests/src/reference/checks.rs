@@ -1,13 +1,23 @@
-//! The checks of one pack, as a page, made from what `goodstead checks list --format json` says.
+//! The checks, capabilities, milestones and tasks of one pack, as a page, made from what `goodstead checks list --format json` says.
 
 use serde_json::Value as Json;
 
 use super::NOTE;
 use super::facts::cell;
 
-/// The page of a pack with its checks.
+/// The lists of a pack besides its checks, each with the word for one and the heading.
+const GOALS: [(&str, &str, &str); 3] = [
+    ("capabilities", "capability", "Capabilities"),
+    ("milestones", "milestone", "Milestones"),
+    ("tasks", "task", "Tasks"),
+];
+
+fn word(value: &Json, name: &str) -> String {
+    value[name].as_str().expect("a text").to_owned()
+}
+
+/// The page of a pack with all that it holds.
 pub fn page(listed: &Json) -> String {
-    let word = |value: &Json, name: &str| value[name].as_str().expect("a text").to_owned();
     let pack = &listed["pack"];
     let checks = listed["checks"].as_array().expect("checks");
     let mut text = format!(
@@ -36,12 +46,37 @@ pub fn page(listed: &Json) -> String {
             word(check, "likelihood"),
             word(check, "since")
         ));
-        let facts = check["facts"].as_array().expect("facts").iter();
-        let facts: Vec<_> = facts.map(|fact| format!("`{}`", fact.as_str().expect("a path"))).collect();
-        text.push_str(&format!("- Looks at {}\n", facts.join(", ")));
-        for link in check["links"].as_array().expect("links") {
-            text.push_str(&format!("- Read [{}]({})\n", word(link, "title"), word(link, "url")));
-        }
+        rests_on(&mut text, check);
+    }
+    for (list, kind, heading) in GOALS {
+        goals(&mut text, listed[list].as_array().expect("a list"), kind, heading);
     }
     text
+}
+
+/// The facts that it looks at, and what to read.
+fn rests_on(text: &mut String, one: &Json) {
+    let facts = one["facts"].as_array().expect("facts").iter();
+    let facts: Vec<_> = facts.map(|fact| format!("`{}`", fact.as_str().expect("a path"))).collect();
+    text.push_str(&format!("- Looks at {}\n", facts.join(", ")));
+    for link in one["links"].as_array().expect("links") {
+        text.push_str(&format!("- Read [{}]({})\n", word(link, "title"), word(link, "url")));
+    }
+}
+
+/// The capabilities, the milestones or the tasks.
+fn goals(text: &mut String, all: &[Json], kind: &str, heading: &str) {
+    if all.is_empty() {
+        return;
+    }
+    text.push_str(&format!("\n# {heading}\n\n| {kind} | what it is |\n|---|---|\n"));
+    for one in all {
+        let id = word(one, "id");
+        text.push_str(&format!("| [`{id}`](#{}) | {} |\n", id.replace('.', ""), cell(&word(one, "title"))));
+    }
+    for one in all {
+        let (id, title, since) = (word(one, "id"), word(one, "title"), word(one, "since"));
+        text.push_str(&format!("\n## {id}\n\n{title}.\n\n- A {kind}, since {since}\n"));
+        rests_on(text, one);
+    }
 }

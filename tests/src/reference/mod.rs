@@ -62,13 +62,13 @@ pub fn index(sources: &[Source], packs: &[(String, String)]) -> String {
         let name = &contract.plugin;
         text.push_str(&format!("- [`{name}`](facts-{name}.md): {title}\n"));
     }
-    text.push_str("\n## Checks\n\n");
+    text.push_str("\n## Checks, capabilities, milestones, tasks\n\n");
     for (name, title) in packs {
         text.push_str(&format!("- [`{name}`](checks-{name}.md): {title}\n"));
     }
     text.push_str(
         "\n## For editors\n\n\
-         - [check.schema.json](check.schema.json): what may stand in the file of a check\n\
+         - [check.schema.json](check.schema.json): what may stand in the file of a check, a capability, a milestone or a task\n\
          - [pack.schema.json](pack.schema.json): what may stand in `pack.toml`\n",
     );
     text

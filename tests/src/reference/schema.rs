@@ -9,7 +9,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Source;
 
-/// The schema of a check's file.
+mod goals;
+
+/// The schema of a file of a pack: a check, a capability, a milestone or a task.
 pub fn check(sources: &[Source]) -> Json {
     let mut shapes = Shapes::default();
     let facts: Map<String, Json> = sources
@@ -18,61 +20,93 @@ pub fn check(sources: &[Source]) -> Json {
             (contract.plugin.clone(), shapes.record(&contract.plugin, &contract.fields))
         })
         .collect();
+    let mut definitions = shapes.definitions;
+    definitions.insert("facts".to_owned(), given(facts));
+    let kinds = [
+        ("check", the_check()),
+        ("capability", goals::capability()),
+        ("milestone", goals::milestone()),
+        ("task", goals::task()),
+    ];
+    let one_of: Vec<_> =
+        kinds.iter().map(|(kind, _)| json!({ "$ref": format!("#/definitions/{kind}") })).collect();
+    definitions.extend(kinds.map(|(kind, schema)| (kind.to_owned(), schema)));
     json!({
-        "definitions": shapes.definitions,
+        "definitions": definitions,
         "$schema": "http://json-schema.org/draft-04/schema#",
-        "title": "A check of Goodstead",
-        "description": "One TOML file, one check: a rule over facts, with the cases that prove it.",
+        "title": "A file of a pack of Goodstead",
+        "description": "One TOML file, one check, capability, milestone or task: rules over facts, with the cases that prove them.",
+        "oneOf": one_of,
+    })
+}
+
+fn the_check() -> Json {
+    let own = json!({
+        "kind": { "enum": ["check"], "description": "A check needs no kind." },
+        "concern": words(
+            &["reliability", "security", "performance", "operability", "cost"],
+            "What it is about.",
+        ),
+        "impact": words(
+            &["critical", "high", "medium", "low"],
+            "How bad: critical (data is lost), high (an outage or a hole), medium (costs time or money), low (a nuisance).",
+        ),
+        "likelihood": words(
+            &["high", "medium", "low"],
+            "How probable: high (will happen), medium (will happen to some), low (needs a rare event).",
+        ),
+        "each": {
+            "type": "string", "pattern": "\\[\\]$",
+            "description": "The list whose every element is judged, as `item`: linux.mounts[].",
+        },
+        "pass": condition("What must hold."),
+        "evidence": {
+            "type": "array", "items": condition("A value, or a list of values."),
+            "description": "What is shown beside the finding.",
+        },
+        "case": {
+            "type": "array",
+            "items": case(&words(&["fail", "unknown", "pass", "not-applicable"], "What must come of it."), json!({})),
+            "minItems": 3,
+            "allOf": [expecting("pass"), expecting("fail"), expecting("unknown")],
+            "description": "The examples that prove it: at least one that passes, one that fails, one that is unknown.",
+        },
+    });
+    file("A check of Goodstead", &["concern", "impact", "likelihood", "pass", "case"], own)
+}
+
+/// The schema of a file with the keys that all kinds have, and its own.
+fn file(title: &str, required: &[&str], own: Json) -> Json {
+    let mut properties = json!({
+        "id": {
+            "type": "string", "pattern": ID,
+            "description": "A plugin, a dot, and what it is called: postgresql.fsync-off. Never reused.",
+        },
+        "title": said("In one sentence that an admin understands: the problem of a check, or what it is."),
+        "since": {
+            "type": "string", "pattern": VERSION,
+            "description": "The version of the pack that brings it.",
+        },
+        "applies": condition("Which targets it concerns; where it is false, it is not applicable."),
+        "why": said("Markdown: what happens, when, and to whom; of anything but a check, what it is good for."),
+        "remedy": said(
+            "Markdown: what to do. Values in {{ }} are computed for the site; a sentence whose value is unknown is left out.",
+        ),
+        "links": {
+            "type": "array", "items": link(),
+            "description": "Where to read more: official documents by name and version.",
+        },
+    });
+    if let (Json::Object(all), Json::Object(own)) = (&mut properties, own) {
+        all.extend(own);
+    }
+    let required: Vec<_> = ["id", "title", "since", "why", "remedy"].iter().chain(required).collect();
+    json!({
+        "title": title,
         "type": "object",
         "additionalProperties": false,
-        "required": ["id", "title", "since", "concern", "impact", "likelihood", "pass", "why", "remedy", "case"],
-        "properties": {
-            "kind": { "enum": ["check"], "description": "A check needs no kind." },
-            "id": {
-                "type": "string", "pattern": ID,
-                "description": "A plugin, a dot, and what the problem is called: postgresql.fsync-off. Never reused.",
-            },
-            "title": said("The problem in one sentence that an admin understands."),
-            "since": {
-                "type": "string", "pattern": VERSION,
-                "description": "The version of the pack that brings the check.",
-            },
-            "concern": words(
-                &["reliability", "security", "performance", "operability", "cost"],
-                "What it is about.",
-            ),
-            "impact": words(
-                &["critical", "high", "medium", "low"],
-                "How bad: critical (data is lost), high (an outage or a hole), medium (costs time or money), low (a nuisance).",
-            ),
-            "likelihood": words(
-                &["high", "medium", "low"],
-                "How probable: high (will happen), medium (will happen to some), low (needs a rare event).",
-            ),
-            "applies": condition("Which targets it concerns; where it is false, the check is not applicable."),
-            "each": {
-                "type": "string", "pattern": "\\[\\]$",
-                "description": "The list whose every element is judged, as `item`: linux.mounts[].",
-            },
-            "pass": condition("What must hold."),
-            "evidence": {
-                "type": "array", "items": condition("A value, or a list of values."),
-                "description": "What is shown beside the finding.",
-            },
-            "why": said("Markdown: what happens, when, and to whom."),
-            "remedy": said(
-                "Markdown: what to do. Values in {{ }} are computed for the site; a sentence whose value is unknown is left out.",
-            ),
-            "links": {
-                "type": "array", "items": link(),
-                "description": "Where to read more: official documents by name and version.",
-            },
-            "case": {
-                "type": "array", "items": case(facts), "minItems": 3,
-                "allOf": [expecting("pass"), expecting("fail"), expecting("unknown")],
-                "description": "The examples that prove it: at least one that passes, one that fails, one that is unknown.",
-            },
-        },
+        "required": required,
+        "properties": properties,
     })
 }
 
@@ -127,24 +161,34 @@ fn link() -> Json {
     })
 }
 
-fn case(mut facts: Map<String, Json>) -> Json {
+/// The facts of a case.
+fn given(mut facts: Map<String, Json>) -> Json {
     let previous = json!({
         "anyOf": [{ "type": "object" }, { "enum": ["$unknown"] }],
         "description": "The same facts at the previous scan; without them it is the first scan.",
     });
     facts.insert("previous".to_owned(), previous);
     json!({
+        // A plugin from elsewhere has facts that are not known here.
+        "type": "object", "properties": facts,
+        "description": "What is seen. \"$unknown\" makes a fact unknown, as does leaving it out; \
+                        { \"$partial\" = [...] } is a list of which only a part could be read.",
+    })
+}
+
+/// A case with what it expects, and keys besides.
+fn case(expect: &Json, own: Json) -> Json {
+    let mut properties = json!({
+        "name": said("What it shows."),
+        "facts": { "$ref": "#/definitions/facts" },
+        "expect": expect,
+    });
+    if let (Json::Object(all), Json::Object(own)) = (&mut properties, own) {
+        all.extend(own);
+    }
+    json!({
         "type": "object", "additionalProperties": false, "required": ["name", "expect"],
-        "properties": {
-            "name": said("What it shows."),
-            "facts": {
-                // A plugin from elsewhere has facts that are not known here.
-                "type": "object", "properties": facts,
-                "description": "What the check sees. \"$unknown\" makes a fact unknown, as does leaving it out; \
-                                { \"$partial\" = [...] } is a list of which only a part could be read.",
-            },
-            "expect": words(&["fail", "unknown", "pass", "not-applicable"], "What must come of it."),
-        },
+        "properties": properties,
     })
 }
 

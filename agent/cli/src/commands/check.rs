@@ -16,16 +16,17 @@ use goodstead_protocol::fact::Fact;
 use indicatif::ProgressBar;
 
 use super::accepted;
-use super::{Exit, Installed, Outcome, configuration, known_check, now};
+use super::{Exit, Installed, Outcome, configuration, known, now};
 use crate::args::{Check, Format};
 use crate::broker::{AccessLog, Root};
 use crate::config::Config;
 use crate::installation::Installation;
 use crate::packs::{self, Packs};
+use crate::progress::Progress;
 use crate::render::{access, diagnostics, output, text};
 use crate::saved::SavedFacts;
 use crate::scan::{Request, Scan, scan};
-use crate::state::{Facts, KeptReport, State, StateError};
+use crate::state::{Counted, KeptReport, Memory, State, StateError};
 
 /// Runs the command.
 pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
@@ -57,6 +58,7 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     sound &= packs.diagnostics.iter().all(|found| found.severity == Severity::Warning);
     diagnostics::print(&packs.diagnostics);
     let (origin, mut scan) = observed?;
+    let progress = Progress::begin(installation, &installed, &packs, args, &wanted, &time);
     scan.timings_ms.insert("load".into(), loaded);
     scan.warnings.extend(installed.trust.diagnostics.iter().map(ToString::to_string));
     scan.warnings.extend(installed.plugins.diagnostics.iter().map(ToString::to_string));
@@ -77,15 +79,16 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     let mut state = State::open(&installation.state_file());
     let memory = origin_key(&origin);
     let accepted = accepted::in_sight(state.as_ref().ok(), &args.only, &wanted, &time);
-    let memory_of = (memory.as_deref(), state.as_ref().ok());
-    let (report, targets) = judge(&packs, scan, origin, &time, memory_of, &accepted, began)?;
-    let facts = memory.as_deref().map(|origin| {
-        let of_targets = targets.iter().map(|target| (target.id.as_str(), &target.facts)).collect();
-        Facts { origin, of_targets }
+    let earlier = Earlier { memory: memory.as_deref(), state: state.as_ref().ok(), accepted: &accepted };
+    let (report, targets, counted) = judge(&packs, scan, origin, &time, &earlier, progress, began)?;
+    let memory = memory.as_deref().map(|origin| {
+        let facts = targets.iter().map(|target| (target.id.as_str(), &target.facts)).collect();
+        Memory { origin, facts, milestones: &report.milestones, counted: &counted }
     });
-    let kept = state.as_mut().map_err(|error| error.to_string()).and_then(|state| {
-        keep(state, &report, &log, &facts.unwrap_or_default()).map_err(|error| error.to_string())
-    });
+    let kept = state
+        .as_mut()
+        .map_err(|error| error.to_string())
+        .and_then(|state| keep(state, &report, &log, memory.as_ref()).map_err(|error| error.to_string()));
     if let Err(error) = kept {
         diagnostics::print(&[Diagnostic::warning("not-kept", format!("the report is not kept: {error}"))
             .at(Place::file(installation.state_file().display().to_string()))
@@ -145,7 +148,7 @@ fn keep_only(packs: &mut Packs, only: &[String]) -> Result<(), Diagnostic> {
     if only.is_empty() {
         return Ok(());
     }
-    only.iter().try_for_each(|id| known_check(packs, id).map(|_| ()))?;
+    only.iter().try_for_each(|id| known(packs, id).map(|_| ()))?;
     for pack in &mut packs.usable {
         pack.checks.retain(|check| only.contains(&check.id));
     }
@@ -267,16 +270,31 @@ fn progress(wanted: &BTreeMap<String, BTreeSet<String>>) -> ProgressBar {
     bar
 }
 
-/// Makes the report, and hands back what it was made of. `memory` is the name under which the previous facts are kept.
+/// What is known from before this scan.
+struct Earlier<'a> {
+    /// The name under which things are remembered; nothing is without one.
+    memory: Option<&'a str>,
+    state: Option<&'a State>,
+    accepted: &'a Waivers,
+}
+
+impl Earlier<'_> {
+    /// The previous facts of a target.
+    fn facts(&self, target: &str) -> Option<Fact> {
+        self.state?.previous_facts(target, self.memory?).ok().flatten()
+    }
+}
+
+/// Makes the report, and hands back what it was made of and what the tasks that add up counted.
 fn judge(
     packs: &Packs,
     mut scan: Scan,
     origin: Origin,
     time: &str,
-    (memory, state): (Option<&str>, Option<&State>),
-    accepted: &Waivers,
+    earlier: &Earlier<'_>,
+    mut progress: Progress<'_>,
     began: Instant,
-) -> Result<(Report, Vec<EngineTarget>), Diagnostic> {
+) -> Result<(Report, Vec<EngineTarget>, Counted), Diagnostic> {
     let judging = Instant::now();
     let targets: Vec<EngineTarget> = scan
         .targets
@@ -285,13 +303,15 @@ fn judge(
             id: target.id.clone(),
             plugin: target.plugin.clone(),
             facts: std::mem::replace(&mut target.facts, Fact::record()),
-            previous: memory.and_then(|memory| state?.previous_facts(&target.id, memory).ok().flatten()),
+            previous: earlier.facts(&target.id),
             importance: target.importance,
             deployment: target.deployment.clone(),
         })
         .collect();
     let figures = Figures::shipped()?;
-    let mut assessment = assess(&packs.usable, &targets, &scan.host, accepted, &figures);
+    let given = progress.given(&packs.usable, &targets, earlier.memory, earlier.state, time);
+    scan.warnings.extend(progress.warnings());
+    let mut assessment = assess(&packs.usable, &targets, &scan.host, earlier.accepted, &figures, &given);
     scan.warnings.extend(accepted::idle(&assessment, &origin));
     let report_targets = scan
         .targets
@@ -321,12 +341,15 @@ fn judge(
         targets: report_targets,
         packs: packs.entries(),
         verdicts: assessment.judgements,
+        adoption: assessment.adoption,
+        milestones: assessment.milestones,
+        tasks: assessment.tasks,
         plugins: scan.plugins,
         access: scan.access,
         warnings: scan.warnings,
         timings_ms,
     };
-    Ok((report, targets))
+    Ok((report, targets, assessment.counted))
 }
 
 /// Under which name the facts are remembered; saved facts are no scan and are not.
@@ -346,9 +369,14 @@ fn host_name(host: &Fact) -> Option<String> {
     }
 }
 
-fn keep(state: &mut State, report: &Report, log: &AccessLog, facts: &Facts<'_>) -> Result<(), StateError> {
+fn keep(
+    state: &mut State,
+    report: &Report,
+    log: &AccessLog,
+    memory: Option<&Memory<'_>>,
+) -> Result<(), StateError> {
     let body = serde_json::to_vec(report).map_err(|_| StateError::BadReport(report.id.clone()))?;
-    state.keep_report(&KeptReport { id: report.id.clone(), time: report.time.clone(), body }, log, facts)
+    state.keep_report(&KeptReport { id: report.id.clone(), time: report.time.clone(), body }, log, memory)
 }
 
 fn random_id() -> Result<String, Diagnostic> {

@@ -1,8 +1,9 @@
 //! `goodstead checks list|lint|test`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use goodstead_engine::{Pack, run_cases};
+use goodstead_engine::{Goal, Pack, run_cases};
 use goodstead_protocol::diagnostic::Severity;
 use serde_json::json;
 
@@ -45,7 +46,13 @@ fn list(packs: &Packs, format: Format) -> Outcome {
                         "facts": check.facts(), "links": check.links,
                     })
                 });
-                json!({ "pack": packs.entry(pack), "title": pack.title, "checks": checks.collect::<Vec<_>>() })
+                let of = |kind: &str| -> Vec<_> {
+                    pack.goals().filter(|goal| goal.kind() == kind).map(entry_of).collect()
+                };
+                json!({
+                    "pack": packs.entry(pack), "title": pack.title, "checks": checks.collect::<Vec<_>>(),
+                    "capabilities": of("capability"), "milestones": of("milestone"), "tasks": of("task"),
+                })
             };
             let list: Vec<_> = packs.usable.iter().map(entry).collect();
             serde_json::to_string_pretty(&list).unwrap_or_default() + "\n"
@@ -54,6 +61,31 @@ fn list(packs: &Packs, format: Format) -> Outcome {
     };
     output::write(&text, None)?;
     Ok(verdict(packs))
+}
+
+/// A capability, milestone or task in the list.
+fn entry_of(goal: Goal<'_>) -> serde_json::Value {
+    let head = goal.head();
+    json!({
+        "id": head.id, "title": head.title, "since": head.since.to_string(), "file": head.file,
+        "facts": goal.facts(), "links": head.links,
+    })
+}
+
+/// What the packs hold, in words: `25 checks, 1 capability`.
+fn held(packs: &Packs) -> String {
+    let mut counts = BTreeMap::from([("check", packs.usable.iter().map(|pack| pack.checks.len()).sum())]);
+    for goal in packs.usable.iter().flat_map(Pack::goals) {
+        *counts.entry(goal.kind()).or_insert(0) += 1;
+    }
+    let plural = |(kind, count): (&str, usize)| match (count, kind.strip_suffix('y')) {
+        (1, _) => format!("1 {kind}"),
+        (_, Some(stem)) => format!("{count} {stem}ies"),
+        (_, None) => format!("{count} {kind}s"),
+    };
+    let order = ["check", "capability", "milestone", "task"];
+    let held = order.into_iter().filter_map(|kind| Some(plural((kind, *counts.get(kind)?))));
+    held.collect::<Vec<_>>().join(", ")
 }
 
 fn table(packs: &Packs) -> String {
@@ -68,8 +100,15 @@ fn table(packs: &Packs) -> String {
         ];
         table.add_row(cells);
     }
-    let checks: usize = packs.usable.iter().map(|pack| pack.checks.len()).sum();
-    let mut text = format!("{}\n{checks} checks in {} packs\n", table::text(&table), packs.usable.len());
+    let mut goals = plain(&["ID", "KIND", "WHAT IT IS"]);
+    for goal in packs.usable.iter().flat_map(Pack::goals) {
+        goals.add_row([&goal.head().id, goal.kind(), &goal.head().title]);
+    }
+    let mut text = format!("{}\n", table::text(&table));
+    if goals.row_count() > 0 {
+        text.push_str(&format!("{}\n", table::text(&goals)));
+    }
+    text.push_str(&format!("{} in {} packs\n", held(packs), packs.usable.len()));
     for note in &packs.notes {
         text.push_str(&format!("{note}\n"));
     }
@@ -81,12 +120,12 @@ fn table(packs: &Packs) -> String {
 
 fn lint(packs: &Packs) -> Outcome {
     diagnostics::print(&packs.diagnostics);
-    let checks: usize = packs.usable.iter().map(|pack| pack.checks.len()).sum();
     let trouble = packs.diagnostics.len();
     let skipped: String = packs.skipped.iter().map(|skipped| format!("{skipped}\n")).collect();
     output::write(
         &format!(
-            "{skipped}{checks} checks in {} packs are in order, {trouble} problems\n",
+            "{skipped}{} in {} packs are in order, {trouble} problems\n",
+            held(packs),
             packs.usable.len()
         ),
         None,

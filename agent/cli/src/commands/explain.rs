@@ -7,22 +7,29 @@ use goodstead_engine::{Accepted, Check};
 use goodstead_model::Judgement;
 
 use super::waive::day;
-use super::{Exit, Installed, Outcome, configuration, known_check, now};
+use super::{Exit, Installed, Known, Outcome, configuration, known, now};
 use crate::installation::Installation;
 use crate::packs;
 use crate::render::value::value;
 use crate::render::{diagnostics, output};
 use crate::state::State;
 
-const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
 
 /// Runs the command.
 pub(crate) fn run(id: &str, installation: &Installation) -> Outcome {
     let (config, _) = configuration(installation);
     let installed = Installed::read(installation, &config)?;
     let packs = packs::installed(installation, &installed.trust, &installed.known);
-    let check = known_check(&packs, id).inspect_err(|_| diagnostics::print(&packs.diagnostics))?;
+    let known = known(&packs, id).inspect_err(|_| diagnostics::print(&packs.diagnostics))?;
+    let check = match known {
+        Known::Check(check) => check,
+        Known::Goal(goal) => {
+            output::write(&super::explain_goal::text(goal, installation), None)?;
+            return Ok(Exit::Fine);
+        }
+    };
     let mut text = explained(check);
     // Who accepts it and how it last went are extras; without a state there is neither.
     let state = State::open_existing(&installation.state_file());

@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod checks;
 pub(crate) mod enroll;
 pub(crate) mod explain;
+mod explain_goal;
 pub(crate) mod grant;
 pub(crate) mod new;
 pub(crate) mod plugins;
@@ -13,7 +14,7 @@ pub(crate) mod waive;
 
 use std::process::ExitCode;
 
-use goodstead_engine::{Check, Plugins as KnownPlugins};
+use goodstead_engine::{Check, Goal, Pack, Plugins as KnownPlugins};
 use goodstead_protocol::contract::Contract;
 use goodstead_protocol::diagnostic::{Diagnostic, Place, did_you_mean};
 use jiff::Timestamp;
@@ -103,13 +104,23 @@ pub(crate) fn state_trouble(installation: &Installation, error: &StateError) -> 
         .help("name another folder with --state-dir, or check its owner and the space on its file system")
 }
 
-/// The installed check with this id.
-fn known_check<'a>(packs: &'a Packs, id: &str) -> Result<&'a Check, Diagnostic> {
+/// What an id stands for.
+enum Known<'a> {
+    Check(&'a Check),
+    Goal(Goal<'a>),
+}
+
+/// The installed check, capability, milestone or task with this id.
+fn known<'a>(packs: &'a Packs, id: &str) -> Result<Known<'a>, Diagnostic> {
     let checks = || packs.usable.iter().flat_map(|pack| &pack.checks);
-    checks().find(|check| check.id == id).ok_or_else(|| {
+    let goals = || packs.usable.iter().flat_map(Pack::goals);
+    let check = checks().find(|check| check.id == id).map(Known::Check);
+    let found = check.or_else(|| goals().find(|goal| goal.head().id == id).map(Known::Goal));
+    found.ok_or_else(|| {
+        let ids = goals().map(|goal| goal.head().id.as_str());
         Diagnostic::error("unknown-check", format!("there is no check `{id}`"))
             .help("goodstead checks list shows them all")
-            .maybe_help(did_you_mean(id, checks().map(|check| check.id.as_str())))
+            .maybe_help(did_you_mean(id, checks().map(|check| check.id.as_str()).chain(ids)))
     })
 }
 

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use super::{Exit, Installed, Outcome, configuration, now, state, state_trouble};
+use super::{Exit, Installed, Known, Outcome, configuration, now, state, state_trouble};
 use crate::args::{Format, Waive};
 use crate::installation::Installation;
 use crate::packs;
@@ -139,7 +139,13 @@ fn known_check(id: &str, installation: &Installation) -> Result<(), Diagnostic> 
     let (config, _) = configuration(installation);
     let installed = Installed::read(installation, &config)?;
     let packs = packs::installed(installation, &installed.trust, &installed.known);
-    super::known_check(&packs, id).map(|_| ())
+    match super::known(&packs, id)? {
+        Known::Check(_) => Ok(()),
+        Known::Goal(goal) => {
+            Err(Diagnostic::error("not-waivable", format!("`{id}` is a {}, and no check", goal.kind()))
+                .help("only a check's finding is waived; goodstead explain says what there is to do"))
+        }
+    }
 }
 
 /// A target's name, if the check judges targets of that kind.

@@ -22,7 +22,7 @@ pub(crate) fn failure(outcome: &CaseOutcome, width: usize) -> String {
     let line = outcome.place.line_column().map_or(String::new(), |(line, _)| format!(":{line}"));
     let _ = writeln!(text, "{BOLD}{}{line}{BOLD:#}", outcome.place.file);
     put(&mut text, width, "  case      ", &format!("{}: {}", outcome.check, outcome.case));
-    put(&mut text, width, "  expected  ", &outcome.expected.to_string());
+    put(&mut text, width, "  expected  ", &outcome.expected);
     let because = outcome.cause.as_ref().map_or(String::new(), |cause| format!(", because {cause}"));
     let _ = write!(text, "{RED}");
     put(&mut text, width, "  got       ", &format!("{}{because}", outcome.got));

@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod cases;
 pub(crate) mod diagnostics;
 pub(crate) mod output;
+mod progress;
 pub(crate) mod table;
 pub(crate) mod text;
 pub(crate) mod value;

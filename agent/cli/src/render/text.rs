@@ -15,11 +15,11 @@ use super::value::{plain, value};
 /// Lines are no longer than this, however wide the terminal is: longer ones are hard to read.
 const MAX_WIDTH: usize = 100;
 
-const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
-const RED: Style = AnsiColor::Red.on_default().bold();
-const YELLOW: Style = AnsiColor::Yellow.on_default();
-const GREEN: Style = AnsiColor::Green.on_default();
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const RED: Style = AnsiColor::Red.on_default().bold();
+pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default();
+pub(super) const GREEN: Style = AnsiColor::Green.on_default();
 
 /// How many evidence values of one finding are shown.
 const SHOWN_EVIDENCE: usize = 8;
@@ -36,6 +36,7 @@ pub(crate) fn report(report: &Report, width: usize) -> String {
     let mut page = Page { text: String::new(), width };
     page.head(report);
     page.targets(report);
+    page.progress(report);
     page.findings(report);
     page.waived(report);
     page.not_judged(report);
@@ -44,9 +45,9 @@ pub(crate) fn report(report: &Report, width: usize) -> String {
     page.text
 }
 
-struct Page {
-    text: String,
-    width: usize,
+pub(super) struct Page {
+    pub(super) text: String,
+    pub(super) width: usize,
 }
 
 /// Writing to a `String` cannot fail.
@@ -262,12 +263,12 @@ impl Page {
     }
 
     /// A label and a text that wraps beneath itself.
-    fn labelled(&mut self, label: &str, text: &str) {
+    pub(super) fn labelled(&mut self, label: &str, text: &str) {
         self.wrapped(&format!("        {DIM}{label:<6}{DIM:#}"), &" ".repeat(14), text);
     }
 
     /// Markdown under a label: paragraphs and list items are wrapped, code blocks stay as they are.
-    fn prose(&mut self, label: &str, markdown: &str) {
+    pub(super) fn prose(&mut self, label: &str, markdown: &str) {
         let mut label = format!("        {DIM}{label:<6}{DIM:#}");
         let mut code = false;
         let mut paragraph = String::new();
@@ -293,14 +294,19 @@ impl Page {
     }
 
     /// `text` is what a site, a plugin or a check wrote; of the labels we know that they are ours.
-    fn wrapped(&mut self, first: &str, next: &str, text: &str) {
+    pub(super) fn wrapped(&mut self, first: &str, next: &str, text: &str) {
+        self.wrapped_styled(first, next, &plain(text));
+    }
+
+    /// A text that holds styles of ours, and of others only what [`plain`] let through.
+    pub(super) fn wrapped_styled(&mut self, first: &str, next: &str, text: &str) {
         let first_width = anstream::adapter::strip_str(first).to_string().chars().count();
         let width = self.width.saturating_sub(first_width.max(next.len())).max(24);
         let options = textwrap::Options::new(width)
             .break_words(false)
             .word_separator(textwrap::WordSeparator::AsciiSpace)
             .word_splitter(textwrap::WordSplitter::NoHyphenation);
-        for (number, line) in textwrap::wrap(&plain(text), options).iter().enumerate() {
+        for (number, line) in textwrap::wrap(text, options).iter().enumerate() {
             put!(self, "{}{line}", if number == 0 { first } else { next });
         }
     }
@@ -345,14 +351,14 @@ fn capitalised(text: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-fn shortened(text: &str, width: usize) -> String {
+pub(super) fn shortened(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
-fn grade(score: f64) -> Style {
+pub(super) fn grade(score: f64) -> Style {
     match score {
         score if score >= 90.0 => GREEN,
         score if score >= 60.0 => YELLOW,

@@ -1,11 +1,12 @@
-//! Who vouches for a plugin or a pack: trusted keys, what they signed, what was withdrawn, and what the admin allows
-//! without.
+//! Who vouches for a plugin, a pack or an entitlement: trusted keys, what they signed, what was withdrawn, and what the
+//! admin allows without.
 //!
 //! What is verified are the very bytes that are used afterwards: the manifest and the checks as they were parsed, the
 //! library as it lies sealed in memory. A signature that is there and wrong is never allowed, by nobody. Whatever cannot
 //! be relied on (a list of withdrawn keys that cannot be read, a key that others may write to) counts against, never
 //! for. docs/SIGNING.md describes all of it for admins and vendors.
 
+mod entitlement;
 mod files;
 mod keys;
 mod library;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use goodstead_model::{Cause, CauseKind, Signature};
 use goodstead_protocol::diagnostic::{Diagnostic, Place, Severity};
 use goodstead_protocol::manifest::Manifest;
+use minisign_verify::PublicKey;
 
 pub(crate) use files::{read_regular, trouble_with_owner};
 pub(crate) use library::{Library, sealed_copy};
@@ -180,12 +182,20 @@ impl Trust {
     /// The statement in a signature file and the name of the trusted key that signed it; `None` without such a file.
     fn signed(&self, file: &Path, kind: Kind) -> Result<Option<(String, Statement)>, Refusal> {
         let Some(signed) = SignedStatement::read(file)? else { return Ok(None) };
+        let name = self.signer(&signed.key, |key| signed.verifies(key))?;
+        let statement = Statement::read(&signed.statement, kind)?;
+        self.revoked.check_hash(&Fingerprint::of(signed.statement.as_bytes()).sha256)?;
+        statement.files.values().try_for_each(|file| self.revoked.check_hash(&file.sha256))?;
+        Ok(Some((name, statement)))
+    }
+
+    /// The name of the trusted key of this id by which a signature verifies.
+    fn signer(&self, id: &str, verifies: impl Fn(&PublicKey) -> bool) -> Result<String, Refusal> {
         self.revoked.check_readable()?;
-        self.revoked.check_key(&signed.key)?;
-        let mut known = self.keys.with_id(&signed.key).peekable();
+        self.revoked.check_key(id)?;
+        let mut known = self.keys.with_id(id).peekable();
         if known.peek().is_none() {
-            let reason =
-                format!("it is not signed by a trusted key: the key {} is not among them", signed.key);
+            let reason = format!("it is not signed by a trusted key: the key {id} is not among them");
             let remedy = format!(
                 "if you trust its owner, put that public key into {}; {MANUAL} tells how to compare it first",
                 self.own_keys.display()
@@ -193,13 +203,10 @@ impl Trust {
             return Err(Refusal::new(reason, remedy));
         }
         // Ids are short, and anybody can choose one: each key that has this id is tried.
-        let Some(key) = known.find(|key| signed.verifies(&key.key)) else {
-            return Err(Refusal::altered(format!("its signature was not made by the key {}", signed.key)));
-        };
-        let statement = Statement::read(&signed.statement, kind)?;
-        self.revoked.check_hash(&Fingerprint::of(signed.statement.as_bytes()).sha256)?;
-        statement.files.values().try_for_each(|file| self.revoked.check_hash(&file.sha256))?;
-        Ok(Some((key.name.clone(), statement)))
+        match known.find(|key| verifies(&key.key)) {
+            Some(key) => Ok(key.name.clone()),
+            None => Err(Refusal::altered(format!("its signature was not made by the key {id}"))),
+        }
     }
 
     /// Whether the admin allows the folder without a signature.

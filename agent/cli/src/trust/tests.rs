@@ -87,6 +87,36 @@ fn every_single_bit_of_manifest_library_and_statement_counts() {
 }
 
 #[test]
+fn every_single_bit_of_an_entitlement_and_its_signature_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("trusted-keys");
+    fs::create_dir(&keys).unwrap();
+    let key = KeyPair::generate_unencrypted_keypair().unwrap();
+    fs::write(keys.join("acme.pub"), key.pk.to_box().unwrap().into_string()).unwrap();
+    fs::set_permissions(&keys, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(keys.join("acme.pub"), fs::Permissions::from_mode(0o644)).unwrap();
+    let installation = Installation::find(Some(folder.path()), Some(folder.path())).unwrap();
+    let trust = Trust::load(&installation, &[]);
+    let (text, file) = (b"customer = 'x'\n", installation.entitlement_signature());
+    let signature = minisign::sign(None, &key.sk, text.as_slice(), None, None).unwrap().into_string();
+    fs::write(&file, &signature).unwrap();
+    assert_eq!(trust.entitlement(&file, text).unwrap(), "acme.pub");
+    for bit in 0..text.len() * 8 {
+        let mut bad = text.to_vec();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        assert!(trust.entitlement(&file, &bad).is_err(), "bit {bit} of the file");
+    }
+    // The untrusted comment is not signed, nor is the end of the last line.
+    let signed = signature.find('\n').unwrap() + 1..signature.trim_end().len();
+    for bit in signed.start * 8..signed.end * 8 {
+        let mut bad = signature.clone().into_bytes();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        fs::write(&file, bad).unwrap();
+        assert!(trust.entitlement(&file, text).is_err(), "bit {bit} of the signature");
+    }
+}
+
+#[test]
 fn a_statement_is_read_strictly() {
     let hash = "0".repeat(64);
     let head = "goodstead pack 1\nname p\nversion 1\n";

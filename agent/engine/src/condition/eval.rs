@@ -23,7 +23,7 @@ pub(crate) struct Scope<'f> {
     pub(crate) host: &'f Fact,
     pub(crate) linux: &'f Fact,
     pub(crate) previous: &'f Fact,
-    /// The judged element, under `each`.
+    /// The judged element, under `each`; of a capability, the licensed quantity.
     pub(crate) item: &'f Fact,
 }
 

@@ -95,7 +95,12 @@ impl Condition {
 
     /// Whether it speaks of the item at all.
     pub(crate) fn uses_item(&self) -> bool {
-        self.node.uses_item()
+        self.node.uses(Root::Item)
+    }
+
+    /// Whether it looks at the previous scan.
+    pub(crate) fn uses_previous(&self) -> bool {
+        self.node.uses(Root::Previous)
     }
 
     /// Its value in `scope`; unknown when an unknown value decides it, or when it cannot be computed.
@@ -135,6 +140,28 @@ impl Condition {
         })
     }
 
+    /// Reads an expression that must be a number.
+    pub(crate) fn compile_number(source: &str, env: &Env<'_>) -> Result<Condition, Problem> {
+        Self::compile(source, env, |found| match found {
+            Type::Int | Type::Float => Ok(()),
+            other => {
+                Err(Problem::new("ill-typed", format!("this must be a number, and is {}", other.words()))
+                    .help("int() and double() make one of a scalar"))
+            }
+        })
+    }
+
+    /// Reads an expression that must be a whole number.
+    pub(crate) fn compile_count(source: &str, env: &Env<'_>) -> Result<Condition, Problem> {
+        Self::compile(source, env, |found| match found {
+            Type::Int => Ok(()),
+            other => {
+                let message = format!("this must be a whole number, and is {}", other.words());
+                Err(Problem::new("ill-typed", message).help("size() counts, int() makes one of a scalar"))
+            }
+        })
+    }
+
     /// Reads an expression that must have a value that can be printed.
     pub(crate) fn compile_text(source: &str, env: &Env<'_>) -> Result<Condition, Problem> {
         Self::compile(source, env, |found| {
@@ -148,6 +175,15 @@ impl Condition {
 
     /// Reads an expression that is shown as evidence: a plain value or a list of such.
     pub(crate) fn compile_evidence(source: &str, env: &Env<'_>) -> Result<Condition, Problem> {
+        Self::compile_list(source, env, "evidence is")
+    }
+
+    /// Reads an expression whose value stands in a block of code: a plain value, or a list of such, a line each.
+    pub(crate) fn compile_lines(source: &str, env: &Env<'_>) -> Result<Condition, Problem> {
+        Self::compile_list(source, env, "what stands in a block of code is")
+    }
+
+    fn compile_list(source: &str, env: &Env<'_>, what: &str) -> Result<Condition, Problem> {
         Self::compile(source, env, |found| {
             let (shown, words) = match found {
                 Type::List(element) => (element.is_plain(), "a list of other things"),
@@ -156,7 +192,7 @@ impl Condition {
             if shown {
                 return Ok(());
             }
-            let message = format!("evidence is a plain value or a list of such, and this is {words}");
+            let message = format!("{what} a plain value or a list of such, and this is {words}");
             Err(Problem::new("ill-typed", message).help("name the values, or use `.map(x, x.name)`"))
         })
     }

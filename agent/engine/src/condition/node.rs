@@ -133,9 +133,10 @@ impl Node {
         }
     }
 
-    /// Whether `item` occurs anywhere in it.
-    pub(super) fn uses_item(&self) -> bool {
-        matches!(self, Node::Root(Root::Item)) || self.parts().into_iter().any(Node::uses_item)
+    /// Whether a path that starts there occurs anywhere in it.
+    pub(super) fn uses(&self, wanted: Root) -> bool {
+        matches!(self, Node::Root(root) if *root == wanted)
+            || self.parts().into_iter().any(|part| part.uses(wanted))
     }
 
     /// The expressions that it is directly made of, in the order in which they stand.

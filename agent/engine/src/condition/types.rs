@@ -135,6 +135,13 @@ impl<'c> Env<'c> {
         env
     }
 
+    /// The same with `quantity`, which stands where `item` does: a capability judges no elements.
+    pub(crate) fn with_quantity(&self) -> Self {
+        let mut env = self.clone();
+        env.add("quantity", Root::Item, Type::Int);
+        env
+    }
+
     /// The same with the reason why `name` is not in sight.
     pub(crate) fn without(mut self, name: &str, reason: &str) -> Self {
         self.absent.insert(name.to_owned(), reason.to_owned());

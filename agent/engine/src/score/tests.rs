@@ -1,5 +1,7 @@
 //! The properties that make the score worth trusting, and the values that are known.
 
+mod progress;
+
 use std::collections::BTreeMap;
 
 use goodstead_model::{Area, Impact, Likelihood};
@@ -236,6 +238,32 @@ fn ends(input: &Input) -> (f64, f64) {
     score(input, &figures()).map_or((0.0, 100.0), |scored| (scored.range.low, scored.range.high))
 }
 
+/// Makes of one item what it should be.
+fn mend(input: &mut Input, item: &Item) {
+    match item {
+        Item::Check { target, id } => {
+            let target = input.targets.iter_mut().find(|one| one.id == *target).unwrap();
+            target.checks.iter_mut().find(|one| one.id == *id).unwrap().state = State::Passed;
+        }
+        Item::Capability { deployment, id } => {
+            let of = input.deployments.get_mut(deployment).unwrap();
+            of.capabilities.iter_mut().find(|one| one.id == *id).unwrap().extent = Some(1.0);
+        }
+        Item::Milestone { deployment, id } => {
+            let of = input.deployments.get_mut(deployment).unwrap();
+            of.milestones.iter_mut().find(|one| one.id == *id).unwrap().reached = Some(true);
+        }
+        Item::Task { deployment, id } => {
+            let of = input.deployments.get_mut(deployment).unwrap();
+            of.tasks.iter_mut().find(|one| one.id == *id).unwrap().completion = Some(1.0);
+        }
+        Item::Forecast { deployment, id } => {
+            let of = input.deployments.get_mut(deployment).unwrap();
+            of.forecasts.iter_mut().find(|one| one.id == *id).unwrap().state = State::Passed;
+        }
+    }
+}
+
 /// The range with one check's state changed, if there is a check.
 fn with_state(input: &Input, pick: usize, state: State) -> Option<(f64, f64)> {
     let mut input = input.clone();
@@ -306,10 +334,8 @@ proptest! {
     fn a_gain_is_what_mending_brings(input in input()) {
         let Some(scored) = score(&input, &figures()) else { return Ok(()) };
         for (item, cost) in &scored.costs {
-            let Item::Check { target, id } = item else { continue };
             let mut mended = input.clone();
-            let target = mended.targets.iter_mut().find(|one| one.id == *target).unwrap();
-            target.checks.iter_mut().find(|one| one.id == *id).unwrap().state = State::Passed;
+            mend(&mut mended, item);
             let gain = ends(&mended).1 - scored.range.high;
             prop_assert!((gain - cost.gain).abs() < 0.011, "{gain} {}", cost.gain);
         }

@@ -28,21 +28,21 @@ fn from(script: Vec<Vec<u8>>) -> Json {
     facts
 }
 
-fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+pub(crate) fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
     [&[kind][..], &length, body].concat()
 }
 
-fn error(code: &str) -> Vec<u8> {
+pub(crate) fn error(code: &str) -> Vec<u8> {
     message(b'E', format!("SFATAL\0VFATAL\0C{code}\0Mhunter2 is wrong\0\0").as_bytes())
 }
 
-fn welcome() -> Vec<u8> {
+pub(crate) fn welcome() -> Vec<u8> {
     [message(b'R', &[0; 4]), message(b'Z', b"I")].concat()
 }
 
 /// One row of text columns, and the end of the answer.
-fn row(columns: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn row(columns: &[(&str, &str)]) -> Vec<u8> {
     let count = u16::try_from(columns.len()).unwrap().to_be_bytes();
     let (mut names, mut values) = (count.to_vec(), count.to_vec());
     for (name, value) in columns {
@@ -79,7 +79,7 @@ fn a_server_s_refusals_have_their_causes_and_are_not_repeated() {
         ("57P03", "not-available", "starting up"),
         ("53300", "not-available", "no connection left"),
         ("28000", "not-permitted", "does not let the role goodstead in"),
-        ("28P01", "not-permitted", "local postgres goodstead peer"),
+        ("28P01", "not-permitted", "local all goodstead peer"),
         ("42501", "not-permitted", "GRANT CONNECT ON DATABASE postgres TO goodstead;"),
         ("08P01", "not-available", "connection pooler"),
         ("XX000", "not-available", "(XX000)"),
@@ -156,7 +156,9 @@ fn a_server_that_is_down_still_has_its_files() {
         (Some(address), "connection refused"),
     ] {
         let target = Target { hints: hints.clone(), address: address.clone(), ..target() };
-        let mut site = FakeSite::with_manifest(&manifest).file(path, "fsync = off\n");
+        let mut site = FakeSite::with_manifest(&manifest)
+            .file(path, "fsync = off\nhba_file = '/etc/postgresql/15/main/pg_hba.conf'\n")
+            .file("/etc/postgresql/15/main/pg_hba.conf", "host all all all trust\n");
         if let Some(address) = &address {
             site = site.connection(address, Err(Cause::new(CauseKind::NotAvailable, "connection refused")));
         }
@@ -166,6 +168,9 @@ fn a_server_that_is_down_still_has_its_files() {
         assert_eq!(facts["configured"]["fsync"], false);
         assert_eq!(facts["configured_at"]["fsync"], format!("{path}:1"));
         assert_eq!(facts["settings"]["$unknown"]["detail"], outcome);
+        assert_eq!(facts["connections"]["used"]["$unknown"]["detail"], outcome);
+        assert_eq!(facts["process"]["pid"]["$unknown"]["detail"], outcome);
+        assert_eq!((&facts["hba"][0]["scope"], &facts["managed"]), (&json!("any"), &json!(false)));
         assert_eq!(facts["archiver"]["last_failed"]["$unknown"]["kind"], "not-available");
     }
 }

@@ -2,11 +2,16 @@
 //!
 //! A server is started for the test that needs it, in a folder of its own, and stopped with it.
 // What is between the tests may panic as they do.
-#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+mod databases;
 mod impostor;
+mod instance;
 mod real;
+mod recorded;
+mod releases;
 mod server;
+mod unwilling;
 
 use std::os::fd::OwnedFd;
 

@@ -48,7 +48,7 @@ fn a_running_server_is_described() {
     assert!(slot["retained_bytes"].as_i64().unwrap() > 0);
     let names: Vec<_> = facts["databases"].as_array().unwrap().iter().map(|item| &item["name"]).collect();
     assert_eq!(names, ["postgres", "template0", "template1"]);
-    assert_eq!(facts["archiver"], json!({}));
+    assert_eq!(facts["archiver"], json!({"archived_count": 0, "failed_count": 0}));
     // The files lie where the manifest does not reach.
     assert_eq!(facts["configured"]["$unknown"]["kind"], "not-declared");
     assert!(!server.log().contains("ERROR"), "{}", server.log());

@@ -1,12 +1,13 @@
 //! A PostgreSQL server of a test's own.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -21,6 +22,18 @@ pub(crate) struct Server {
 impl Server {
     /// A server with the role `goodstead`, and whatever `sql` makes.
     pub(crate) fn start(sql: &[&str]) -> Server {
+        Server::start_with("", sql)
+    }
+
+    /// The same without waiting for the disk, for the tests that make much.
+    pub(crate) fn quick(sql: &[&str]) -> Server {
+        Server::start_with(
+            " -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off",
+            sql,
+        )
+    }
+
+    fn start_with(more: &str, sql: &[&str]) -> Server {
         // A socket's path has little room, so the folder's is short.
         let folder = tempfile::Builder::new().prefix("gs-pg").tempdir_in("/tmp").unwrap();
         if let Some((uid, gid)) = owner() {
@@ -30,9 +43,9 @@ impl Server {
         let server = Server { folder, port };
         server.run("initdb", &["-N", "-A", "trust", "-U", "postgres", "-D", &server.data()]);
         let hba = "local all secretive scram-sha-256\nlocal all all trust\nhost all all 127.0.0.1/32 trust\n";
-        fs::write(format!("{}/pg_hba.conf", server.data()), hba).unwrap();
+        fs::write(server.hba(), hba).unwrap();
         let socket = server.folder.path().to_str().unwrap();
-        let options = format!("-p {port} -k {socket} -c listen_addresses=127.0.0.1");
+        let options = format!("-p {port} -k {socket} -c listen_addresses=127.0.0.1{more}");
         let log = format!("{socket}/log");
         server.run("pg_ctl", &["-w", "-D", &server.data(), "-l", &log, "-o", &options, "start"]);
         server.sql(&["CREATE ROLE goodstead LOGIN", "GRANT pg_monitor TO goodstead"]);
@@ -40,16 +53,44 @@ impl Server {
         server
     }
 
+    /// Ends and begins with the same options.
+    pub(crate) fn restart(&self) {
+        let log = format!("{}/log", self.folder.path().display());
+        self.run("pg_ctl", &["-w", "-D", &self.data(), "-l", &log, "-m", "fast", "restart"]);
+    }
+
     pub(crate) fn sql(&self, statements: &[&str]) {
-        let (socket, port) = (self.folder.path().to_str().unwrap(), self.port.to_string());
-        let mut arguments =
-            vec!["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", socket, "-p", &port, "-U", "postgres"];
-        for statement in statements {
-            arguments.extend(["-c", statement]);
-        }
+        self.sql_in("postgres", statements);
+    }
+
+    /// The same in another database.
+    pub(crate) fn sql_in(&self, database: &str, statements: &[&str]) {
         if !statements.is_empty() {
-            self.run("psql", &arguments);
+            let output = self.psql(database, statements).output().unwrap();
+            assert!(output.status.success(), "{statements:?}: {}", String::from_utf8_lossy(&output.stderr));
         }
+    }
+
+    /// One statement that may fail.
+    pub(crate) fn try_in(&self, database: &str, statement: &str) {
+        let _ = self.psql(database, &[statement]).output().unwrap();
+    }
+
+    /// A session of the superuser that stays.
+    pub(crate) fn session(&self, database: &str) -> Held {
+        let child = self.psql(database, &[]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        Held(child)
+    }
+
+    fn psql(&self, database: &str, statements: &[&str]) -> Command {
+        let mut command = self.command("psql");
+        command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres"]);
+        command.arg("-h").arg(self.folder.path()).args(["-p", &self.port.to_string(), "-d", database]);
+        for statement in statements {
+            command.args(["-c", statement]);
+        }
+        command.env("PGCLIENTENCODING", "UTF8").stdout(Stdio::null());
+        command
     }
 
     pub(crate) fn connect(&self) -> UnixStream {
@@ -60,18 +101,51 @@ impl Server {
         fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
-    fn data(&self) -> String {
+    pub(crate) fn data(&self) -> String {
         self.folder.path().join("data").to_str().unwrap().to_owned()
     }
 
+    pub(crate) fn hba(&self) -> String {
+        format!("{}/pg_hba.conf", self.data())
+    }
+
     fn run(&self, program: &str, arguments: &[&str]) {
+        let status = self.command(program).args(arguments).stdout(Stdio::null()).status().unwrap();
+        assert!(status.success(), "{program} {arguments:?}: {status}");
+    }
+
+    fn command(&self, program: &str) -> Command {
         let mut command = Command::new(PathBuf::from(PROGRAMS).join(program));
-        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null()).stdout(Stdio::null());
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
         if let Some((uid, gid)) = owner() {
             command.uid(uid).gid(gid);
         }
-        let status = command.status().unwrap();
-        assert!(status.success(), "{program} {arguments:?}: {status}");
+        command
+    }
+}
+
+/// A session that holds what it took until it is dropped.
+pub(crate) struct Held(Child);
+
+impl Held {
+    pub(crate) fn say(&mut self, statements: &str) {
+        writeln!(self.0.stdin.as_mut().unwrap(), "{statements}").unwrap();
+    }
+
+    /// Waits until a line of the answer is this word.
+    pub(crate) fn wait_for(&mut self, word: &str) {
+        let lines = BufReader::new(self.0.stdout.as_mut().unwrap()).lines();
+        assert!(
+            lines.map_while(Result::ok).any(|line| line == word),
+            "the session ended before it said {word}"
+        );
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
     }
 }
 

@@ -1,0 +1,180 @@
+//! How far the customer has come, for a person at a terminal: the adoption chain, milestones and tasks, in few lines.
+//!
+//! What was reached in full takes one line; what was not says what it is stuck on, or what to do. What is not known is
+//! said once a cause.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use goodstead_model::{Adoption, Capability, Cause, CauseKind, Milestone, Reached, Report, Stage, Task};
+
+use super::text::{BOLD, DIM, GREEN, Page, YELLOW, grade, shortened};
+use super::value::plain;
+
+/// The columns beside a title: the margin, two answers, an extent and the points.
+const BESIDE: usize = 8 + 12 + 6 + 8;
+
+/// Writing to a `String` cannot fail.
+macro_rules! put {
+    ($page:expr, $($rest:tt)*) => { let _ = writeln!($page.text, $($rest)*); };
+}
+
+impl Page {
+    /// Adoption, milestones and tasks, as far as there are any.
+    pub(super) fn progress(&mut self, report: &Report) {
+        if let Some(adoption) = &report.adoption {
+            self.adoption(adoption);
+        }
+        self.milestones(&report.milestones);
+        self.tasks(&report.tasks);
+        self.not_known(report);
+    }
+
+    fn adoption(&mut self, adoption: &Adoption) {
+        let of = &adoption.entitlement;
+        put!(self, "");
+        put!(
+            self,
+            "{BOLD}Adoption{BOLD:#} of what {} licensed for {} (until {})",
+            plain(&of.customer),
+            plain(&of.deployment),
+            plain(&of.valid_until)
+        );
+        let titles = adoption.capabilities.iter().map(|one| one.title.chars().count()).max().unwrap_or(0);
+        let width = titles.min(self.width.saturating_sub(BESIDE)).max(12);
+        put!(self, "");
+        put!(self, "        {DIM}{:width$}  configured  used  extent{DIM:#}", "licensed");
+        for one in &adoption.capabilities {
+            self.capability(one, width);
+        }
+    }
+
+    fn capability(&mut self, one: &Capability, width: usize) {
+        let answer = |known: Option<bool>| match (one.stage, known) {
+            (Stage::NotApplicable, _) => "-",
+            (_, Some(true)) => "yes",
+            (_, Some(false)) => "no",
+            (_, None) => "?",
+        };
+        let (extent, style) = match (one.stage, one.extent) {
+            (Stage::NotApplicable, _) => ("-".to_owned(), DIM),
+            (_, Some(extent)) => (format!("{:.0} %", 100.0 * extent), grade(100.0 * extent)),
+            (_, None) => ("?".to_owned(), YELLOW),
+        };
+        put!(
+            self,
+            "{}  {:width$}  {:<10}  {:<4}  {style}{:>6}{style:#}",
+            points(one.points),
+            shortened(&plain(&one.title), width),
+            answer(one.configured),
+            answer(one.used),
+            extent
+        );
+        match &one.stuck_on {
+            Some(obstacle) => {
+                let text = format!("{} on {}: {}", obstacle.id, obstacle.target, obstacle.title);
+                self.labelled("Stuck", &text);
+            }
+            None if one.cause.is_some() => {}
+            None => self.advice(&one.remedy, &one.id),
+        }
+    }
+
+    fn milestones(&mut self, milestones: &[Milestone]) {
+        if milestones.is_empty() {
+            return;
+        }
+        let reached = milestones.iter().filter(|one| one.state == Reached::Reached).count();
+        put!(self, "");
+        put!(self, "{BOLD}Milestones{BOLD:#}: {reached} of {} reached", milestones.len());
+        for one in milestones {
+            let state = match (one.state, one.first_seen.as_deref().and_then(|time| time.get(..10))) {
+                (Reached::Unknown, _) => format!("{YELLOW}not known{YELLOW:#}"),
+                (Reached::Reached, Some(day)) => format!("{GREEN}reached{GREEN:#}, seen {}", plain(day)),
+                (state, _) => state.to_string(),
+            };
+            self.line(one.points, &one.title, &one.deployment, &state);
+            if one.state == Reached::NotReached {
+                self.advice(&one.remedy, &one.id);
+            }
+        }
+    }
+
+    fn tasks(&mut self, tasks: &[Task]) {
+        if tasks.is_empty() {
+            return;
+        }
+        put!(self, "");
+        put!(self, "{BOLD}Tasks{BOLD:#}");
+        for one in tasks {
+            self.line(one.points, &one.title, &one.deployment, &counts(one));
+            if one.completions < one.attempts {
+                self.advice(&one.remedy, &one.id);
+            }
+        }
+    }
+
+    /// One milestone or task: what it costs, what it is, and how it stands.
+    fn line(&mut self, lost: f64, title: &str, deployment: &str, state: &str) {
+        let text = format!("{} {DIM}of {}{DIM:#}: {state}", plain(title), plain(deployment));
+        self.wrapped_styled(&format!("{}  ", points(lost)), "          ", &text);
+    }
+
+    /// What to do, and where more stands.
+    fn advice(&mut self, remedy: &str, id: &str) {
+        if !remedy.is_empty() {
+            self.prose("Do", remedy);
+            self.labelled("More", &format!("goodstead explain {id}"));
+        }
+    }
+
+    /// One cause often stands for many: said once, with what it costs.
+    fn not_known(&mut self, report: &Report) {
+        let mut causes: BTreeMap<(&str, String, Option<&str>), Vec<&str>> = BTreeMap::new();
+        let mut add = |deployment, cause, id| {
+            if let Some(cause) =
+                Option::as_ref(cause).filter(|cause: &&Cause| cause.kind != CauseKind::NoPreviousScan)
+            {
+                let remedy = cause.remedy.as_deref();
+                causes.entry((deployment, cause.to_string(), remedy)).or_default().push(id);
+            }
+        };
+        if let Some(adoption) = &report.adoption {
+            let of = adoption.entitlement.deployment.as_str();
+            adoption.capabilities.iter().for_each(|one| add(of, &one.cause, &one.id));
+        }
+        report.milestones.iter().for_each(|one| add(&one.deployment, &one.cause, &one.id));
+        report.tasks.iter().for_each(|one| add(&one.deployment, &one.cause, &one.id));
+        for ((deployment, cause, remedy), ids) in causes {
+            put!(self, "");
+            let first = format!("   {YELLOW}?{YELLOW:#}    ");
+            self.wrapped(&first, "        ", &format!("{deployment}: {cause}"));
+            if let Some(remedy) = remedy {
+                self.prose("Do", remedy);
+            }
+            self.labelled("Costs", &ids.join(", "));
+        }
+    }
+}
+
+/// The lost points in the margin.
+fn points(points: f64) -> String {
+    if points > 0.0 { format!("{:>6.1}", -points) } else { " ".repeat(6) }
+}
+
+fn counts(task: &Task) -> String {
+    let window = format!("in the last {} days", task.window_days);
+    let since = task.counted_since.as_deref().and_then(|time| time.get(..10));
+    let since = since.map_or(String::new(), |day| format!(", counted since {}", plain(day)));
+    match (task.attempts, task.completions, &task.cause) {
+        (Some(0), _, _) => format!("none attempted {window}{since}"),
+        (Some(attempts), Some(completions), _) => {
+            let share = 100.0 * completions as f64 / attempts as f64;
+            format!("{completions} of {attempts} completed {window} ({share:.0} %){since}")
+        }
+        (_, _, Some(cause)) if cause.kind == CauseKind::NoPreviousScan => {
+            "counted from this scan on".to_owned()
+        }
+        _ => format!("{YELLOW}not known{YELLOW:#}"),
+    }
+}

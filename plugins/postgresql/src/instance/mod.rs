@@ -1,0 +1,150 @@
+//! What is asked once per server: who is connected, who replicates, what holds the vacuum horizon, the counters of
+//! checkpoints and write-ahead log, roles, overrides, and what belongs to this one cluster.
+//!
+//! A topic is one statement and the facts that its answer becomes. Each topic fails alone: a statement that is refused,
+//! or too slow, makes the facts of its topic unknown and no others. A topic that needs `pg_monitor` is not asked without
+//! it, because the server would answer with NULLs that look like an idle server.
+
+mod activity;
+mod control;
+mod counters;
+mod horizon;
+mod overrides;
+mod replication;
+mod roles;
+mod statements;
+mod written;
+
+use std::collections::BTreeMap;
+
+use goodstead_plugin::{Cause, CauseKind, Elements, Fact};
+
+use crate::row::text;
+use crate::session::{Row, Session, identifier};
+
+pub(crate) use written::from_settings;
+
+/// The most elements of a list; there may be more, and then the list is partial.
+const MOST: usize = 200;
+
+/// What decides which statement is asked.
+pub(crate) struct Server {
+    /// `server_version_num`.
+    pub(crate) number: i64,
+    /// Whether it is a standby.
+    pub(crate) in_recovery: bool,
+    /// Whether the role sees the sessions of others (`pg_read_all_stats`, part of `pg_monitor`).
+    pub(crate) sees_stats: bool,
+    /// The role.
+    pub(crate) user: String,
+}
+
+/// Facts by name.
+type Facts = BTreeMap<String, Fact>;
+
+/// One statement and what becomes of its answer.
+struct Topic {
+    /// The facts that are unknown when it is not answered; records among them as a whole.
+    names: &'static [&'static str],
+    /// Whether the answer is only worth something to a member of `pg_monitor`.
+    monitor: bool,
+    /// The statement for this server; `None` where there is nothing to ask.
+    query: fn(&Server) -> Option<String>,
+    /// The facts; without rows also where nothing was asked.
+    facts: fn(&[Row]) -> Facts,
+}
+
+const TOPICS: [Topic; 13] = [
+    activity::CONNECTIONS,
+    activity::IDLE,
+    activity::SUPERUSERS,
+    replication::REPLICAS,
+    replication::SYNC,
+    replication::STANDBY,
+    horizon::PREPARED,
+    horizon::HORIZON,
+    counters::CHECKPOINTS,
+    counters::WAL,
+    counters::WAITING,
+    overrides::OVERRIDES,
+    control::CONTROL,
+];
+
+/// What was answered.
+pub(crate) struct Asked {
+    pub(crate) facts: Facts,
+    pub(crate) rules: Result<Vec<Row>, Cause>,
+    pub(crate) process: Option<i64>,
+}
+
+/// Asks every topic.
+pub(crate) async fn ask(session: &Session, server: &Server) -> Asked {
+    let mut facts = Facts::new();
+    let mut process = None;
+    for topic in &TOPICS {
+        let answer = match (topic.query)(server) {
+            _ if topic.monitor && !server.sees_stats => Err(not_monitor(&server.user)),
+            Some(query) => session.rows(&query).await,
+            None => Ok(Vec::new()),
+        };
+        match answer {
+            Ok(rows) => {
+                process = process.or_else(|| activity::process(&rows));
+                facts.extend((topic.facts)(&rows));
+            }
+            Err(cause) => facts.extend(unknown_for(topic.names, &cause)),
+        }
+    }
+    let (roles, rules) = roles::ask(session, server).await;
+    facts.extend(roles);
+    facts.extend(statements::ask(session, server).await);
+    Asked { facts, rules, process }
+}
+
+/// Every fact of this module, unknown for one reason.
+pub(crate) fn unknown(cause: &Cause) -> Facts {
+    let topics = TOPICS.iter().flat_map(|topic| unknown_for(topic.names, cause));
+    let others = [&roles::NAMES[..], &statements::NAMES[..]];
+    topics.chain(others.into_iter().flat_map(|names| unknown_for(names, cause))).collect()
+}
+
+/// Every fact that only a running server knows, unknown for one reason.
+pub(crate) fn not_told(cause: &Cause) -> Facts {
+    unknown(cause).into_iter().chain(unknown_for(&written::NAMES, cause)).collect()
+}
+
+fn unknown_for(names: &[&str], cause: &Cause) -> Facts {
+    names.iter().map(|name| ((*name).to_owned(), cause.clone().into())).collect()
+}
+
+/// Why the sessions and the replication of others cannot be seen.
+fn not_monitor(user: &str) -> Cause {
+    let detail = format!("the role {user} does not see what other sessions do");
+    let remedy = format!("as the server's owner, in psql: `GRANT pg_monitor TO {};`", identifier(user));
+    Cause::new(CauseKind::NotPermitted, detail).remedy(remedy)
+}
+
+/// A list of what `element` makes of the rows: at most [`MOST`], and partial if there are more, or if it could make
+/// nothing of one. Statements ask for one more than that.
+fn bounded(rows: &[Row], element: fn(&Row) -> Option<Fact>) -> Fact {
+    let shown = rows.get(..MOST).unwrap_or(rows);
+    let items: Vec<_> = shown.iter().filter_map(element).collect();
+    let partial = if rows.len() > MOST {
+        Some(Cause::new(CauseKind::TooLarge, format!("only the first {MOST} are told")))
+    } else if items.len() < rows.len() {
+        Some(Cause::new(CauseKind::Partial, "a name in it is not UTF-8"))
+    } else {
+        None
+    };
+    Fact::List(Elements { items, partial: partial.map(Box::new) })
+}
+
+/// The text of an optional column, as an item of a record where there is one.
+fn optional(item: &mut Facts, row: &Row, name: &str) {
+    if let Some(value) = text(row, name) {
+        item.insert(name.to_owned(), value.into());
+    }
+}
+
+#[cfg(test)]
+mod tests;
