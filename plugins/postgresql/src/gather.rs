@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use goodstead_plugin::{Address, Cause, CauseKind, Connection, Elements, Fact, Site, SiteExt, Target};
 use serde::{Deserialize, Serialize};
 
+use crate::backup;
 use crate::files::{self, Configuration};
 use crate::queries::{NAMES, Settings, Told, ask};
 use crate::session::{Login, Session};
@@ -44,7 +45,16 @@ pub(crate) fn gather(target: &Target, site: &mut dyn Site) -> Result<Fact, Cause
         None => Err(Cause::new(CauseKind::NotAvailable, "it is not known where the configuration files are")),
     };
 
-    let mut facts = BTreeMap::new();
+    let cluster = match &told {
+        Ok(told) => told.cluster.clone(),
+        Err(cause) => Err(cause.clone()),
+    };
+    let cluster = cluster.unwrap_or_else(|cause| {
+        backup::Cluster::from_files(site, &cause, configuration.as_ref().ok(), data_directory.as_deref())
+    });
+    let mut facts = BTreeMap::from(
+        backup::facts(site, &cluster, target.name.as_deref()).map(|(name, fact)| (name.to_owned(), fact)),
+    );
     match told {
         Ok(told) => {
             facts.extend(told.facts);

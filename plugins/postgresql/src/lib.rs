@@ -6,6 +6,7 @@
 //! the broker either way, so that a server that is down is still described as far as it can be.
 #![deny(unsafe_code)]
 
+mod backup;
 mod conf;
 mod discover;
 mod files;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use goodstead_plugin::{Cause, CauseKind, Elements, Fact, UnknownOr, facts};
 
+use crate::backup;
 use crate::session::{Login, Row, Session, identifier, pooler, role_sql};
 use crate::settings::from_server;
 
@@ -67,6 +68,8 @@ pub(crate) struct Told {
     pub(crate) facts: BTreeMap<String, Fact>,
     /// The settings, or why not.
     pub(crate) settings: Result<Settings, Cause>,
+    /// What backups need to know of it, or why they do not.
+    pub(crate) cluster: Result<backup::Cluster, Cause>,
 }
 
 /// The running settings.
@@ -117,7 +120,7 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
         for name in ["slots", "databases", "archiver"] {
             facts.insert(name.to_owned(), cause.clone().into());
         }
-        return Ok(Told { facts, settings });
+        return Ok(Told { facts, settings, cluster: Err(cause) });
     }
     let slots = session.rows(&slots_query(number)).await;
     facts.insert("slots".to_owned(), slots.map(|rows| list(&rows, slot)).or_unknown());
@@ -125,7 +128,8 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
     facts.insert("databases".to_owned(), databases.map(|rows| list(&rows, database)).or_unknown());
     let archiver = session.rows(ARCHIVER).await;
     facts.insert("archiver".to_owned(), archiver.map(|rows| archiver_facts(&rows)).or_unknown());
-    Ok(Told { facts, settings })
+    let cluster = backup::ask(session).await;
+    Ok(Told { facts, settings, cluster })
 }
 
 /// A member of a superuser's role counts as one: it can take that role at any time.

@@ -4,6 +4,7 @@
 // What is between the tests may panic as they do.
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod backup;
 mod impostor;
 mod real;
 mod server;
