@@ -6,6 +6,7 @@ use goodstead_plugin::{Address, Cause, CauseKind, Connection, Elements, Fact, Si
 use serde::{Deserialize, Serialize};
 
 use crate::backup;
+use crate::clients;
 use crate::files::{self, Configuration};
 use crate::queries::{NAMES, Settings, Told, ask};
 use crate::session::{Login, Session};
@@ -62,7 +63,10 @@ pub(crate) fn gather(target: &Target, site: &mut dyn Site) -> Result<Fact, Cause
                 told.settings.map(|settings| instance_values(settings, configuration.as_ref().ok()));
             facts.insert("settings".to_owned(), settings.unwrap_or_else(Fact::from));
         }
-        Err(cause) => facts.extend(NAMES.map(|name| (name.to_owned(), cause.clone().into()))),
+        Err(cause) => {
+            let names = NAMES.into_iter().chain(clients::NAMES);
+            facts.extend(names.map(|name| (name.to_owned(), cause.clone().into())));
+        }
     }
     match configuration {
         Ok(configuration) => facts.extend(configuration.facts().map(|(name, fact)| (name.to_owned(), fact))),

@@ -7,6 +7,7 @@
 #![deny(unsafe_code)]
 
 mod backup;
+mod clients;
 mod conf;
 mod discover;
 mod files;

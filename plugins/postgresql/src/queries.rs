@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use goodstead_plugin::{Cause, CauseKind, Elements, Fact, UnknownOr, facts};
 
 use crate::backup;
+use crate::clients;
 use crate::session::{Login, Row, Session, identifier, pooler, role_sql};
 use crate::settings::from_server;
 
@@ -120,6 +121,7 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
         for name in ["slots", "databases", "archiver"] {
             facts.insert(name.to_owned(), cause.clone().into());
         }
+        facts.extend(clients::NAMES.map(|name| (name.to_owned(), cause.clone().into())));
         return Ok(Told { facts, settings, cluster: Err(cause) });
     }
     let slots = session.rows(&slots_query(number)).await;
@@ -129,6 +131,7 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
     let archiver = session.rows(ARCHIVER).await;
     facts.insert("archiver".to_owned(), archiver.map(|rows| archiver_facts(&rows)).or_unknown());
     let cluster = backup::ask(session).await;
+    facts.extend(clients::ask(session, login.user).await.map(|(name, fact)| (name.to_owned(), fact)));
     Ok(Told { facts, settings, cluster })
 }
 

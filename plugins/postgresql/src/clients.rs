@@ -1,0 +1,70 @@
+//! Who uses the server, counted: applications, superusers' programs, monitoring, and subscriptions to other servers.
+//!
+//! A moment's picture: what is not connected now is not seen. Sessions of the agent's own role are never counted.
+
+use std::collections::BTreeMap;
+
+use goodstead_plugin::{Cause, CauseKind, Fact, UnknownOr, facts};
+
+use crate::session::{Row, Session, identifier};
+
+/// A superuser's session is an application's unless it is a tool that administrators and backups use. Who may see
+/// statistics, and has little else to do, is monitoring.
+const CLIENTS: &str = "SELECT count(*) FILTER (WHERE kind IS NULL) AS hidden,
+  count(*) FILTER (WHERE client AND NOT rolsuper AND NOT monitor) AS applications,
+  count(*) FILTER (WHERE client AND rolsuper AND application_name !~* '^(psql|pg_|pgbackrest|barman|wal-g|pgadmin|patroni|repmgr|vacuumdb|reindexdb|clusterdb)') AS superusers,
+  count(*) FILTER (WHERE client AND NOT rolsuper AND monitor) AS monitoring
+  FROM (SELECT a.backend_type AS kind, a.backend_type = 'client backend' AS client, r.rolsuper, a.application_name,
+      pg_has_role(r.oid, 'pg_monitor', 'MEMBER') OR pg_has_role(r.oid, 'pg_read_all_stats', 'MEMBER') AS monitor
+    FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
+    WHERE r.rolname <> session_user) AS sessions";
+
+const SUBSCRIPTIONS: &str = "SELECT (SELECT count(*) FROM pg_subscription WHERE subenabled) AS enabled,
+  (SELECT count(DISTINCT subid) FROM pg_stat_subscription WHERE pid IS NOT NULL) AS running";
+
+/// The facts of this module.
+pub(crate) const NAMES: [&str; 2] = ["clients", "subscriptions"];
+
+/// Asks for all of them.
+pub(crate) async fn ask(session: &Session, user: &str) -> [(&'static str, Fact); 2] {
+    let clients = session.rows(CLIENTS).await.and_then(|rows| clients(rows.first(), user));
+    let subscriptions = session.rows(SUBSCRIPTIONS).await.map(|rows| {
+        let row = rows.first();
+        facts! { "enabled" => count(row, "enabled"), "running" => count(row, "running") }
+    });
+    [("clients", clients.or_unknown()), ("subscriptions", subscriptions.or_unknown())]
+}
+
+fn clients(row: Option<&Row>, user: &str) -> Result<Fact, Cause> {
+    if count(row, "hidden") != Fact::Int(0) {
+        let detail = format!("the role {user} does not see what others' sessions are");
+        let remedy = format!("as the server's owner, in psql: `GRANT pg_monitor TO {};`", identifier(user));
+        return Err(Cause::new(CauseKind::NotPermitted, detail).remedy(remedy));
+    }
+    let names = ["applications", "superusers", "monitoring"];
+    Ok(names.map(|name| (name.to_owned(), count(row, name))).into_iter().collect::<BTreeMap<_, _>>().into())
+}
+
+fn count(row: Option<&Row>, column: &str) -> Fact {
+    let count = row.and_then(|row| row.get(column)?.parse().ok().map(Fact::Int));
+    count.ok_or_else(|| Cause::new(CauseKind::NotAvailable, "the server did not say")).or_unknown()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_that_are_hidden_are_not_taken_for_none() {
+        let row = |hidden: &str| {
+            let values =
+                [("hidden", hidden), ("applications", "2"), ("superusers", "0"), ("monitoring", "1")];
+            Row::from(values.map(|(name, value)| (name.to_owned(), value.to_owned())))
+        };
+        let seen = clients(Some(&row("0")), "goodstead").unwrap().to_json();
+        assert_eq!(seen, serde_json::json!({"applications": 2, "superusers": 0, "monitoring": 1}));
+        for hidden in [Some(row("3")), Some(row("")), None] {
+            assert_eq!(clients(hidden.as_ref(), "goodstead").unwrap_err().kind, CauseKind::NotPermitted);
+        }
+    }
+}
