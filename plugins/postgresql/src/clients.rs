@@ -42,7 +42,18 @@ fn clients(row: Option<&Row>, user: &str) -> Result<Fact, Cause> {
         return Err(Cause::new(CauseKind::NotPermitted, detail).remedy(remedy));
     }
     let names = ["applications", "superusers", "monitoring"];
-    Ok(names.map(|name| (name.to_owned(), count(row, name))).into_iter().collect::<BTreeMap<_, _>>().into())
+    let mut facts: BTreeMap<_, _> = names.map(|name| (name.to_owned(), count(row, name))).into();
+    let share = match (count(row, "applications"), count(row, "superusers")) {
+        (Fact::Int(0), Fact::Int(0)) => {
+            Fact::unknown(CauseKind::NotAvailable, "no application is connected now")
+        }
+        (Fact::Int(ordinary), Fact::Int(all_powerful)) => {
+            Fact::Float(ordinary as f64 / (ordinary as f64 + all_powerful as f64))
+        }
+        (unknown, _) => unknown,
+    };
+    facts.insert("ordinary_share".to_owned(), share);
+    Ok(facts.into())
 }
 
 fn count(row: Option<&Row>, column: &str) -> Fact {
@@ -62,7 +73,10 @@ mod tests {
             Row::from(values.map(|(name, value)| (name.to_owned(), value.to_owned())))
         };
         let seen = clients(Some(&row("0")), "goodstead").unwrap().to_json();
-        assert_eq!(seen, serde_json::json!({"applications": 2, "superusers": 0, "monitoring": 1}));
+        assert_eq!(
+            seen,
+            serde_json::json!({"applications": 2, "superusers": 0, "monitoring": 1, "ordinary_share": 1.0})
+        );
         for hidden in [Some(row("3")), Some(row("")), None] {
             assert_eq!(clients(hidden.as_ref(), "goodstead").unwrap_err().kind, CauseKind::NotPermitted);
         }

@@ -5,6 +5,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod backup;
+mod clients;
 mod impostor;
 mod real;
 mod server;
