@@ -22,8 +22,10 @@ const CLIENTS: &str = "SELECT count(*) FILTER (WHERE kind IS NULL) AS hidden,
 const SUBSCRIPTIONS: &str = "SELECT (SELECT count(*) FROM pg_subscription WHERE subenabled) AS enabled,
   (SELECT count(DISTINCT subid) FROM pg_stat_subscription WHERE pid IS NOT NULL) AS running";
 
-/// The facts of this module.
-pub(crate) const NAMES: [&str; 2] = ["clients", "subscriptions"];
+/// Why nothing is known of them.
+pub(crate) fn unknown(cause: &Cause) -> [(&'static str, Fact); 2] {
+    ["clients", "subscriptions"].map(|name| (name, cause.clone().into()))
+}
 
 /// Asks for all of them.
 pub(crate) async fn ask(session: &Session, user: &str) -> [(&'static str, Fact); 2] {

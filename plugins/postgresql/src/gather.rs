@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use goodstead_plugin::{Address, Cause, CauseKind, Connection, Elements, Fact, Site, SiteExt, Target};
 use serde::{Deserialize, Serialize};
 
-use crate::backup;
-use crate::clients;
 use crate::files::{self, Configuration};
 use crate::queries::{NAMES, Settings, Told, ask};
 use crate::session::{Login, Session};
@@ -46,16 +44,8 @@ pub(crate) fn gather(target: &Target, site: &mut dyn Site) -> Result<Fact, Cause
         None => Err(Cause::new(CauseKind::NotAvailable, "it is not known where the configuration files are")),
     };
 
-    let cluster = match &told {
-        Ok(told) => told.cluster.clone(),
-        Err(cause) => Err(cause.clone()),
-    };
-    let cluster = cluster.unwrap_or_else(|cause| {
-        backup::Cluster::from_files(site, &cause, configuration.as_ref().ok(), data_directory.as_deref())
-    });
-    let mut facts = BTreeMap::from(
-        backup::facts(site, &cluster, target.name.as_deref()).map(|(name, fact)| (name.to_owned(), fact)),
-    );
+    let mut facts =
+        backups_and_clients(target, site, &told, configuration.as_ref().ok(), data_directory.as_deref());
     match told {
         Ok(told) => {
             facts.extend(told.facts);
@@ -63,10 +53,7 @@ pub(crate) fn gather(target: &Target, site: &mut dyn Site) -> Result<Fact, Cause
                 told.settings.map(|settings| instance_values(settings, configuration.as_ref().ok()));
             facts.insert("settings".to_owned(), settings.unwrap_or_else(Fact::from));
         }
-        Err(cause) => {
-            let names = NAMES.into_iter().chain(clients::NAMES);
-            facts.extend(names.map(|name| (name.to_owned(), cause.clone().into())));
-        }
+        Err(cause) => facts.extend(NAMES.map(|name| (name.to_owned(), cause.clone().into()))),
     }
     match configuration {
         Ok(configuration) => facts.extend(configuration.facts().map(|(name, fact)| (name.to_owned(), fact))),
@@ -76,6 +63,24 @@ pub(crate) fn gather(target: &Target, site: &mut dyn Site) -> Result<Fact, Cause
         }
     }
     Ok(facts.into())
+}
+
+/// The facts about backups and about who is connected. Without a server its files say what they can.
+fn backups_and_clients(
+    target: &Target,
+    site: &mut dyn Site,
+    told: &Result<Told, Cause>,
+    written: Option<&Configuration>,
+    data_directory: Option<&str>,
+) -> BTreeMap<String, Fact> {
+    let (cluster, clients) = match told {
+        Ok(told) => (told.cluster.clone(), told.clients.clone()),
+        Err(cause) => (Err(cause.clone()), crate::clients::unknown(cause)),
+    };
+    let cluster = cluster
+        .unwrap_or_else(|cause| crate::backup::Cluster::from_files(site, &cause, written, data_directory));
+    let backups = crate::backup::facts(site, &cluster, target.name.as_deref());
+    backups.into_iter().chain(clients).map(|(name, fact)| (name.to_owned(), fact)).collect()
 }
 
 fn told(target: &Target, site: &mut dyn Site) -> Result<Told, Cause> {

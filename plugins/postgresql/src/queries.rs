@@ -71,6 +71,8 @@ pub(crate) struct Told {
     pub(crate) settings: Result<Settings, Cause>,
     /// What backups need to know of it, or why they do not.
     pub(crate) cluster: Result<backup::Cluster, Cause>,
+    /// Who is connected, by the names of the facts.
+    pub(crate) clients: [(&'static str, Fact); 2],
 }
 
 /// The running settings.
@@ -121,8 +123,8 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
         for name in ["slots", "databases", "archiver"] {
             facts.insert(name.to_owned(), cause.clone().into());
         }
-        facts.extend(clients::NAMES.map(|name| (name.to_owned(), cause.clone().into())));
-        return Ok(Told { facts, settings, cluster: Err(cause) });
+        let clients = clients::unknown(&cause);
+        return Ok(Told { facts, settings, cluster: Err(cause), clients });
     }
     let slots = session.rows(&slots_query(number)).await;
     facts.insert("slots".to_owned(), slots.map(|rows| list(&rows, slot)).or_unknown());
@@ -131,8 +133,8 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
     let archiver = session.rows(ARCHIVER).await;
     facts.insert("archiver".to_owned(), archiver.map(|rows| archiver_facts(&rows)).or_unknown());
     let cluster = backup::ask(session).await;
-    facts.extend(clients::ask(session, login.user).await.map(|(name, fact)| (name.to_owned(), fact)));
-    Ok(Told { facts, settings, cluster })
+    let clients = clients::ask(session, login.user).await;
+    Ok(Told { facts, settings, cluster, clients })
 }
 
 /// A member of a superuser's role counts as one: it can take that role at any time.
