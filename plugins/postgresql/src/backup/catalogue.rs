@@ -101,7 +101,8 @@ pub(super) fn find(site: &mut dyn Site, cluster: &Cluster) -> Result<Option<Cata
     // The command costs a process, and may reach out to a repository elsewhere: only where it is what archives.
     let archives_with = cluster.archives_with.as_ref().ok().copied().flatten();
     if matches!(archives_with, Some(Tool::PgBackRest | Tool::Other)) {
-        let told = site.run("pgbackrest-info").and_then(|json| pgbackrest::from_json(&json));
+        let told =
+            site.run("pgbackrest-info").map_err(not_told).and_then(|json| pgbackrest::from_json(&json));
         note(told, &mut found, &mut unseen);
     }
     let files = site.read_many(&[KEPT[0], KEPT[1], LEFT], &[]);
@@ -155,11 +156,22 @@ fn note(told: Result<Vec<Catalogue>, Cause>, found: &mut Vec<Catalogue>, unseen:
     }
 }
 
+/// The command's own end says less than what it means.
+fn not_told(cause: Cause) -> Cause {
+    if cause.kind != CauseKind::NotAvailable {
+        return cause;
+    }
+    let detail =
+        "`pgbackrest info` fails as the agent's user, which mostly may not read pgBackRest's configuration";
+    Cause { detail: detail.to_owned(), ..cause }
+}
+
 /// Why the backups of the tool that archives are not seen, and what would show them.
 fn hidden(tool: Tool, unseen: Option<Cause>) -> Cause {
     let left = |command: &str| {
         format!(
-            "have the job that takes backups leave its list, `{command} > /var/spool/goodstead/backups/list.json`, in a folder that it may write to"
+            "`install -d -o postgres /var/spool/goodstead/backups`, and have the job that takes backups leave its list \
+             there: `{command} > /var/spool/goodstead/backups/list.json`"
         )
     };
     let (default, remedy) = match tool {
