@@ -184,6 +184,9 @@ fn restores_come_from_the_log_and_from_records() {
             (&json!("2026-11-21T03:00:00Z"), &json!(true)),
         ]
     );
+    // A clock that is ahead, or a log in local time.
+    let ahead = of(site().file(path, "[[restore]]\nat = 2026-11-22T14:00:00Z\nsucceeded = true\n"));
+    assert_eq!(ahead[0]["seconds_ago"], 0);
     for bad in ["[[restore]]\nat = 2026-11-21\nsucceeded = true\n", "[[restore]]\nat = yesterday\n", "\u{0}"]
     {
         let partial = of(site().file(path, bad));
@@ -230,6 +233,28 @@ fn what_archives_is_known_by_its_command() {
         assert_eq!(by(mode, command, ""), None);
     }
     assert_eq!(Tool::that_archives(None, None, None), None);
+}
+
+#[test]
+fn what_is_asked_for_is_no_backup_and_no_configuration() {
+    let permissions = manifest(include_str!("../../plugin.toml")).permissions;
+    for path in [
+        "/etc/pgbackrest.conf",
+        "/etc/pgbackrest/pgbackrest.conf",
+        "/etc/barman.conf",
+        "/etc/wal-g.d/env/WALE_S3_PREFIX",
+        "/var/lib/postgresql/.pgpass",
+        "/var/lib/pgbackrest/backup/main/20261122-063426F/pg_data/PG_VERSION.gz",
+        "/var/lib/pgbackrest/archive/main/archive.info",
+        "/var/lib/barman/main/base/20261122T063726/data/PG_VERSION",
+    ] {
+        let mut site = self::site().file(path, "secret");
+        let refused = goodstead_plugin::SiteExt::read(&mut site, path).unwrap_err();
+        assert_eq!(refused.kind, CauseKind::NotDeclared, "{path}");
+    }
+    let commands: Vec<_> =
+        permissions.run.values().map(|run| (run.program.as_str(), &run.arguments)).collect();
+    assert_eq!(commands, [("/usr/bin/pgbackrest", &vec!["info".to_owned(), "--output=json".to_owned()])]);
 }
 
 #[test]
