@@ -108,6 +108,12 @@ fn the_chain_is_followed_on_a_real_server() {
     }
     let part = text.split_once("Adoption").unwrap().1.split_once(" finding").unwrap().0;
     assert!(part.lines().all(|line| line.chars().count() <= 80), "{part}");
+    // A dozen capabilities are one table, and a few next steps below it.
+    let (chain, _) = part.split_once("Milestones").unwrap();
+    let (table, steps) = chain.split_once("licensed  ").unwrap().1.split_once("\n\n").unwrap();
+    assert!(table.lines().count() >= 14 && !table.contains(" Do "), "{table}");
+    let advised = steps.lines().filter(|line| line.trim_start().starts_with("Do ")).count();
+    assert!((1..=3).contains(&advised), "{steps}");
 
     // Mended, it is used, the milestone is reached, and the attempts of both scans count.
     postgres.sql("ALTER SYSTEM SET archive_command = 'true'");
