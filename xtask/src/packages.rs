@@ -13,11 +13,12 @@ struct Package {
     present: fn() -> bool,
 }
 
-const PACKAGES: [Package; 3] = [
+const PACKAGES: [Package; 4] = [
     Package {
         name: "postgresql",
         present: || Path::new("/usr/lib/postgresql").read_dir().is_ok_and(|mut it| it.next().is_some()),
     },
+    Package { name: "pgbackrest", present: || found("pgbackrest") },
     Package { name: "gcc", present: || found("cc") },
     Package { name: "libc6-dev", present: || Path::new("/usr/include/stdint.h").exists() },
 ];

@@ -65,7 +65,12 @@ impl Configuration {
 
     /// The value of a setting, if it is in the files and nothing that could not be read may say otherwise.
     pub(crate) fn certain(&self, name: &str) -> Option<Fact> {
-        if self.unsure.is_some() { None } else { from_file(name, self.text(name)?) }
+        if self.is_whole() { from_file(name, self.text(name)?) } else { None }
+    }
+
+    /// Whether nothing that could not be read may say otherwise.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.unsure.is_none()
     }
 
     /// The facts `configured`, `configured_at` and `config_errors`.

@@ -50,8 +50,9 @@ pub(crate) fn gather(target: &Target, site: &mut dyn Site) -> Result<Fact, Cause
         None => Err(Cause::new(CauseKind::NotAvailable, "it is not known where the configuration files are")),
     };
 
+    let mut facts =
+        backups_and_clients(target, site, &told, configuration.as_ref().ok(), data_directory.as_deref());
     let files = Files::of(&told, configuration.as_ref().ok(), data_directory);
-    let mut facts = BTreeMap::new();
     let (rules, child) = match told {
         Ok(told) => {
             let child = own_process(&told);
@@ -132,6 +133,24 @@ fn own_process(told: &Told) -> Result<i64, Cause> {
 fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// The facts about backups and about who is connected. Without a server its files say what they can.
+fn backups_and_clients(
+    target: &Target,
+    site: &mut dyn Site,
+    told: &Result<Told, Cause>,
+    written: Option<&Configuration>,
+    data_directory: Option<&str>,
+) -> BTreeMap<String, Fact> {
+    let (cluster, clients) = match told {
+        Ok(told) => (told.cluster.clone(), told.clients.clone()),
+        Err(cause) => (Err(cause.clone()), crate::clients::unknown(cause)),
+    };
+    let cluster = cluster
+        .unwrap_or_else(|cause| crate::backup::Cluster::from_files(site, &cause, written, data_directory));
+    let backups = crate::backup::facts(site, &cluster, target.name.as_deref());
+    backups.into_iter().chain(clients).map(|(name, fact)| (name.to_owned(), fact)).collect()
 }
 
 fn told(target: &Target, site: &mut dyn Site) -> Result<Told, Cause> {

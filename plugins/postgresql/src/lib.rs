@@ -7,7 +7,9 @@
 //! be.
 #![deny(unsafe_code)]
 
+mod backup;
 mod certificate;
+mod clients;
 mod conf;
 mod databases;
 mod discover;

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 
 use goodstead_plugin::{Cause, CauseKind, Elements, Fact, UnknownOr};
 
+use crate::backup;
+use crate::clients;
 use crate::instance::{self, Server};
 use crate::row::{int, missing, switch, text};
-use crate::session::{Login, Row, Session, identifier, pooler, role_sql};
+use crate::session::{Login, Row, Session, pooler, role_sql};
 use crate::settings::from_server;
 
 /// Who this is, who we are there, and whether the protection asked for holds. Runs on any release.
@@ -78,6 +80,10 @@ pub(crate) struct Told {
     pub(crate) process: Option<i64>,
     /// Its version as a number, if the server's limits hold for this session from here on; else why they do not.
     pub(crate) bounded: Result<i64, Cause>,
+    /// What backups need to know of it, or why they do not.
+    pub(crate) cluster: Result<backup::Cluster, Cause>,
+    /// Who is connected, by the names of the facts.
+    pub(crate) clients: [(&'static str, Fact); 2],
 }
 
 /// The running settings.
@@ -140,7 +146,15 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
             facts.insert(name.to_owned(), cause.clone().into());
         }
         facts.extend(instance::unknown(&cause));
-        return Ok(Told { facts, settings, rules: Err(cause.clone()), process: None, bounded: Err(cause) });
+        return Ok(Told {
+            facts,
+            settings,
+            rules: Err(cause.clone()),
+            process: None,
+            cluster: Err(cause.clone()),
+            clients: clients::unknown(&cause),
+            bounded: Err(cause),
+        });
     }
     let slots = session.rows(&slots_query(number)).await;
     facts.insert("slots".to_owned(), slots.map(|rows| list(&rows, slot)).or_unknown());
@@ -148,7 +162,17 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
     facts.insert("archiver".to_owned(), archiver.map(|rows| archiver_facts(&rows)).or_unknown());
     let asked = instance::ask(session, &server).await;
     facts.extend(asked.facts);
-    Ok(Told { facts, settings, rules: asked.rules, process: asked.process, bounded: Ok(number) })
+    let cluster = backup::ask(session, &server).await;
+    let clients = clients::ask(session, login.user).await;
+    Ok(Told {
+        facts,
+        settings,
+        rules: asked.rules,
+        process: asked.process,
+        cluster,
+        clients,
+        bounded: Ok(number),
+    })
 }
 
 /// A member of a superuser's role counts as one: it can take that role at any time.
@@ -183,9 +207,7 @@ fn version(number: i64) -> BTreeMap<String, Fact> {
 fn settings(rows: Vec<Row>, sees_all: bool, user: &str) -> Settings {
     let mut found = Settings::default();
     if !sees_all {
-        let detail = format!("the role {user} sees only the settings that every role may see");
-        let remedy = format!("as the server's owner, in psql: `GRANT pg_monitor TO {};`", identifier(user));
-        found.partial = Some(Cause::new(CauseKind::NotPermitted, detail).remedy(remedy));
+        found.partial = Some(instance::not_monitor(user, "sees only the settings that every role may see"));
     }
     for row in rows {
         let (Some(name), Some(setting), Some(vartype)) =

@@ -1,7 +1,7 @@
 //! How far the customer has come, for a person at a terminal: the adoption chain, milestones and tasks, in few lines.
 //!
-//! What was reached in full takes one line; what was not says what it is stuck on, or what to do. What is not known is
-//! said once a cause.
+//! What was reached in full takes one line; what was not says what it is stuck on. What to do stands below the table, for
+//! the costliest few. What is not known is said once a cause.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -13,6 +13,9 @@ use super::value::plain;
 
 /// The columns beside a title: the margin, two answers, an extent and the points.
 const BESIDE: usize = 8 + 12 + 6 + 8;
+
+/// For how many capabilities it is said what to do; a dozen would bury the findings.
+const ADVISED: usize = 3;
 
 /// Writing to a `String` cannot fail.
 macro_rules! put {
@@ -47,6 +50,25 @@ impl Page {
         for one in &adoption.capabilities {
             self.capability(one, width);
         }
+        self.next_steps(&adoption.capabilities);
+    }
+
+    /// What to do for those that cost most, below the table, so that the table stays one.
+    fn next_steps(&mut self, capabilities: &[Capability]) {
+        let open =
+            |one: &&Capability| one.stuck_on.is_none() && one.cause.is_none() && !one.remedy.is_empty();
+        let (first, later): (Vec<_>, Vec<_>) =
+            capabilities.iter().filter(open).enumerate().partition(|(place, _)| *place < ADVISED);
+        for (_, one) in first {
+            put!(self, "");
+            self.wrapped(&format!("{}  ", points(one.points)), "          ", &one.title);
+            self.advice(&one.remedy, &one.id);
+        }
+        if !later.is_empty() {
+            put!(self, "");
+            let ids: Vec<_> = later.iter().map(|(_, one)| one.id.as_str()).collect();
+            self.labelled("Then", &format!("goodstead explain {}", ids.join(", ")));
+        }
     }
 
     fn capability(&mut self, one: &Capability, width: usize) {
@@ -70,13 +92,9 @@ impl Page {
             answer(one.used),
             extent
         );
-        match &one.stuck_on {
-            Some(obstacle) => {
-                let text = format!("{} on {}: {}", obstacle.id, obstacle.target, obstacle.title);
-                self.labelled("Stuck", &text);
-            }
-            None if one.cause.is_some() => {}
-            None => self.advice(&one.remedy, &one.id),
+        if let Some(obstacle) = &one.stuck_on {
+            let text = format!("{} on {}: {}", obstacle.id, obstacle.target, obstacle.title);
+            self.labelled("Stuck", &text);
         }
     }
 

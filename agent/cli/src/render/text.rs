@@ -275,7 +275,7 @@ impl Page {
         for line in markdown.trim().lines().chain([""]) {
             let fence = line.trim_start().starts_with("```");
             let apart = fence || code || line.trim().is_empty() || is_item(line.trim_start());
-            if apart && !paragraph.is_empty() {
+            if apart && !paragraph.trim().is_empty() {
                 let hanging = if is_item(&paragraph) { 17 } else { 14 };
                 self.wrapped(&label, &" ".repeat(hanging), paragraph.trim());
                 label = " ".repeat(14);

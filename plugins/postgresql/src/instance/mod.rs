@@ -83,7 +83,7 @@ pub(crate) async fn ask(session: &Session, server: &Server) -> Asked {
     let mut process = None;
     for topic in &TOPICS {
         let answer = match (topic.query)(server) {
-            _ if topic.monitor && !server.sees_stats => Err(not_monitor(&server.user)),
+            _ if topic.monitor && !server.sees_stats => Err(sees_no_others(server)),
             Some(query) => session.rows(&query).await,
             None => Ok(Vec::new()),
         };
@@ -117,11 +117,14 @@ fn unknown_for(names: &[&str], cause: &Cause) -> Facts {
     names.iter().map(|name| ((*name).to_owned(), cause.clone().into())).collect()
 }
 
-/// Why the sessions and the replication of others cannot be seen.
-fn not_monitor(user: &str) -> Cause {
-    let detail = format!("the role {user} does not see what other sessions do");
+fn sees_no_others(server: &Server) -> Cause {
+    not_monitor(&server.user, "does not see what other sessions do")
+}
+
+/// Why a role that is no member of `pg_monitor` does not see this.
+pub(crate) fn not_monitor(user: &str, detail: &str) -> Cause {
     let remedy = format!("as the server's owner, in psql: `GRANT pg_monitor TO {};`", identifier(user));
-    Cause::new(CauseKind::NotPermitted, detail).remedy(remedy)
+    Cause::new(CauseKind::NotPermitted, format!("the role {user} {detail}")).remedy(remedy)
 }
 
 /// A list of what `element` makes of the rows: at most [`MOST`], and partial if there are more, or if it could make

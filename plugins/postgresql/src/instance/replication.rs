@@ -8,15 +8,17 @@ use super::{Facts, MOST, Topic, bounded, optional};
 use crate::row::{int, missing, switch, text};
 use crate::session::Row;
 
-/// A cascading standby measures against what it has replayed itself. `replay_lag` is NULL while nothing is to do.
+/// A cascading standby measures against what it has replayed itself. `replay_lag` is NULL while nothing is to do, and
+/// `replay_lsn` where nothing is ever replayed; `greatest` would take a NULL for 0.
 pub(super) const REPLICAS: Topic = Topic {
     names: &["replicas"],
     monitor: true,
     query: |_| {
         Some(format!(
             "SELECT pid, application_name AS application, host(client_addr) AS address, state, sync_state,
-               greatest(0, pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
-                 ELSE pg_current_wal_lsn() END, replay_lsn))::bigint AS lag_bytes,
+               CASE WHEN replay_lsn IS NOT NULL THEN greatest(0, pg_wal_lsn_diff(
+                 CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END,
+                 replay_lsn)) END::bigint AS lag_bytes,
                greatest(0, coalesce(extract(epoch FROM replay_lag), 0))::float8 AS lag_seconds
              FROM pg_stat_replication ORDER BY application_name, client_addr, pid LIMIT {}",
             MOST + 1
@@ -42,7 +44,7 @@ fn replica(row: &Row) -> Option<Fact> {
         ("sync_state".to_owned(), text(row, "sync_state").ok_or_else(missing).or_unknown()),
         ("lag_seconds".to_owned(), seconds(row).ok_or_else(missing).or_unknown()),
     ]);
-    // A base backup that runs has replayed nothing and never will.
+    // What takes a base backup or receives the log alone has replayed nothing and never will.
     if let Some(bytes) = int(row, "lag_bytes") {
         item.insert("lag_bytes".to_owned(), bytes.into());
     }
@@ -117,7 +119,8 @@ pub(super) const STANDBY: Topic = Topic {
         server.in_recovery.then(|| {
             "SELECT r.status AS receiver, r.received_tli AS received_timeline,
                (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline,
-               greatest(0, pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()))::bigint
+               CASE WHEN pg_last_wal_receive_lsn() IS NOT NULL AND pg_last_wal_replay_lsn() IS NOT NULL THEN
+                 greatest(0, pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())) END::bigint
                  AS pending_bytes,
                pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint AS replayed_bytes,
                pg_is_wal_replay_paused() AS paused

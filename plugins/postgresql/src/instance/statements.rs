@@ -20,7 +20,7 @@ const WHERE: &str = "SELECT quote_ident(n.nspname) AS schema
 /// The facts; none where there is no such extension.
 pub(super) async fn ask(session: &Session, server: &Server) -> Facts {
     if !server.sees_stats {
-        return super::unknown_for(&NAMES, &super::not_monitor(&server.user));
+        return super::unknown_for(&NAMES, &super::sees_no_others(server));
     }
     let rows = match session.rows(WHERE).await {
         Ok(found) => match found.first().and_then(|row| text(row, "schema")) {

@@ -49,7 +49,7 @@ impl<'a> Settings<'a> {
         match self.row(name) {
             Some(row) => Ok(text(row, "setting").unwrap_or_default()),
             None if self.server.sees_stats => Ok(""),
-            None => Err(super::not_monitor(&self.server.user)),
+            None => Err(super::sees_no_others(self.server)),
         }
     }
 
@@ -67,7 +67,7 @@ impl<'a> Settings<'a> {
         let (command, library) = (self.text("archive_command"), self.text("archive_library"));
         let off = self.text("archive_mode").map(|mode| mode == "off");
         let (Ok(command), Ok(library), Ok(off)) = (command, library, off) else {
-            let hidden = super::not_monitor(&self.server.user);
+            let hidden = super::sees_no_others(self.server);
             return facts! { "method" => hidden.clone(), "written" => hidden };
         };
         let command = if command == "(disabled)" { "" } else { command.trim() };

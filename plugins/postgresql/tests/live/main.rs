@@ -4,6 +4,8 @@
 // What is between the tests may panic as they do.
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+mod backup;
+mod clients;
 mod databases;
 mod impostor;
 mod instance;

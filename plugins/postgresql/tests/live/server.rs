@@ -97,8 +97,32 @@ impl Server {
         UnixStream::connect(self.folder.path().join(format!(".s.PGSQL.{}", self.port))).unwrap()
     }
 
+    /// Makes a folder the server's owner's.
+    pub(crate) fn give(&self, path: &str) {
+        if let Some((uid, gid)) = owner() {
+            chown(path, Some(uid), Some(gid)).unwrap();
+        }
+    }
+
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    /// The folder of the data, the socket and the log.
+    pub(crate) fn folder(&self) -> &str {
+        self.folder.path().to_str().unwrap()
+    }
+
+    /// What another program of the server's owner prints.
+    pub(crate) fn output(&self, program: &str, arguments: &[&str]) -> Vec<u8> {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        if let Some((uid, gid)) = owner() {
+            command.uid(uid).gid(gid);
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
+        output.stdout
     }
 
     pub(crate) fn data(&self) -> String {
