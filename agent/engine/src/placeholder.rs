@@ -12,6 +12,9 @@ pub const PLACEHOLDER: &str = "TODO";
 
 /// A warning at the first line that still holds the word, naming the others; comments may hold it.
 pub(crate) fn left_over(document: &Document) -> Option<Diagnostic> {
+    if !document.source.contains(PLACEHOLDER) {
+        return None;
+    }
     let mut places: Vec<(usize, Range<usize>)> = Vec::new();
     let mut start = 0;
     for (number, line) in document.source.split_inclusive('\n').enumerate() {
