@@ -1,8 +1,10 @@
-//! Local accounts and whether a password is asked for. A hash is looked at here, told as a class, and forgotten.
+//! Local accounts, their groups, and whether a password is asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt};
+
+use crate::access::password::{Password, of_shadow};
 
 /// More accounts than this are not told one by one.
 const MAX_ACCOUNTS: usize = 2000;
@@ -12,39 +14,6 @@ const MAX_LENGTH: usize = 4096;
 
 /// Login programs that let nobody work.
 const NO_LOGIN: [&str; 7] = ["nologin", "false", "true", "sync", "shutdown", "halt", "git-shell"];
-
-/// What stands for a password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Password {
-    /// None is asked for.
-    Empty,
-    /// None fits.
-    Locked,
-    /// One fits.
-    Set,
-}
-
-impl Password {
-    /// The class of the second field of a line of shadow(5).
-    fn of(field: &str) -> Password {
-        match field {
-            "" => Password::Empty,
-            // crypt(5): hashes start with `$`, `_`, or are 13 letters of DES; anything else fits no password.
-            hash if hash.starts_with(['$', '_']) || hash.len() == 13 && !hash.starts_with(['!', '*']) => {
-                Password::Set
-            }
-            _ => Password::Locked,
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Password::Empty => "empty",
-            Password::Locked => "locked",
-            Password::Set => "set",
-        }
-    }
-}
 
 /// One account.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,7 +104,7 @@ impl Accounts {
         // Nobody should be advised to open this file: an ACL would also outlive its purpose.
         let shadow = site
             .read_text("/etc/shadow")
-            .map(|text| parse_shadow(&text))
+            .map(|text| of_shadow(&text))
             .map_err(|cause| cause.remedy("sudo goodstead check"));
         let mut found = Accounts { groups, ..Accounts::default() };
         found.add_all(&passwd, &shadow);
@@ -222,18 +191,6 @@ fn parse_account(
     })
 }
 
-fn parse_shadow(text: &str) -> BTreeMap<String, Password> {
-    let mut found = BTreeMap::new();
-    for line in text.lines() {
-        let mut fields = line.split(':');
-        if let (Some(name), Some(password)) = (fields.next(), fields.next()) {
-            // Of two lines the first decides.
-            found.entry(name.to_owned()).or_insert_with(|| Password::of(password));
-        }
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use goodstead_plugin::fake::FakeSite;
@@ -279,33 +236,6 @@ mod tests {
         let json = Accounts::read(&mut site).unwrap().facts().to_json().to_string();
         assert!(json.contains("\"set\"") && !json.contains("secret") && !json.contains("bbbb"), "{json}");
         assert_eq!(json.matches("\"hash_in_passwd\":true").count(), 1, "{json}");
-    }
-
-    #[test]
-    fn classes_of_the_second_field() {
-        let of: Vec<_> = [
-            "",
-            "!",
-            "*",
-            "!!",
-            "!$y$x",
-            "$y$x",
-            "$6$x",
-            "_J9..rasm",
-            "abJnggxhB/yWI",
-            "!bJnggxhB/yWI",
-            "x",
-            "NP",
-        ]
-        .map(|field| Password::of(field).word())
-        .into();
-        assert_eq!(
-            of,
-            [
-                "empty", "locked", "locked", "locked", "locked", "set", "set", "set", "set", "locked",
-                "locked", "locked"
-            ]
-        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use goodstead_plugin::{Cause, Fact, Site, UnknownOr};
 
 use crate::access::accounts::Accounts;
-use crate::access::sudoers::Sudoers;
+use crate::access::sudo::Sudoers;
 use crate::access::{ca_bundle, certificates, sensitive_files, sshd, sudo};
 use crate::network::names;
 use crate::software::os::OsRelease;

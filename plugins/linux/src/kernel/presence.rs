@@ -5,7 +5,7 @@
 
 use goodstead_plugin::{Cause, CauseKind, FileKind, Site, SiteExt};
 
-use crate::storage::mounts::Mount;
+use crate::storage::mountinfo::Mount;
 
 /// The flag of a kernel thread in the ninth field of /proc/PID/stat (`PF_KTHREAD`, include/linux/sched.h).
 const KERNEL_THREAD: u64 = 0x0020_0000;
@@ -100,7 +100,7 @@ mod tests {
     use goodstead_plugin::fake::FakeSite;
 
     use super::*;
-    use crate::storage::mounts::parse;
+    use crate::storage::mountinfo::parse;
 
     fn proc_with(options: &str) -> Vec<Mount> {
         parse(&format!("22 1 0:21 / /proc rw - proc proc {options}\n")).0

@@ -6,7 +6,7 @@ use goodstead_plugin::{Cause, CauseKind, Fact, Site, SiteExt, UnknownOr, facts};
 
 use crate::basics::readings::Readings;
 use crate::kernel::counters;
-use crate::storage::mounts::unescape;
+use crate::storage::mountinfo::unescape;
 
 /// What /proc/meminfo tells.
 ///

@@ -5,7 +5,8 @@ use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt};
 use crate::basics::plain::plain;
 use crate::basics::record::record;
 use crate::storage::file_system::Class;
-use crate::storage::mounts::{Mount, Mounts, unescape};
+use crate::storage::mountinfo::{Mount, unescape};
+use crate::storage::mounts::Mounts;
 
 /// More lines than this are not told one by one.
 const MAX_LINES: usize = 1000;

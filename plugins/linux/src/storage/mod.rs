@@ -4,5 +4,7 @@ pub(crate) mod block;
 pub(crate) mod file_system;
 pub(crate) mod fstab;
 pub(crate) mod mdadm;
+pub(crate) mod mountinfo;
 pub(crate) mod mounts;
+mod space;
 pub(crate) mod temporary;

@@ -8,43 +8,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt, Statfs};
 
 use crate::storage::file_system::Class;
+use crate::storage::mountinfo::{Mount, parse};
+use crate::storage::space::space;
 
 /// More mounts than this are not told one by one.
 const MAX_MOUNTS: usize = 5000;
-
-/// One line of mountinfo (proc_pid_mountinfo(5)).
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Mount {
-    id: String,
-    parent: String,
-    device: String,
-    root: String,
-    /// The folder.
-    pub(crate) target: String,
-    options: String,
-    /// The file system's type.
-    pub(crate) fstype: String,
-    /// The device, export or name.
-    pub(crate) source: String,
-    /// The options of the file system, as opposed to those of this mount of it.
-    pub(crate) super_options: String,
-}
-
-impl Mount {
-    /// What kind of storage it is.
-    pub(crate) fn class(&self) -> Class {
-        Class::of(&self.fstype, &self.source, &self.super_options)
-    }
-
-    fn read_only(&self) -> bool {
-        self.refuses_writes() || self.options.split(',').any(|option| option == "ro")
-    }
-
-    /// Whether the file system itself takes no writes, not only this mount of it.
-    pub(crate) fn refuses_writes(&self) -> bool {
-        self.super_options.split(',').any(|option| matches!(option, "ro" | "emergency_ro"))
-    }
-}
 
 /// The visible mounts.
 #[derive(Debug, Default)]
@@ -118,62 +86,6 @@ fn not_asked() -> Cause {
     Cause::new(CauseKind::NotApplicableHere, detail)
 }
 
-/// The mounts of `text`, and how many lines are none.
-pub(crate) fn parse(text: &str) -> (Vec<Mount>, usize) {
-    let mut mounts = Vec::new();
-    let mut odd = 0;
-    for line in text.lines().filter(|line| !line.is_empty()) {
-        match parse_line(line) {
-            Some(mount) => mounts.push(mount),
-            None => odd += 1,
-        }
-    }
-    (mounts, odd)
-}
-
-fn parse_line(line: &str) -> Option<Mount> {
-    // Single blanks, not any white space: a source may be empty.
-    let mut fields = line.split(' ');
-    let mut next = || fields.next().map(str::to_owned);
-    let (id, parent, device, root, target, options) = (next()?, next()?, next()?, next()?, next()?, next()?);
-    let numbers = [&id, &parent].iter().all(|number| number.parse::<u64>().is_ok());
-    // Optional fields follow, up to a dash.
-    let mut fields = fields.skip_while(|field| *field != "-").skip(1);
-    let (fstype, source, super_options) = (fields.next()?, fields.next()?, fields.next()?);
-    let target = unescape(&target);
-    (numbers && target.starts_with('/')).then(|| Mount {
-        id,
-        parent,
-        device,
-        root: unescape(&root),
-        target,
-        options,
-        fstype: fstype.to_owned(),
-        source: unescape(source),
-        super_options: super_options.to_owned(),
-    })
-}
-
-/// Undoes the kernel's escapes: blanks, tabs, line ends and backslashes stand as three octal digits.
-pub(crate) fn unescape(field: &str) -> String {
-    let mut bytes = Vec::with_capacity(field.len());
-    let mut rest = field.as_bytes();
-    while let [first, after @ ..] = rest {
-        let octal = |digit: &u8| (b'0'..=b'7').contains(digit).then(|| u32::from(digit - b'0'));
-        let escaped = match after {
-            [a, b, c, more @ ..] if *first == b'\\' => {
-                let value = (|| Some(octal(a)? * 64 + octal(b)? * 8 + octal(c)?))();
-                value.and_then(|value| u8::try_from(value).ok()).map(|byte| (byte, more))
-            }
-            _ => None,
-        };
-        let (byte, more) = escaped.unwrap_or((*first, after));
-        bytes.push(byte);
-        rest = more;
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 /// Leaves out what no path leads to.
 fn visible(all: Vec<Mount>) -> Vec<Mount> {
     let parents: HashMap<&str, &str> =
@@ -231,47 +143,6 @@ fn plainest(mounts: &[Mount]) -> BTreeSet<&str> {
     best.into_values().map(|mount| mount.id.as_str()).collect()
 }
 
-/// The facts of one answer of statfs(2). Numbers beyond 63 bits are cut there.
-fn space(size: Result<Statfs, Cause>) -> Vec<(&'static str, Fact)> {
-    const NUMBERS: [&str; 7] = [
-        "total_bytes",
-        "used_bytes",
-        "available_bytes",
-        "inodes",
-        "inodes_free",
-        "used_percent",
-        "inodes_used_percent",
-    ];
-    match size {
-        Ok(size) => {
-            let used = size.size.saturating_sub(size.free);
-            let inodes_used = size.inodes.saturating_sub(size.inodes_free);
-            let number = |value: u64| Fact::Int(i64::try_from(value).unwrap_or(i64::MAX));
-            let mut facts = vec![
-                ("total_bytes", number(size.size)),
-                ("used_bytes", number(used)),
-                ("available_bytes", number(size.available)),
-                ("inodes", number(size.inodes)),
-                ("inodes_free", number(size.inodes_free)),
-            ];
-            // As df does: what is reserved for root is neither used nor available.
-            facts.extend(percent(used, size.available).map(|percent| ("used_percent", percent)));
-            facts.extend(
-                percent(inodes_used, size.inodes_free).map(|percent| ("inodes_used_percent", percent)),
-            );
-            facts
-        }
-        Err(cause) => NUMBERS.iter().map(|name| (*name, cause.clone().into())).collect(),
-    }
-}
-
-/// `used` of `used + free` in per cent with one digit; `None` where both are 0.
-fn percent(used: u64, free: u64) -> Option<Fact> {
-    let whole = u128::from(used) + u128::from(free);
-    let tenths = (u128::from(used) * 1000).checked_div(whole)?;
-    u32::try_from(tenths).ok().map(|tenths| Fact::Float(f64::from(tenths) / 10.0))
-}
-
 #[cfg(test)]
 mod tests {
     use goodstead_plugin::fake::FakeSite;
@@ -324,12 +195,6 @@ mod tests {
         let targets = targets(&covered);
         assert!(!targets.contains(&"/data/old /dev/sda1".to_owned()), "{targets:?}");
         assert!(targets.contains(&"/data/new /dev/sda3".to_owned()), "{targets:?}");
-    }
-
-    #[test]
-    fn escapes_are_undone() {
-        assert_eq!(unescape(r"/mnt/a\040b\011c\134d"), "/mnt/a b\tc\\d");
-        assert_eq!(unescape(r"\04 \999 \777 \"), r"\04 \999 \777 \");
     }
 
     #[test]
@@ -406,8 +271,6 @@ mod tests {
             let mounts = Mounts::read(&mut site).unwrap();
             assert_eq!((mounts.visible.len(), mounts.partial.is_some()), (4, true), "{odd}");
         }
-        let (mounts, odd) = parse("30 27 0:9 / /a rw -  - none  rw\n30 27 0:9 / /b rw - tmpfs  rw\n");
-        assert_eq!((mounts.len(), odd), (2, 0));
     }
 
     #[test]
@@ -420,7 +283,6 @@ mod tests {
         fn any_text_is_survived(text in "(?s).*", line in "[0-9]{1,2} [0-9] [0-9:]{0,4} [/a]{0,4} [/a\\\\0-9]{0,9} r[ow] (- ){0,2}x y z?") {
             visible(parse(&text).0);
             visible(parse(&format!("{line}\n{line}\n{text}")).0);
-            let _ = unescape(&text);
         }
     }
 }

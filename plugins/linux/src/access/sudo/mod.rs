@@ -1,11 +1,18 @@
 //! Who can become root without a password, as facts: the rules, and the accounts under them for whom that matters.
 
+mod files;
+mod lines;
+mod rules;
+
 use std::collections::BTreeSet;
 
 use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt, facts};
 
-use crate::access::accounts::{Account, Accounts, Password};
-use crate::access::sudoers::{Rule, Sudoers};
+use rules::Rule;
+pub(crate) use rules::Sudoers;
+
+use crate::access::accounts::{Account, Accounts};
+use crate::access::password::Password;
 
 /// Accounts below this number belong to programs (`SYS_UID_MAX` and `UID_MIN` of login.defs(5), as all distributions
 /// set them).

@@ -4,24 +4,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use goodstead_plugin::{Cause, CauseKind, Site, SiteExt};
+use goodstead_plugin::{Cause, CauseKind, Site};
 
-use crate::access::sudoers_lines::{directive, is_alias, logical, split_hosts, without_comment, words};
+use super::files::{Line, Lines};
+use super::lines::{is_alias, split_hosts, words};
 
-/// How deep one file may include another, and one alias of commands name another.
+/// How deep one alias of commands may name another.
 const MAX_DEPTH: usize = 16;
-
-/// sudo stops at so many files (sudoers(5)).
-const MAX_INCLUDES: usize = 128;
 
 /// More rules than this are not looked at.
 const MAX_RULES: usize = 1000;
-
-/// Real files have a few KiB, generated ones some hundred.
-const MAX_SIZE: usize = 1 << 20;
-
-/// Nor more lines than this, comments left out.
-const MAX_LINES: usize = 5000;
 
 /// A word for whom a rule holds, and what it says about every command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,15 +38,6 @@ pub(crate) struct Sudoers {
     aliases: BTreeMap<String, Vec<String>>,
     /// The aliases that stand for every command.
     all: BTreeSet<String>,
-    seen: BTreeSet<String>,
-    includes: usize,
-}
-
-/// A logical line: its text without comments and continuations, and where it starts.
-struct Line {
-    text: String,
-    file: String,
-    number: i64,
 }
 
 impl Sudoers {
@@ -64,14 +47,8 @@ impl Sudoers {
     /// Why /etc/sudoers could not be read.
     pub(crate) fn read(site: &mut dyn Site) -> Result<Sudoers, Cause> {
         let mut found = Sudoers::default();
-        let mut lines = Vec::new();
-        let text = match site.read_text("/etc/sudoers") {
-            Ok(text) => text,
-            // Without it sudo lets nobody do anything.
-            Err(cause) if cause.kind == CauseKind::Absent => return Ok(found),
-            Err(cause) => return Err(cause),
-        };
-        found.collect(site, "/etc/sudoers", &text, 0, &mut lines);
+        let Lines { lines, partial, .. } = Lines::read(site)?;
+        found.partial = partial;
         // An alias may stand behind its use.
         let (aliases, rules): (Vec<Line>, Vec<Line>) =
             lines.into_iter().partition(|line| is_alias(&line.text));
@@ -81,81 +58,6 @@ impl Sudoers {
             found.rule(&line);
         }
         Ok(found)
-    }
-
-    /// Appends the lines of a file, with those of the files that it includes in their place.
-    fn collect(&mut self, site: &mut dyn Site, file: &str, text: &str, depth: usize, lines: &mut Vec<Line>) {
-        if depth == MAX_DEPTH || !self.seen.insert(file.to_owned()) {
-            return;
-        }
-        if text.len() > MAX_SIZE {
-            let detail = format!("{file} is larger than any file of sudo");
-            self.partial.get_or_insert(Cause::new(CauseKind::TooLarge, detail));
-            return;
-        }
-        for (number, line) in logical(text) {
-            let folder = directive(&line, "includedir");
-            let path = directive(&line, "include");
-            self.includes += usize::from(folder.is_some() || path.is_some());
-            if self.includes > MAX_INCLUDES {
-                let detail = "sudoers includes more files than are looked at";
-                self.partial.get_or_insert(Cause::new(CauseKind::TooLarge, detail));
-                return;
-            }
-            if let Some(folder) = folder {
-                self.include_folder(site, &folder, depth, lines);
-            } else if let Some(path) = path {
-                // A path without a slash lies beside sudoers.
-                let path = if path.starts_with('/') { path } else { format!("/etc/{path}") };
-                match site.read_text(&path) {
-                    Ok(text) => self.collect(site, &path, &text, depth + 1, lines),
-                    Err(cause) if cause.kind == CauseKind::Absent => {}
-                    Err(cause) => _ = self.partial.get_or_insert(cause),
-                }
-            } else {
-                let line = without_comment(&line).trim();
-                if lines.len() == MAX_LINES {
-                    let detail = "sudoers has more lines than are looked at";
-                    self.partial.get_or_insert(Cause::new(CauseKind::TooLarge, detail));
-                    return;
-                }
-                if !line.is_empty() {
-                    lines.push(Line { text: line.to_owned(), file: file.to_owned(), number });
-                }
-            }
-        }
-    }
-
-    fn include_folder(&mut self, site: &mut dyn Site, folder: &str, depth: usize, lines: &mut Vec<Line>) {
-        let folder = folder.trim_end_matches('/');
-        if folder != "/etc/sudoers.d" {
-            let detail = format!("sudoers includes {folder}, which plugin.toml does not ask to read");
-            self.partial.get_or_insert(Cause::new(CauseKind::NotDeclared, detail));
-            return;
-        }
-        if !self.seen.insert(folder.to_owned()) {
-            return;
-        }
-        match site.read_many(&["/etc/sudoers.d/*"], &[]) {
-            Ok(found) => {
-                self.partial = self.partial.take().or(found.partial);
-                for file in found.files {
-                    // sudo passes over names with a dot or a tilde at the end: backups and packages' leftovers.
-                    let name = file.path.rsplit('/').next().unwrap_or_default();
-                    if name.contains('.') || name.ends_with('~') {
-                        continue;
-                    }
-                    match file.content {
-                        Ok(bytes) => {
-                            let text = String::from_utf8_lossy(&bytes);
-                            self.collect(site, &file.path, &text, depth + 1, lines);
-                        }
-                        Err(cause) => _ = self.partial.get_or_insert(cause),
-                    }
-                }
-            }
-            Err(cause) => _ = self.partial.get_or_insert(cause),
-        }
     }
 
     fn alias(&mut self, line: &str) {
@@ -263,6 +165,7 @@ mod tests {
     use goodstead_plugin::fake::FakeSite;
     use proptest::prelude::*;
 
+    use super::super::files::{MAX_LINES, MAX_SIZE};
     use super::*;
 
     fn told(site: FakeSite) -> Vec<String> {
