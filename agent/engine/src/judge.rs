@@ -3,8 +3,9 @@
 use goodstead_model::{Evidence, Judgement, Verdict};
 use goodstead_protocol::fact::{Cause, CauseKind, Elements, Fact};
 
-use crate::check::{Check, Each};
-use crate::condition::{Condition, FUEL, Root, Scope, cause_of, printed};
+use crate::check::Check;
+use crate::condition::{Condition, FUEL, Scope, cause_of};
+use crate::each::{Each, item_path, items};
 use crate::pack::Pack;
 
 /// The failing items whose evidence is shown; all of them are named.
@@ -188,90 +189,6 @@ fn judge_each(check: &Check, each: &Each, scope: &Scope<'_>) -> Outcome {
     };
     let cause = found.unknown.filter(|_| verdict == Verdict::Unknown);
     Outcome { items: failing, evidence: shown, ..Outcome::bare(verdict, cause) }
-}
-
-/// The items of a list, with their names.
-pub(crate) struct Items<'f> {
-    pub(crate) items: Vec<(String, &'f Fact)>,
-    /// Why some are missing, if some are.
-    pub(crate) unknown: Option<Cause>,
-}
-
-/// The items that a check judges one by one.
-pub(crate) fn items<'f>(each: &Each, scope: &Scope<'f>) -> Items<'f> {
-    let mut found = Items { items: Vec::new(), unknown: None };
-    gather(each, scope_root(each.root, scope), 0, String::new(), &mut found);
-    found
-}
-
-fn scope_root<'f>(root: Root, scope: &Scope<'f>) -> &'f Fact {
-    match root {
-        Root::Host => scope.host,
-        Root::Linux => scope.linux,
-        _ => scope.own,
-    }
-}
-
-/// Adds the items below `at`; the names of lists around it stand before an item's own.
-fn gather<'f>(each: &Each, at: &'f Fact, depth: usize, prefix: String, found: &mut Items<'f>) {
-    let Some(names) = each.lists.get(depth) else {
-        found.items.push((prefix, at));
-        return;
-    };
-    let mut at = at;
-    for name in names {
-        match at {
-            Fact::Map(map) => match map.items.get(name) {
-                Some(inner) => at = inner,
-                None => {
-                    let absent =
-                        || Cause::new(CauseKind::Absent, format!("`{}` is not there", each.source()));
-                    found
-                        .unknown
-                        .get_or_insert_with(|| map.partial.as_deref().cloned().unwrap_or_else(absent));
-                    return;
-                }
-            },
-            other => {
-                found.unknown.get_or_insert_with(|| cause_of(other, || no_list(each)));
-                return;
-            }
-        }
-    }
-    let Fact::List(list) = at else {
-        found.unknown.get_or_insert_with(|| cause_of(at, || no_list(each)));
-        return;
-    };
-    let key = each.keys.get(depth).and_then(Option::as_deref);
-    for (position, item) in list.items.iter().enumerate() {
-        let own = item_name(item, key).unwrap_or_else(|| format!("#{}", position + 1));
-        let name = if prefix.is_empty() { own } else { format!("{prefix}/{own}") };
-        gather(each, item, depth + 1, name, found);
-    }
-    if let Some(partial) = &list.partial {
-        found.unknown.get_or_insert_with(|| (**partial).clone());
-    }
-}
-
-fn no_list(each: &Each) -> Cause {
-    Cause::new(CauseKind::Evaluation, format!("`{}` is no list here", each.source()))
-}
-
-fn item_name(item: &Fact, key: Option<&str>) -> Option<String> {
-    match (item, key) {
-        (Fact::Map(map), Some(key)) => printed(map.items.get(key)?),
-        (Fact::Map(_), None) => None,
-        (plain, _) => printed(plain),
-    }
-}
-
-/// The expression with the item that it is about.
-fn item_path(each: &Each, shown: &Condition, name: &str) -> String {
-    let list = each.source().strip_suffix("[]").unwrap_or(each.source());
-    match shown.rest_of_item() {
-        Some(rest) => format!("{list}[{name:?}]{rest}"),
-        None => format!("{} (item {name:?})", shown.source()),
-    }
 }
 
 fn evidence(condition: &Condition, path: String, scope: &Scope<'_>) -> Evidence {

@@ -11,9 +11,10 @@ use semver::{Version, VersionReq};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::check::{self, Surroundings};
+use crate::check;
 use crate::pack::{Pack, file_name, hash};
 use crate::progress::{self, Head, Kind};
+use crate::reader::Surroundings;
 
 /// The plugins that are installed, and what each of them reports. The agent's own `host` is one of them here.
 #[derive(Debug, Clone, Default)]

@@ -3,9 +3,10 @@
 
 use goodstead_protocol::fact::Fact;
 
-use crate::check::{Check, Each};
+use crate::check::Check;
 use crate::condition::{Condition, Scope};
-use crate::judge::{bounded, items};
+use crate::each::{Each, items};
+use crate::judge::bounded;
 
 /// The items of a list that are retraced: enough to see the mistake.
 const MAX_ITEMS: usize = 3;

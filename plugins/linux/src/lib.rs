@@ -7,67 +7,27 @@
 #![deny(unsafe_code)]
 
 mod access;
-mod accounts;
-mod addresses;
-mod apt_conf;
-mod assignment;
-mod block;
-mod ca_bundle;
-mod certificates;
-mod clock;
-mod counters;
-mod crash;
-mod file_system;
-mod fstab;
-mod hardware;
-mod huge_pages;
-mod journal;
+mod basics;
+mod host;
 mod kernel;
-mod kernel_log;
+mod logs;
 mod machine;
-mod mdadm;
-mod memory;
-mod mounts;
-mod names;
 mod network;
-mod os;
-mod packages;
-mod plain;
-mod pressure;
-mod processes;
-mod ranges;
-mod readings;
-mod reboot;
-mod record;
-mod rotation;
-mod sensitive_files;
 mod services;
-mod sockets;
-mod sshd;
-mod sudo;
-mod sudoers;
-mod sudoers_lines;
-mod support;
-mod support_table;
-mod sysctl;
-mod sysctl_files;
-mod sysfs;
-mod temporary;
-mod timekeeping;
-mod trouble;
-mod units;
-mod updates;
-mod upkeep;
-mod wildcard;
-mod workload;
+mod software;
+mod storage;
 
 use goodstead_plugin::{Cause, CauseKind, Fact, Plugin, Proposal, Site, Target, UnknownOr, facts};
 
-use crate::mounts::Mounts;
-use crate::os::OsRelease;
-use crate::processes::Processes;
-use crate::sysctl::Running;
-use crate::sysctl_files::SysctlFiles;
+use crate::basics::clock;
+use crate::host::{security, upkeep, workload};
+use crate::kernel::sysctl::Running;
+use crate::kernel::sysctl_files::SysctlFiles;
+use crate::kernel::{counters, presence};
+use crate::machine::memory;
+use crate::services::processes::Processes;
+use crate::software::os::OsRelease;
+use crate::storage::mounts::Mounts;
 
 /// The plugin.
 #[derive(Debug, Default)]
@@ -81,7 +41,7 @@ impl Plugin for Linux {
     }
 
     fn gather(&self, _target: &Target, site: &mut dyn Site) -> Result<Fact, Cause> {
-        let live = kernel::live(site);
+        let live = presence::live(site);
         // Where it cannot be told, everything is tried: each answer carries its own cause.
         let running = live != Ok(false);
         let mounts = when(running, || Mounts::read(site));
@@ -89,11 +49,11 @@ impl Plugin for Linux {
         let files = SysctlFiles::read(site);
         let os = OsRelease::read(site)
             .and_then(|os| os.ok_or_else(|| Cause::new(CauseKind::Absent, "no os-release")));
-        let systemd = when(running, || kernel::systemd(site));
+        let systemd = when(running, || presence::systemd(site));
         let swaps = when(running, || memory::swaps(site));
-        let uptime = when(running, || kernel::uptime_seconds(site));
+        let uptime = when(running, || presence::uptime_seconds(site));
         let visible = mounts.as_ref().map(|mounts| mounts.visible.as_slice());
-        let own_kernel = when(running, || kernel::own_kernel(site, visible));
+        let own_kernel = when(running, || presence::own_kernel(site, visible));
         let processes = when(running, || Processes::read(site));
         let now = clock::now();
         let known = upkeep::Known {
@@ -107,7 +67,7 @@ impl Plugin for Linux {
         };
         let upkeep = upkeep::facts(site, &known);
         let workload = workload::facts(site, running, &own_kernel, sysctl.as_ref(), &processes);
-        let access = access::facts(site, running, &os, &now);
+        let security = security::facts(site, running, &os, &now);
         let of_files = |told: fn(&SysctlFiles) -> Result<Fact, Cause>| {
             files.as_ref().map_err(Clone::clone).and_then(told).or_unknown()
         };
@@ -115,7 +75,7 @@ impl Plugin for Linux {
             "live" => live.or_unknown(),
             "own_kernel" => own_kernel.or_unknown(),
             "systemd" => systemd.or_unknown(),
-            "boot_id" => when(running, || kernel::boot_id(site)).or_unknown(),
+            "boot_id" => when(running, || presence::boot_id(site)).or_unknown(),
             "uptime_seconds" => uptime.or_unknown(),
             "swaps" => swaps.or_unknown(),
             "ext4" => when(running, || counters::ext4(site, &now)).or_unknown(),
@@ -127,7 +87,7 @@ impl Plugin for Linux {
             "os" => os.map(|os| os.facts()).or_unknown(),
         };
         if let Fact::Map(record) = &mut host {
-            record.items.extend([upkeep, workload, access].into_iter().flatten());
+            record.items.extend([upkeep, workload, security].into_iter().flatten());
         }
         Ok(host)
     }
@@ -135,7 +95,7 @@ impl Plugin for Linux {
 
 /// What `gather` finds on a live host; nothing is asked for elsewhere.
 fn when<T>(running: bool, gather: impl FnOnce() -> Result<T, Cause>) -> Result<T, Cause> {
-    if running { gather() } else { Err(kernel::not_live()) }
+    if running { gather() } else { Err(presence::not_live()) }
 }
 
 /// Facts by name.

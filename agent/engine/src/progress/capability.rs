@@ -15,8 +15,8 @@ use super::combine::{Known, any, most, number, switch};
 use super::head::{Head, RawHead};
 use super::proof::{CapabilityExpect, RawCapabilityCase};
 use crate::case::Case;
-use crate::check::{Reader, Surroundings, read_as};
 use crate::condition::{Condition, Scope};
+use crate::reader::{Reader, Surroundings, read_as};
 
 /// A capability whose every expression fits the contracts.
 #[derive(Debug, Clone)]

@@ -9,9 +9,9 @@ use toml::Spanned;
 
 use super::combine::{Known, switch};
 use crate::case::{Case, RawCase};
-use crate::check::Reader;
 use crate::condition::{Condition, Env, Scope};
 use crate::load::version;
+use crate::reader::Reader;
 use crate::template::Template;
 
 /// The common part.

@@ -10,8 +10,8 @@ use super::combine::{Known, switch};
 use super::head::{Head, RawHead};
 use super::proof::MilestoneExpect;
 use crate::case::{Case, RawCase};
-use crate::check::{Reader, Surroundings, read_as};
 use crate::condition::{Condition, Scope};
+use crate::reader::{Reader, Surroundings, read_as};
 
 /// A milestone whose every expression fits the contracts.
 #[derive(Debug, Clone)]

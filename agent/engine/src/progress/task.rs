@@ -14,8 +14,8 @@ use super::head::{Head, RawHead};
 use super::judge::Counts;
 use super::proof::TaskExpect;
 use crate::case::{Case, RawCase};
-use crate::check::{Reader, Surroundings, read_as};
 use crate::condition::{Condition, Scope};
+use crate::reader::{Reader, Surroundings, read_as};
 
 /// The longest window, in days.
 const MAX_WINDOW: u32 = 365;

@@ -1,0 +1,5 @@
+//! The host's record: what the areas tell, gathered in the order in which it may be asked for, and put together.
+
+pub(crate) mod security;
+pub(crate) mod upkeep;
+pub(crate) mod workload;

@@ -1,0 +1,92 @@
+//! The machine and what it carries: memory, pressure, processes, services and the network, put together.
+
+use goodstead_plugin::{Cause, Fact, Site, SiteExt, UnknownOr};
+
+use crate::basics::readings::Readings;
+use crate::kernel::sysctl::Running;
+use crate::kernel::{counters, crash};
+use crate::machine::{huge_pages, memory, pressure, processor};
+use crate::network::exposure;
+use crate::network::sockets::Sums;
+use crate::services::processes::Processes;
+use crate::services::{control_groups, processes};
+use crate::{Record, named, when};
+
+/// Small files of /proc and /sys that one request reads.
+const SMALL: [&str; 26] = [
+    "/proc/vmstat",
+    "/proc/stat",
+    "/proc/loadavg",
+    "/proc/cpuinfo",
+    "/proc/pressure/*",
+    "/proc/self/net/netstat",
+    "/proc/self/net/sockstat",
+    "/proc/self/net/sockstat6",
+    "/proc/self/net/fib_trie",
+    "/proc/self/net/if_inet6",
+    "/proc/self/net/route",
+    "/sys/devices/virtual/dmi/id/sys_vendor",
+    "/sys/devices/virtual/dmi/id/product_name",
+    "/sys/devices/virtual/dmi/id/chassis_type",
+    "/sys/devices/system/clocksource/clocksource0/current_clocksource",
+    "/sys/devices/system/clocksource/clocksource0/available_clocksource",
+    "/sys/devices/system/cpu/cpufreq/policy0/scaling_governor",
+    "/sys/devices/system/cpu/cpufreq/policy0/scaling_driver",
+    "/sys/devices/system/node/online",
+    "/sys/kernel/mm/transparent_hugepage/enabled",
+    "/sys/kernel/mm/transparent_hugepage/defrag",
+    "/sys/kernel/mm/hugepages/*/*_hugepages",
+    "/sys/module/zswap/parameters/enabled",
+    "/sys/kernel/kexec_crash_loaded",
+    "/sys/class/watchdog/*/state",
+    "/sys/fs/cgroup/{kubepods,kubepods.slice}/memory.events",
+];
+
+/// The facts by name.
+pub(crate) fn facts(
+    site: &mut dyn Site,
+    running: bool,
+    own_kernel: &Result<bool, Cause>,
+    sysctl: Result<&Running, &Cause>,
+    processes: &Result<Processes, Cause>,
+) -> Record {
+    let meminfo = when(running, || memory::meminfo(site));
+    let small = when(running, || Readings::read(site, &SMALL));
+    let page =
+        small.as_ref().map_err(Clone::clone).and_then(|small| memory::page_bytes(meminfo.as_deref(), small));
+    let sums = small.as_ref().map_err(Clone::clone).map(|small| Sums::read(small, sysctl));
+    // A record or list that is made of small files only.
+    let of = |make: &dyn Fn(&Readings) -> Result<Fact, Cause>| {
+        small.as_ref().map_err(Clone::clone).and_then(make).or_unknown()
+    };
+    let portable = when(running, || {
+        let supplies = site.list("/sys/class/power_supply");
+        processor::portable(small.as_ref().map_err(Clone::clone)?, supplies)
+    });
+    named([
+        ("memory", of(&|small| Ok(memory::memory(meminfo.as_deref().map_err(Clone::clone)?, small, &page)))),
+        ("counters", of(&|small| Ok(counters::counters(small)))),
+        ("machine", of(&|small| processor::machine(own_kernel.clone(), small).map(Fact::from))),
+        ("portable", portable.or_unknown()),
+        ("processor", of(&|small| Ok(processor::processor(small)))),
+        ("tasks", of(&|small| Ok(processor::tasks(small, sysctl)))),
+        ("crash", of(&|small| Ok(crash::crash(small)))),
+        ("pressure", of(&|small| Ok(pressure::pressure(small)))),
+        ("huge_pages", of(&|small| Ok(huge_pages::huge_pages(small)))),
+        ("transparent_huge_pages", of(&|small| Ok(huge_pages::transparent(small)))),
+        ("network", of(&|small| Ok(exposure::network(small, sysctl)))),
+        ("interfaces", sysctl.map_err(Clone::clone).and_then(exposure::interfaces).or_unknown()),
+        ("tcp", of(&|small| Ok(sums.as_ref().map_err(Clone::clone)?.facts(small, sysctl, page.clone())))),
+        (
+            "tcp_connections",
+            sums.as_ref().map_err(Clone::clone).and_then(|sums| sums.connections(site)).or_unknown(),
+        ),
+        ("open_files", sysctl.map_err(Clone::clone).map(processes::of_all).or_unknown()),
+        (
+            "open_files_of",
+            processes.as_ref().map_err(Clone::clone).map(|found| found.open_files(site)).or_unknown(),
+        ),
+        ("programs", processes.as_ref().map(Processes::programs).map_err(Clone::clone).or_unknown()),
+        ("services", when(running, || control_groups::services(site)).or_unknown()),
+    ])
+}
