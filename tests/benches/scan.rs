@@ -132,6 +132,8 @@ impl Site for Tape {
         match &request {
             Request::Read { path } if fs::metadata(path).is_ok() => self.paths.push(path.clone()),
             Request::ReadMany { globs, except } => self.paths.extend(matching(globs, except)),
+            // Each part is written down when it is asked for by itself.
+            Request::Several { .. } => return Err(Cause::new(CauseKind::PluginFailed, "one by one")),
             _ => {}
         }
         Direct.ask(request)

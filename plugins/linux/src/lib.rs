@@ -8,6 +8,7 @@
 
 mod access;
 mod basics;
+mod foreseen;
 mod host;
 mod kernel;
 mod logs;
@@ -44,6 +45,7 @@ impl Plugin for Linux {
         let live = presence::live(site);
         // Where it cannot be told, everything is tried: each answer carries its own cause.
         let running = live != Ok(false);
+        let site: &mut dyn Site = &mut foreseen::foresee(site, running);
         let mounts = when(running, || Mounts::read(site));
         let sysctl = when(running, || Running::read(site));
         let files = SysctlFiles::read(site);

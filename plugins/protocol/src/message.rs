@@ -218,6 +218,11 @@ pub enum Request {
         /// Its name in the manifest.
         command: String,
     },
+    /// What several of `read`, `list` and `stat` would yield, in one round trip.
+    Several {
+        /// They, in the order of the replies.
+        requests: Vec<Request>,
+    },
 }
 
 /// What the broker replies: the outcome, or why it did not.
@@ -254,6 +259,18 @@ pub enum Granted {
         /// Its exit code; `None` when a signal ended it.
         code: Option<i32>,
     },
+    /// To `several`: a part for each request, in order, with their bytes one after another in the data. Where there
+    /// are fewer parts, the rest did not fit and is to be asked for by itself.
+    Several(Vec<Part>),
+}
+
+/// The reply to one of several requests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// The reply.
+    pub reply: Reply,
+    /// How many bytes of the data are its.
+    pub bytes: u64,
 }
 
 /// The files that a `read_many` found.

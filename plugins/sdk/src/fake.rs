@@ -12,7 +12,7 @@ use goodstead_protocol::fact::{Cause, CauseKind, Fact};
 use goodstead_protocol::intake::admit;
 use goodstead_protocol::manifest::{Manifest, Permissions};
 use goodstead_protocol::message::{
-    Address, Entry, FileEntry, FileKind, FileList, Granted, Outcome, Request, Stat, Statfs,
+    Address, Entry, FileEntry, FileKind, FileList, Granted, Outcome, Part, Reply, Request, Stat, Statfs,
 };
 
 use crate::{Answer, Document, Plugin, Site, Target};
@@ -226,6 +226,18 @@ impl Site for FakeSite {
                 Some(Err(cause)) => Err(cause),
                 None => Err(Cause::new(CauseKind::NotAvailable, format!("nothing listens at {address}"))),
             },
+            Request::Several { requests } => {
+                let (mut parts, mut data) = (Vec::new(), Vec::new());
+                for request in requests {
+                    let (reply, mut bytes) = match self.ask(request) {
+                        Ok(answer) => (Reply::Ok(answer.granted), answer.data),
+                        Err(cause) => (Reply::Refused(cause), Vec::new()),
+                    };
+                    parts.push(Part { reply, bytes: bytes.len() as u64 });
+                    data.append(&mut bytes);
+                }
+                Ok(answer(Granted::Several(parts), data))
+            }
             Request::Run { command } => {
                 let declared = self.allowed.as_ref().is_none_or(|known| known.run.contains(&command));
                 match self.commands.get(&command) {

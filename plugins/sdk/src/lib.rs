@@ -30,15 +30,18 @@
 pub mod abi;
 pub mod fake;
 pub mod fake_runner;
+mod foreseen;
 mod site;
 
+pub use foreseen::Foreseen;
 pub use goodstead_protocol::contract;
 pub use goodstead_protocol::document::Document;
 pub use goodstead_protocol::fact::{Cause, CauseKind, Elements, Fact};
 pub use goodstead_protocol::intake;
 pub use goodstead_protocol::manifest::Manifest;
 pub use goodstead_protocol::message::{
-    Address, Entry, FileEntry, FileKind, FileList, Granted, Outcome, Proposal, Request, Stat, Statfs, Target,
+    Address, Entry, FileEntry, FileKind, FileList, Granted, Outcome, Part, Proposal, Reply, Request, Stat,
+    Statfs, Target,
 };
 pub use site::{Answer, Connection, File, Files, Site, SiteExt, UnknownOr};
 

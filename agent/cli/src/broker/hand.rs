@@ -67,13 +67,13 @@ impl Hand {
         Hand { worker: None, patience: PATIENCE, hanging: 0 }
     }
 
-    /// Does `work` on `what`, and waits while its pulse beats, until `deadline` at most.
+    /// Does `work`, and waits while its pulse beats, until `deadline` at most.
     ///
     /// # Errors
-    /// It did not answer, or no thread could be started.
+    /// `what` did not answer, or no thread could be started.
     pub(super) fn work<T: Send + 'static>(
         &mut self,
-        what: &str,
+        what: impl FnOnce() -> String,
         deadline: Option<Instant>,
         work: impl FnOnce(&Pulse) -> T + Send + 'static,
     ) -> Result<T, Cause> {
@@ -94,12 +94,12 @@ impl Hand {
                         && (pulse.count() > before || pulse.wants_to_run()) => {}
                 Err(RecvTimeoutError::Timeout) => {
                     self.leave_behind();
-                    let detail = format!("{what} did not answer within {:.1} s", wait.as_secs_f64());
+                    let detail = format!("{} did not answer within {:.1} s", what(), wait.as_secs_f64());
                     return Err(Cause::new(CauseKind::TimedOut, detail));
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     self.worker = None;
-                    let detail = format!("{what} cannot be looked at: the agent failed at it");
+                    let detail = format!("{} cannot be looked at: the agent failed at it", what());
                     return Err(Cause::new(CauseKind::NotAvailable, detail));
                 }
             }
@@ -152,10 +152,10 @@ mod tests {
     fn what_hangs_is_left_behind_and_the_next_is_done() {
         let mut hand = Hand::new();
         hand.patience = Duration::from_millis(60);
-        let cause = hand.work("/net/x", None, |_| hang()).unwrap_err();
+        let cause = hand.work(|| "/net/x".to_owned(), None, |_| hang()).unwrap_err();
         assert_eq!(cause.kind, CauseKind::TimedOut);
         assert!(cause.detail.starts_with("/net/x did not answer within 0.1 s"), "{cause}");
-        assert_eq!(hand.work("/etc/x", None, |_| 7), Ok(7));
+        assert_eq!(hand.work(|| "/etc/x".to_owned(), None, |_| 7), Ok(7));
     }
 
     #[test]
@@ -170,9 +170,9 @@ mod tests {
         };
         let mut hand = Hand::new();
         hand.patience = Duration::from_millis(150);
-        assert_eq!(hand.work("/slow", None, slow), Ok(1));
+        assert_eq!(hand.work(|| "/slow".to_owned(), None, slow), Ok(1));
         let soon = Instant::now() + Duration::from_millis(60);
-        assert_eq!(hand.work("/slow", Some(soon), slow).unwrap_err().kind, CauseKind::TimedOut);
+        assert_eq!(hand.work(|| "/slow".to_owned(), Some(soon), slow).unwrap_err().kind, CauseKind::TimedOut);
     }
 
     #[test]
@@ -186,7 +186,7 @@ mod tests {
         };
         let mut hand = Hand::new();
         hand.patience = Duration::from_millis(60);
-        assert_eq!(hand.work("/busy", None, busy), Ok(1));
+        assert_eq!(hand.work(|| "/busy".to_owned(), None, busy), Ok(1));
     }
 
     #[test]
@@ -194,16 +194,17 @@ mod tests {
         let mut hand = Hand::new();
         hand.patience = Duration::from_secs(1);
         hand.hanging = MAX_HANGING - 1;
-        assert!(hand.work("/a", Some(Instant::now()), |_| hang()).is_err());
+        assert!(hand.work(|| "/a".to_owned(), Some(Instant::now()), |_| hang()).is_err());
         assert_eq!(hand.patience, LITTLE_PATIENCE);
-        assert_eq!(hand.work("/b", None, |_| 1), Ok(1));
+        assert_eq!(hand.work(|| "/b".to_owned(), None, |_| 1), Ok(1));
     }
 
     #[test]
     fn a_fault_of_ours_costs_one_request() {
         let mut hand = Hand::new();
-        let outcome: Result<(), Cause> = hand.work("/a", None, |_| panic!("a test panics on purpose"));
+        let outcome: Result<(), Cause> =
+            hand.work(|| "/a".to_owned(), None, |_| panic!("a test panics on purpose"));
         assert_eq!(outcome.unwrap_err().kind, CauseKind::NotAvailable);
-        assert_eq!(hand.work("/b", None, |_| 1), Ok(1));
+        assert_eq!(hand.work(|| "/b".to_owned(), None, |_| 1), Ok(1));
     }
 }

@@ -3,7 +3,7 @@
 //! It is what the admin can be shown of what was looked at, so it names what was asked for in the plugin's own words,
 //! and every single file. It is bounded: a plugin that floods is counted, not written down for ever.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use goodstead_model::Access;
 use goodstead_protocol::fact::Cause;
@@ -79,7 +79,7 @@ impl Log {
     pub(crate) fn request(
         &mut self,
         request: Option<&Request>,
-        began: Instant,
+        (began, took): (Instant, Duration),
         outcome: Result<(&Granted, u64), &Cause>,
     ) {
         let (kind, what) = request.map_or(("nonsense", String::new()), described);
@@ -94,20 +94,20 @@ impl Log {
             }));
             self.files += files.len();
         }
-        self.write(kind, what, began, outcome.map(|(_, bytes)| bytes), files);
+        self.write(kind, what, (began, took), outcome.map(|(_, bytes)| bytes), files);
     }
 
     /// Writes a proposed target down.
     pub(crate) fn proposal(&mut self, proposal: &Proposal, verdict: Result<(), &Cause>) {
         let address = proposal.address.as_ref().map_or_else(|| "no address".to_owned(), ToString::to_string);
-        self.write("target", address, Instant::now(), verdict.map(|()| 0), Vec::new());
+        self.write("target", address, (Instant::now(), Duration::ZERO), verdict.map(|()| 0), Vec::new());
     }
 
     fn write(
         &mut self,
         kind: &str,
         what: String,
-        began: Instant,
+        (began, took): (Instant, Duration),
         outcome: Result<u64, &Cause>,
         files: Vec<FileEntry>,
     ) {
@@ -127,13 +127,13 @@ impl Log {
             what: what.chars().take(MAX_TEXT).collect(),
             refused: outcome.err().map(ToString::to_string),
             bytes: outcome.unwrap_or(0),
-            took_ms: milliseconds(began.elapsed()),
+            took_ms: milliseconds(took),
             files,
         });
     }
 }
 
-fn milliseconds(time: std::time::Duration) -> f64 {
+fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
@@ -149,5 +149,6 @@ fn described(request: &Request) -> (&'static str, String) {
         Request::Statfs { paths } => ("statfs", paths.join(" ")),
         Request::Connect { address } => ("connect", address.to_string()),
         Request::Run { command } => ("run", command.clone()),
+        Request::Several { requests } => ("several", format!("{} requests", requests.len())),
     }
 }

@@ -10,6 +10,7 @@ mod hand;
 mod log;
 mod permit;
 mod root;
+mod several;
 mod space;
 mod walk;
 
@@ -22,9 +23,9 @@ use goodstead_model::Access;
 use goodstead_protocol::channel::MAX_DATA;
 use goodstead_protocol::fact::{Cause, CauseKind};
 use goodstead_protocol::manifest::Manifest;
-use goodstead_protocol::message::{Address, FileList, Granted, Proposal, Reply, Request};
+use goodstead_protocol::message::{Address, FileList, Granted, Part, Proposal, Reply, Request};
 
-use hand::{Hand, Pulse};
+use hand::Hand;
 pub(crate) use log::Entry as AccessEntry;
 #[cfg(test)]
 pub(crate) use log::FileEntry as AccessFile;
@@ -133,7 +134,7 @@ impl Broker {
     /// Refuses a socket's path that is a link to somewhere else than the manifest asks to connect to.
     fn leads_where_it_may(&mut self, path: &str) -> Result<(), Cause> {
         let wanted = path.to_owned();
-        match self.hand.work(path, self.deadline, move |_| std::fs::canonicalize(wanted))? {
+        match self.hand.work(|| path.to_owned(), self.deadline, move |_| std::fs::canonicalize(wanted))? {
             Ok(real) if !real.to_str().is_some_and(|real| self.permit.may_connect(real)) => {
                 let detail = format!(
                     "{path} leads to {}, which plugin.toml does not ask to connect to",
@@ -150,17 +151,27 @@ impl Broker {
     pub(crate) fn answer(&mut self, body: &[u8]) -> Answer {
         let began = Instant::now();
         let request: Option<Request> = serde_json::from_slice(body).ok();
+        if let Some(Request::Several { requests }) = &request
+            && !requests.is_empty()
+            && self.within_limits().is_ok()
+        {
+            return self.several(requests);
+        }
         let outcome = self.within_limits().and_then(|()| match &request {
             Some(request) => self.grant(request),
             None => Err(Cause::new(CauseKind::PluginFailed, "the request is none of this protocol")),
         });
         match outcome {
             Ok((granted, data, descriptor)) => {
-                self.log.request(request.as_ref(), began, Ok((&granted, data.len() as u64)));
+                self.log.request(
+                    request.as_ref(),
+                    (began, began.elapsed()),
+                    Ok((&granted, data.len() as u64)),
+                );
                 Answer { reply: Reply::Ok(granted), data, descriptor }
             }
             Err(cause) => {
-                self.log.request(request.as_ref(), began, Err(&cause));
+                self.log.request(request.as_ref(), (began, began.elapsed()), Err(&cause));
                 Answer { reply: Reply::Refused(cause), data: Vec::new(), descriptor: None }
             }
         }
@@ -187,22 +198,13 @@ impl Broker {
     fn grant(&mut self, request: &Request) -> Result<Yield, Cause> {
         let plain = |granted, data| Ok((granted, data, None));
         match request {
-            Request::Read { path } => {
-                let bytes =
-                    self.at(path, |root, path, permit, pulse| root.read(path, permit, MAX_FILE, pulse))?;
-                plain(Granted::Read, bytes)
+            Request::Read { .. } | Request::List { .. } | Request::Stat { .. } => {
+                let (granted, data) = self.look(request)?;
+                plain(granted, data)
             }
             Request::ReadMany { globs, except } => {
                 let (list, data) = self.read_many(globs, except);
                 plain(Granted::ReadMany(list), data)
-            }
-            Request::List { path } => {
-                let entries = self.at(path, |root, path, permit, _| root.list(path, permit))?;
-                plain(Granted::List(entries), Vec::new())
-            }
-            Request::Stat { path } => {
-                let stat = self.at(path, |root, path, permit, _| root.stat(path, permit))?;
-                plain(Granted::Stat(stat), Vec::new())
             }
             Request::Statfs { paths } => {
                 self.live("the space of a file system")?;
@@ -221,6 +223,10 @@ impl Broker {
                 let descriptor = connect::connect(address, actor, self.at_most(connect::DEADLINE))?;
                 Ok((Granted::Connect { user: actor.name.clone() }, Vec::new(), Some(descriptor)))
             }
+            // Otherwise they are answered above.
+            Request::Several { .. } => {
+                Err(Cause::new(CauseKind::PluginFailed, "several requests, and none is in it"))
+            }
             Request::Run { command } => {
                 self.live("the output of a command")?;
                 let declared = self.permit.command(command)?;
@@ -231,14 +237,30 @@ impl Broker {
         }
     }
 
-    /// Does something at a path that may hang.
-    fn at<T: Send + 'static>(
-        &mut self,
-        path: &str,
-        work: impl FnOnce(&Root, &str, &Permit, &Pulse) -> Result<T, Cause> + Send + 'static,
-    ) -> Result<T, Cause> {
-        let (root, permit, wanted) = (Arc::clone(&self.root), Arc::clone(&self.permit), path.to_owned());
-        self.hand.work(path, self.deadline, move |pulse| work(&root, &wanted, &permit, pulse))?
+    /// Looks at a path that may hang.
+    fn look(&mut self, request: &Request) -> several::Seen {
+        let (root, permit, wanted) = (Arc::clone(&self.root), Arc::clone(&self.permit), request.clone());
+        let what = || several::path(request).to_owned();
+        self.hand.work(what, self.deadline, move |pulse| several::look(&wanted, &root, &permit, pulse))?
+    }
+
+    /// Answers several requests in one reply; each counts and is written down by itself.
+    fn several(&mut self, requests: &[Request]) -> Answer {
+        let (mut parts, mut data) = (Vec::new(), Vec::new());
+        for (request, look) in requests.iter().zip(self.looks(requests)) {
+            let seen = self.within_limits().and(look.seen);
+            let noted = seen.as_ref().map(|(granted, bytes)| (granted, bytes.len() as u64));
+            self.log.request(Some(request), (look.began, look.took), noted);
+            parts.push(match seen {
+                Ok((granted, mut bytes)) => {
+                    let part = Part { reply: Reply::Ok(granted), bytes: bytes.len() as u64 };
+                    data.append(&mut bytes);
+                    part
+                }
+                Err(cause) => Part { reply: Reply::Refused(cause), bytes: 0 },
+            });
+        }
+        Answer { reply: Reply::Ok(Granted::Several(parts)), data, descriptor: None }
     }
 
     /// Reads what matches; where a file hangs, what was read before it.
@@ -252,9 +274,13 @@ impl Broker {
             deadline: self.deadline,
         };
         let filled = haul.clone();
-        let done = self.hand.work("the files", self.deadline, move |pulse| {
-            walk::read_many(&root, &permit, &wish, &filled, pulse);
-        });
+        let done = self.hand.work(
+            || "the files".to_owned(),
+            self.deadline,
+            move |pulse| {
+                walk::read_many(&root, &permit, &wish, &filled, pulse);
+            },
+        );
         let mut haul = haul.take();
         if let Err(cause) = done {
             haul.hangs(&cause);

@@ -1,5 +1,7 @@
 //! The broker against real folders: what leads out, what is no file, what is not asked for.
 
+mod several;
+
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};

@@ -5,7 +5,7 @@ use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt, Stat, fa
 use crate::access::accounts::Accounts;
 
 /// What is looked at, by kind: see `sensitive_files[].kind` in the contract.
-const WATCHED: [(&str, &[&str]); 4] = [
+pub(crate) const WATCHED: [(&str, &[&str]); 4] = [
     (
         "host-key",
         &["/etc/ssh/ssh_host_rsa_key", "/etc/ssh/ssh_host_ecdsa_key", "/etc/ssh/ssh_host_ed25519_key"],

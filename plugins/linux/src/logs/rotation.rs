@@ -2,7 +2,9 @@
 //!
 //! Files are never opened here, only their size is asked for, in /var/log and the folders directly in it.
 
-use goodstead_plugin::{Cause, CauseKind, Elements, Fact, FileKind, Site, SiteExt, UnknownOr};
+use goodstead_plugin::{
+    Cause, CauseKind, Elements, Entry, Fact, FileKind, Foreseen, Request, Site, SiteExt, Stat, UnknownOr,
+};
 
 use crate::basics::plain::plain;
 use crate::basics::record::record;
@@ -61,39 +63,21 @@ fn last_run(site: &mut dyn Site) -> Result<Option<i64>, Cause> {
 /// # Errors
 /// Why it is unknown.
 pub(crate) fn large_logs(site: &mut dyn Site, now: Result<i64, Cause>) -> Result<Fact, Cause> {
-    let mut partial = None;
-    let mut large = Vec::new();
-    let mut asked = 0;
-    let mut folders = vec!["/var/log".to_owned()];
-    while let Some(folder) = folders.pop() {
-        let entries = match site.list(&folder) {
-            Ok(entries) => entries,
-            Err(cause) if cause.kind == CauseKind::Absent => continue,
-            Err(cause) if folder == "/var/log" => return Err(cause),
-            // /var/log/private and the like: nobody but their owner needs to look there.
-            Err(_) => continue,
-        };
-        for entry in entries {
-            let path = format!("{folder}/{}", entry.name);
-            match entry.kind {
-                FileKind::Folder if folder == "/var/log" && entry.name != "journal" => folders.push(path),
-                FileKind::File if grows(&entry.name) && asked < MAX_FILES => {
-                    asked += 1;
-                    large.extend(
-                        site.stat(&path)
-                            .ok()
-                            .filter(|stat| stat.size >= LARGE_BYTES)
-                            .map(|stat| (path, stat)),
-                    );
-                }
-                FileKind::File if grows(&entry.name) => {
-                    let detail = format!("only {MAX_FILES} files in /var/log are looked at");
-                    partial.get_or_insert_with(|| Cause::new(CauseKind::TooLarge, detail));
-                }
-                _ => {}
-            }
+    let mut found = Found::default();
+    let folders = match site.list("/var/log") {
+        Ok(entries) => found.look(site, "/var/log", entries),
+        Err(cause) if cause.kind == CauseKind::Absent => Vec::new(),
+        Err(cause) => return Err(cause),
+    };
+    let lists = folders.iter().map(|path| Request::List { path: path.clone() });
+    let site: &mut dyn Site = &mut Foreseen::ask(site, lists);
+    for folder in folders {
+        // Of /var/log/private and the like: nobody but their owner needs to look there.
+        if let Ok(entries) = site.list(&folder) {
+            found.look(site, &folder, entries);
         }
     }
+    let Found { large, partial, .. } = found;
     let rules = if large.is_empty() { Ok(Rules::default()) } else { Rules::read(site) };
     let items = large.into_iter().map(|(path, stat)| {
         let ago = now.clone().map(|now| now.saturating_sub(stat.modified).max(0));
@@ -108,6 +92,44 @@ pub(crate) fn large_logs(site: &mut dyn Site, now: Result<i64, Cause>) -> Result
         ])
     });
     Ok(Fact::List(Elements { items: items.collect(), partial: partial.map(Box::new) }))
+}
+
+/// What was found among the logs.
+#[derive(Default)]
+struct Found {
+    large: Vec<(String, Stat)>,
+    /// Why there may be more.
+    partial: Option<Cause>,
+    asked: usize,
+}
+
+impl Found {
+    /// Looks at what grows in a folder, and returns the folders in it that are worth a look.
+    fn look(&mut self, site: &mut dyn Site, folder: &str, entries: Vec<Entry>) -> Vec<String> {
+        let (mut folders, mut logs) = (Vec::new(), Vec::new());
+        for entry in entries {
+            let path = format!("{folder}/{}", entry.name);
+            match entry.kind {
+                FileKind::Folder if entry.name != "journal" => folders.push(path),
+                FileKind::File if grows(&entry.name) => logs.push(path),
+                _ => {}
+            }
+        }
+        if self.asked + logs.len() > MAX_FILES {
+            let detail = format!("only {MAX_FILES} files in /var/log are looked at");
+            self.partial.get_or_insert_with(|| Cause::new(CauseKind::TooLarge, detail));
+            logs.truncate(MAX_FILES - self.asked);
+        }
+        self.asked += logs.len();
+        let stats = logs.iter().map(|path| Request::Stat { path: path.clone() });
+        let site: &mut dyn Site = &mut Foreseen::ask(site, stats);
+        for path in logs {
+            self.large.extend(
+                site.stat(&path).ok().filter(|stat| stat.size >= LARGE_BYTES).map(|stat| (path, stat)),
+            );
+        }
+        folders
+    }
 }
 
 /// Whether a file of this name is one that is written to: no old copy, and none of those that are mostly holes (their

@@ -1,0 +1,79 @@
+//! What is looked at on every host, asked for in one round trip before anything else.
+//!
+//! A name that is missing here costs time and nothing else: it is asked for when it is wanted.
+
+use goodstead_plugin::{Foreseen, Request, Site};
+
+use crate::access::sensitive_files::WATCHED;
+
+const READ: [&str; 8] = [
+    "/etc/fstab",
+    "/etc/group",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/os-release",
+    "/etc/passwd",
+    "/etc/resolv.conf",
+    "/etc/shadow",
+];
+
+const LIST: [&str; 4] = ["/etc/ssl/certs", "/lib/modules", "/var/lib/dpkg/updates", "/var/log"];
+
+const STAT: [&str; 20] = [
+    "/etc",
+    "/etc/logrotate.conf",
+    "/etc/resolv.conf",
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/systemd/system/apt-daily-upgrade.timer",
+    "/usr/bin/apt-get",
+    "/usr/bin/sshd",
+    "/usr/bin/unattended-upgrade",
+    "/usr/lib/sysimage/rpm/Packages.db",
+    "/usr/lib/sysimage/rpm/rpmdb.sqlite",
+    "/usr/lib/systemd/systemd",
+    "/usr/sbin/sshd",
+    "/usr/sbin/update-ca-certificates",
+    "/usr/share/distro-info/debian.csv",
+    "/var/lib/apt/periodic/unattended-upgrades-stamp",
+    "/var/lib/dpkg/status",
+    "/var/lib/rpm/Packages",
+    "/var/lib/rpm/rpmdb.sqlite",
+    "/var/log/journal",
+    "/var/tmp",
+];
+
+/// What only a running kernel has.
+const LIVE_READ: [&str; 9] = [
+    "/proc/2/stat",
+    "/proc/meminfo",
+    "/proc/self/mountinfo",
+    "/proc/swaps",
+    "/proc/sys/kernel/hostname",
+    "/proc/sys/kernel/osrelease",
+    "/proc/sys/kernel/random/boot_id",
+    "/proc/uptime",
+    "/run/reboot-required.pkgs",
+];
+
+const LIVE_LIST: [&str; 2] = ["/sys/class/power_supply", "/sys/kernel/livepatch"];
+
+const LIVE_STAT: [&str; 6] = [
+    "/run/ostree-booted",
+    "/run/reboot-needed",
+    "/run/reboot-required",
+    "/run/systemd/system",
+    "/sys/bus/vmbus/drivers/hv_utils",
+    "/tmp",
+];
+
+/// The site with all of it answered; without a live kernel, with what files answer.
+pub(crate) fn foresee(site: &mut dyn Site, running: bool) -> Foreseen<'_> {
+    let read = READ.iter().chain(LIVE_READ.iter().filter(|_| running));
+    let list = LIST.iter().chain(LIVE_LIST.iter().filter(|_| running));
+    let watched = WATCHED.iter().flat_map(|(_, paths)| paths.iter());
+    let stat = STAT.iter().chain(watched).chain(LIVE_STAT.iter().filter(|_| running));
+    let read = read.map(|path| Request::Read { path: (*path).to_owned() });
+    let list = list.map(|path| Request::List { path: (*path).to_owned() });
+    let stat = stat.map(|path| Request::Stat { path: (*path).to_owned() });
+    Foreseen::ask(site, read.chain(list).chain(stat))
+}
