@@ -4,12 +4,16 @@
 //! The canaries are open to everybody, files and sockets alike: no permission protects them, only the plugin's lock and
 //! the broker do.
 
+pub mod kinds;
+mod snapshot;
+mod undisturbed;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::net::{TcpListener, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -19,6 +23,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 
+use self::snapshot::{Entry, snapshot};
+use self::undisturbed::{Host, undisturbed};
 use crate::tree::{Run, Tree, verdict};
 use crate::{checkout, is_root};
 
@@ -55,6 +61,8 @@ pub struct Scanned {
     pub facts: BTreeMap<String, Json>,
     /// How long the agent ran.
     pub took: Duration,
+    /// The facts as they were saved.
+    saved: String,
 }
 
 impl Site {
@@ -215,46 +223,18 @@ expect = "unknown"
     /// Checks the machine with everything that is installed, and proves that nothing was harmed: the host's facts came
     /// through whole, no canary was met, no process stayed, and the agent ended as if nothing had been.
     pub fn scan(&self, what: &str, user: User) -> Scanned {
-        let saved = self.tree.scratch("saved.json");
-        let saved_as = saved.display().to_string();
-        let mut command = self.tree.goodstead(&[
-            "check",
-            "--format",
-            "json",
-            "--fail-on",
-            "never",
-            "--save-facts",
-            &saved_as,
-        ]);
-        if user == User::Ordinary && is_root() {
-            for (name, is_folder) in [("state", true), ("saved.json", false)] {
-                let path = self.tree.scratch(name);
-                if is_folder { fs::create_dir(&path) } else { fs::write(&path, "") }.expect("a place");
-                std::os::unix::fs::chown(&path, Some(NOBODY), Some(NOBODY)).expect("an owner");
-            }
-            command.uid(NOBODY).gid(NOBODY);
-        }
         let before = snapshot(&self.folder());
-        let began = Instant::now();
-        let run = Run::of(command.env("GOODSTEAD_TEST_SECRET", SECRET).output().expect("goodstead runs"));
-        let took = began.elapsed();
+        let scanned = Scanned::of(what, &self.tree, &[], user);
+        let Scanned { run, saved, .. } = &scanned;
         assert_eq!(run.code, 0, "{what}: the exit code is the findings': {run:?}");
-        let report = run.report();
-        let text =
-            fs::read_to_string(&saved).unwrap_or_else(|error| panic!("{what}: no facts: {error}: {run:?}"));
         for word in [CANARY, SECRET] {
             assert!(
-                ![&run.stdout, &run.stderr, &text].iter().any(|it| it.contains(word)),
+                ![&run.stdout, &run.stderr, saved].iter().any(|it| it.contains(word)),
                 "{what}: {word} came out"
             );
         }
         self.assert_unharmed(what, &before);
-        let facts: Json = serde_json::from_str(&text).expect("facts are JSON");
-        let targets = facts["targets"].as_array().expect("targets").iter();
-        let facts =
-            targets.map(|it| (it["id"].as_str().expect("an id").to_owned(), it["facts"].clone())).collect();
-        let scanned = Scanned { run, report, facts, took };
-        assert_eq!(scanned.host(), undisturbed(user), "{what}: the host's facts came through whole");
+        assert_eq!(Host::of(&scanned), undisturbed(user), "{what}: the host's facts came through whole");
         scanned
     }
 
@@ -294,6 +274,33 @@ pub enum User {
 }
 
 impl Scanned {
+    /// Has the agent check these targets, or all, and save the facts. It has a secret in its environment.
+    fn of(what: &str, tree: &Tree, targets: &[&str], user: User) -> Scanned {
+        let saved = tree.scratch("saved.json");
+        let saved_as = saved.display().to_string();
+        let options = ["--format", "json", "--fail-on", "never", "--save-facts", &saved_as];
+        let mut command = tree.goodstead(&[&["check"], targets, &options].concat());
+        if user == User::Ordinary && is_root() {
+            let state = tree.scratch("state");
+            fs::create_dir(&state).and_then(|()| fs::write(&saved, "")).expect("places");
+            for path in [&state, &saved] {
+                std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).expect("an owner");
+            }
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let began = Instant::now();
+        let run = Run::of(command.env("GOODSTEAD_TEST_SECRET", SECRET).output().expect("goodstead runs"));
+        let took = began.elapsed();
+        let report = run.report();
+        let saved =
+            fs::read_to_string(&saved).unwrap_or_else(|error| panic!("{what}: no facts: {error}: {run:?}"));
+        let facts: Json = serde_json::from_str(&saved).expect("facts are JSON");
+        let targets = facts["targets"].as_array().expect("targets").iter();
+        let facts =
+            targets.map(|it| (it["id"].as_str().expect("an id").to_owned(), it["facts"].clone())).collect();
+        Scanned { run, report, facts, took, saved }
+    }
+
     /// The judgement of [`Site::check_of`].
     pub fn judgement(&self, name: &str) -> &Json {
         verdict(&self.report, &format!("{name}.greeting-wrong"), name)
@@ -308,104 +315,6 @@ impl Scanned {
             .map(|(name, error)| (name.clone(), error.as_i64().unwrap_or(0)))
             .collect()
     }
-
-    /// What is known of the host: the verdicts that were reached, and the facts that were not.
-    fn host(&self) -> Host {
-        let verdicts =
-            self.report["verdicts"].as_array().expect("verdicts").iter().filter(|it| it["target"] == "linux");
-        let unknown =
-            verdicts.filter(|it| it["verdict"] == "unknown").map(|it| it["id"].to_string()).collect();
-        let facts = &self.facts["linux"];
-        Host {
-            unknown,
-            names: facts.as_object().expect("a record").keys().cloned().collect(),
-            lost: facts
-                .as_object()
-                .expect("a record")
-                .iter()
-                .filter(|(name, fact)| {
-                    let text = fact.to_string();
-                    !COMES_AND_GOES.contains(&name.as_str())
-                        && (text.contains("\"$unknown\"") || text.contains("\"$partial\""))
-                })
-                .map(|(name, _)| name.clone())
-                .collect(),
-        }
-    }
-}
-
-/// How much is known of the host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Host {
-    unknown: Vec<String>,
-    names: Vec<String>,
-    /// Those of which something is unknown.
-    lost: Vec<String>,
-}
-
-/// Facts about processes and mounts, which other tests start and end meanwhile.
-const COMES_AND_GOES: [&str; 3] = ["open_files_of", "mounts", "tcp_connections"];
-
-/// How much is known when nobody disturbs: found out once.
-fn undisturbed(user: User) -> Host {
-    static FOUND: [OnceLock<Host>; 2] = [const { OnceLock::new() }; 2];
-    FOUND[usize::from(user == User::Ordinary)]
-        .get_or_init(|| {
-            let tree = Tree::new();
-            let state = tree.scratch("state");
-            let saved = tree.scratch("saved.json");
-            fs::create_dir(&state).and_then(|()| fs::write(&saved, "")).expect("places");
-            let saved_as = saved.display().to_string();
-            let arguments =
-                ["check", "linux", "--format", "json", "--fail-on", "never", "--save-facts", &saved_as];
-            let mut command = tree.goodstead(&arguments);
-            if user == User::Ordinary && is_root() {
-                for path in [&state, &saved] {
-                    std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).expect("an owner");
-                }
-                command.uid(NOBODY).gid(NOBODY);
-            }
-            let run = Run::of(command.output().expect("goodstead runs"));
-            let facts: Json =
-                serde_json::from_str(&fs::read_to_string(&saved).expect("facts")).expect("JSON");
-            let targets = facts["targets"].as_array().expect("targets").iter();
-            let facts = targets
-                .map(|it| (it["id"].as_str().expect("an id").to_owned(), it["facts"].clone()))
-                .collect();
-            Scanned { report: run.report(), run, facts, took: Duration::ZERO }.host()
-        })
-        .clone()
-}
-
-/// What is known of one file: path, kind and mode, owner, links, size, time of change (of a folder that is its names,
-/// which are all here), target of a link.
-type Entry = (PathBuf, u32, u32, u64, u64, i64, Option<PathBuf>);
-
-/// Everything below a folder but what the test itself swaps.
-fn snapshot(folder: &Path) -> Vec<Entry> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("swapped")) {
-            continue;
-        }
-        let it = fs::symlink_metadata(&path).expect("its state");
-        let link = fs::read_link(&path).ok();
-        found.push((
-            path.clone(),
-            it.mode(),
-            it.uid(),
-            it.nlink(),
-            it.size(),
-            if it.is_dir() { 0 } else { it.ctime_nsec() },
-            link,
-        ));
-        if it.is_dir() {
-            found.extend(snapshot(&path));
-        }
-    }
-    found.sort();
-    found
 }
 
 /// The library of the plugin in Rust, built once: it is never staged.

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod desk;
+pub mod endured;
 pub mod foreign;
 pub mod host;
 pub mod hostile;
@@ -13,6 +14,7 @@ pub mod peak;
 pub mod postgres;
 pub mod reference;
 pub mod runner;
+pub mod sample;
 pub mod scene;
 pub mod shapes;
 pub mod tree;

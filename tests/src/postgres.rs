@@ -22,8 +22,8 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Makes a cluster and starts it with these lines in `postgresql.conf`.
-    pub fn start(settings: &str) -> Postgres {
+    /// A folder of the server's user and a port, without a cluster.
+    fn unmade() -> Postgres {
         let folder = tempfile::Builder::new().prefix("goodstead-pg-").tempdir().expect("a folder");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
         let owned = folder.path().join("owned");
@@ -31,7 +31,12 @@ impl Postgres {
         if let Some((uid, gid)) = owner() {
             std::os::unix::fs::chown(&owned, Some(uid), Some(gid)).expect("the owner");
         }
-        let mut postgres = Postgres { folder, port: free_port(), server: None };
+        Postgres { folder, port: free_port(), server: None }
+    }
+
+    /// Makes a cluster and starts it with these lines in `postgresql.conf`.
+    pub fn start(settings: &str) -> Postgres {
+        let mut postgres = Postgres::unmade();
         let made = postgres
             .command("initdb")
             .args([
@@ -224,14 +229,7 @@ impl Postgres {
 
     /// A standby of this server, which streams. Its role is let in by trust.
     pub fn standby(&self, name: &str) -> Postgres {
-        let folder = tempfile::Builder::new().prefix("goodstead-pg-").tempdir().expect("a folder");
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
-        let owned = folder.path().join("owned");
-        fs::create_dir(&owned).expect("a folder");
-        if let Some((uid, gid)) = owner() {
-            std::os::unix::fs::chown(&owned, Some(uid), Some(gid)).expect("the owner");
-        }
-        let mut standby = Postgres { folder, port: free_port(), server: None };
+        let mut standby = Postgres::unmade();
         let from = format!(
             "host={} port={} user=postgres application_name={name}",
             self.sockets().display(),

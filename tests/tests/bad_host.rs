@@ -1,5 +1,5 @@
-//! Bad input for the Linux plugin: files that cannot be read, are empty, enormous, binary or include themselves, names
-//! that are none, a `/proc` that lacks files, and thousands of everything.
+//! Bad input for the Linux plugin in files: they cannot be read, are empty, enormous, binary, include themselves, or have
+//! names that are none. What a running kernel can get wrong is in `bad_kernel.rs`.
 //!
 //! Nothing panics, hangs or takes much memory, whatever is lost is said, and nothing that a host chose reaches a
 //! terminal raw.
@@ -11,17 +11,11 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
-use goodstead_linux::Linux;
-use goodstead_plugin::fake::manifest;
-use goodstead_protocol::manifest::Manifest;
-use goodstead_tests::host::Host;
+use goodstead_tests::endured::{endured, outcome};
 use goodstead_tests::is_root;
-use goodstead_tests::peak::{Costs, measure};
 use goodstead_tests::runner::NOBODY;
-use goodstead_tests::shapes::live::{processes, unit};
-use goodstead_tests::shapes::{debian, running};
+use goodstead_tests::shapes::debian;
 use goodstead_tests::tree::{Tree, verdict};
 use serde_json::Value as Json;
 
@@ -49,13 +43,6 @@ const READ: [&str; 20] = [
     "/usr/share/distro-info/debian.csv",
 ];
 
-/// More is a blow-up: on a good host the agent and a runner take about 60 MiB in a debug build, and one request may bring
-/// 64 MiB, of which each side holds copies for a moment.
-const MUCH_KIB: u64 = 512 << 10;
-
-/// Longer is a hang; a good host takes well under a second.
-const LONG: Duration = Duration::from_secs(20);
-
 /// A tree with the files of Debian 12, and its root.
 fn debian12() -> (Tree, PathBuf) {
     let tree = Tree::new();
@@ -74,48 +61,17 @@ fn survived(tree: &Tree, root: &Path, user: Option<u32>) -> Json {
     let of = |format: &str| {
         let mut command =
             tree.goodstead(&["check", "linux", "--root", &root, "--format", format, "--fail-on", "never"]);
-        as_to_a_terminal(&mut command);
         if let Some(user) = user {
             command.uid(user).gid(user);
         }
-        let Costs { run, peak_kib, time } = measure(command);
-        assert_eq!(run.code, 0, "{run:?}");
-        assert!(!run.stderr.contains("panicked"), "{run:?}");
-        assert!(time < LONG, "{time:?}");
-        assert!(peak_kib < MUCH_KIB, "{peak_kib} KiB");
-        run
+        endured(command, format == "text")
     };
-    let text = of("text");
-    assert_plain(&text.stdout);
-    assert_plain(&text.stderr);
+    of("text");
     let report = of("json").report();
     assert_eq!(report["targets"][0]["notes"].as_array().map_or(0, Vec::len), 0, "{report:#}");
     let plugin = &report["plugins"]["linux"];
     assert!(plugin.get("failed").is_none_or(Json::is_null), "{plugin:#}");
     report
-}
-
-/// Without a terminal escape sequences are taken out on the way; a terminal would get them all.
-fn as_to_a_terminal(command: &mut Command) {
-    command.env_remove("NO_COLOR").env("CLICOLOR_FORCE", "1");
-}
-
-/// Nothing that a terminal acts on is in `output` but the styles of the report itself.
-fn assert_plain(output: &str) {
-    let mut own = output.to_owned();
-    for style in ["0", "1", "2", "31", "32", "33", "36"] {
-        own = own.replace(&format!("\u{1b}[{style}m"), "");
-    }
-    let raw = own.chars().find(|c| c.is_control() && *c != '\n');
-    assert_eq!(raw, None, "a terminal would act on this: {own:?}");
-}
-
-/// What a check came to: its verdict, or for an unknown one the kind of its cause.
-fn outcome(report: &Json, id: &str) -> String {
-    let judgement = verdict(report, id, "linux");
-    let word =
-        if judgement["verdict"] == "unknown" { &judgement["cause"]["kind"] } else { &judgement["verdict"] };
-    word.as_str().unwrap_or_default().to_owned()
 }
 
 /// Replaces all that is read.
@@ -292,121 +248,4 @@ fn names_that_are_none_stay_words() {
     }
     // One file's name is not UTF-8, and the first line of all files decides.
     assert_eq!(outcome(&report, "linux.ssh-permits-empty-passwords"), "not-available");
-}
-
-fn linux() -> Manifest {
-    manifest(include_str!("../../plugins/linux/plugin.toml"))
-}
-
-/// The facts of a live host, which have to hold to the contract.
-fn facts(host: &Host) -> Json {
-    host.saved_facts::<Linux>(&linux(), &running::agent_sees(debian::DEBIAN_12_KERNEL))
-}
-
-/// The report that the shipped program makes of them.
-fn judged(host: &Host) -> Json {
-    let tree = Tree::new();
-    let file = tree.scratch("facts.json");
-    fs::write(&file, facts(host).to_string()).unwrap();
-    let file = file.display().to_string();
-    let reports = ["text", "json"].map(|format| {
-        let mut command =
-            tree.goodstead(&["check", "--facts", &file, "--format", format, "--fail-on", "never"]);
-        as_to_a_terminal(&mut command);
-        let Costs { run, peak_kib, time } = measure(command);
-        assert!(run.code == 0 && !run.stderr.contains("panicked"), "{run:?}");
-        assert!(time < LONG && peak_kib < MUCH_KIB, "{time:?}, {peak_kib} KiB");
-        run
-    });
-    assert_plain(&reports[0].stdout);
-    reports[1].report()
-}
-
-#[test]
-fn a_proc_that_lacks_any_file_costs_what_it_told() {
-    let (host, _) = running::debian12_cloud();
-    for path in host.paths().filter(|path| path.starts_with("/proc/") || path.starts_with("/sys/")) {
-        facts(&host.clone().without(&path));
-    }
-    let hollow = host.clone().without("/proc").without("/sys").sysctl("kernel/osrelease=6.1.0");
-    let report = judged(&hollow);
-    assert_eq!(outcome(&report, "linux.ssh-permits-empty-passwords"), "pass", "files are judged");
-    let verdicts = report["verdicts"].as_array().unwrap();
-    let silent = verdicts.iter().filter(|it| it["verdict"] == "unknown" && it["cause"]["detail"] == "");
-    assert_eq!(silent.count(), 0, "every loss is said");
-    assert!(!verdicts.iter().any(|it| it["verdict"] == "fail"), "{report:#}");
-}
-
-#[test]
-fn a_proc_of_nonsense_is_survived() {
-    let (host, _) = running::debian12_cloud();
-    let paths: Vec<String> =
-        host.paths().filter(|path| path.starts_with("/proc/") || path.starts_with("/sys/")).collect();
-    let nonsense: [&[u8]; 7] = [
-        b"",
-        b"\0\xff\xfe",
-        b"\n\n\n \t:=/ ",
-        b"-1 -9223372036854775808 99999999999999999999\n",
-        b"cpu  9223372036854775807 9223372036854775807 1 1 1 1 1 1\nTcpExt: A\nTcpExt:\nfull avg300=NaN\nsome avg300=1e999\n",
-        b"1 1 1 1 / / rw - ext4\n1 1 0:1 /\\777 /\\1 rw - \xff \xff ro\n",
-        "Name:\t\u{1b}[7m\nMemTotal: 9223372036854775807 kB\nSUnreclaim: -4 kB\nflags : \u{1b}\n".as_bytes(),
-    ];
-    for bytes in nonsense {
-        let spoilt = paths.iter().fold(host.clone(), |host, path| host.file(path, bytes));
-        let spoilt = ["units", "clock", "kernel-errors", "kernel-notices", "own_name"]
-            .iter()
-            .fold(spoilt, |host, name| host.command(name, &String::from_utf8_lossy(bytes)));
-        // So that it counts as live.
-        judged(&spoilt.sysctl("kernel/osrelease=6.1.0"));
-    }
-}
-
-#[test]
-fn thousands_of_everything_are_cut_and_said() {
-    let (host, _) = running::debian12_cloud();
-    let evil = "\u{1b}[7mx\u{7}";
-    let mut mounts = String::new();
-    let mut units = Vec::new();
-    let mut sockets = "  sl  local_address rem_address   st tx_queue rx_queue\n".to_owned();
-    for number in 0..20_000_u32 {
-        mounts += &format!(
-            "{} 2 0:{number} / /srv/{evil}\\012\\040\\042{number} rw - ext4 /dev/x{number} rw\n",
-            number + 100
-        );
-        units.push(unit(
-            &format!("{evil}{number}.service"),
-            "failed",
-            "failed",
-            "Result=exit-code\nExecMainStatus=1\n",
-        ));
-        sockets += &format!(
-            "{number:4}: 0100007F:{:04X} 0200000A:1538 06 00000000:00000000 03:00000FFF 0 0 0 0\n",
-            number % 65_536
-        );
-    }
-    let names: Vec<String> = (0..20_000).map(|number| format!("{evil}{number}")).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let log: String = (0..30_000)
-        .map(|number| {
-            format!(
-                "1760000000.{number:06} kernel: EXT4-fs error (device {evil}{number}): {}\n",
-                "x".repeat(90)
-            )
-        })
-        .collect();
-    let host = processes(host.add("/proc/self/mountinfo", &mounts), &names)
-        .command("units", &units.join("\n"))
-        .command("kernel-errors", &log)
-        .file("/proc/self/net/tcp", &sockets)
-        .file("/proc/self/net/sockstat", "TCP: inuse 30000 orphan 0 tw 20000 alloc 30000 mem 3\n");
-    let saved = facts(&host);
-    let facts = &saved["targets"][0]["facts"];
-    for (list, most) in [("mounts", 5000), ("units", 5000)] {
-        let items = &facts[list]["$partial"];
-        assert!(items.is_array() || items.is_object(), "{list} is partial and says so: {}", facts[list]);
-        assert!(facts[list].to_string().matches("\"name\"").count() <= most + 1, "{list}");
-    }
-    assert!(facts["kernel_log"]["events"].get("$partial").is_some());
-    let report = judged(&host);
-    assert_eq!(outcome(&report, "linux.unit-failed"), "fail");
 }

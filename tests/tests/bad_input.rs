@@ -5,32 +5,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
+use goodstead_tests::sample::check_of_sysctl;
 use goodstead_tests::tree::{Run, Tree};
 
 /// A good check of a local pack, to be broken.
-const CHECK: &str = r#"id = "linux.local-sample"
-title = "A local sample"
-since = "0.1.0"
-concern = "operability"
-impact = "low"
-likelihood = "low"
-pass = 'linux.sysctl["vm/swappiness"] >= 0'
-evidence = ['linux.sysctl["vm/swappiness"]']
-why = "It is a sample."
-remedy = "Do nothing."
-[[case]]
-name = "set"
-facts.linux.sysctl = { "vm/swappiness" = 60 }
-expect = "pass"
-[[case]]
-name = "negative"
-facts.linux.sysctl = { "vm/swappiness" = -1 }
-expect = "fail"
-[[case]]
-name = "not read"
-facts.linux.sysctl = { "vm/swappiness" = "$unknown" }
-expect = "unknown"
-"#;
+fn check() -> String {
+    check_of_sysctl("linux.local-sample", "vm/swappiness")
+}
 
 fn judged(run: &Run) {
     assert!(
@@ -77,44 +58,49 @@ fn each_broken_check_is_told_with_file_line_and_help_and_costs_only_itself() {
     for (name, broken, parts) in [
         (
             "unknown key",
-            CHECK.replace("title =", "titel ="),
+            check().replace("title =", "titel ="),
             vec!["sample.toml:2:1", "did you mean `title`?"],
         ),
         (
             "undeclared fact",
-            CHECK.replace("pass = 'linux.sysctl", "pass = 'linux.sysctls"),
+            check().replace("pass = 'linux.sysctl", "pass = 'linux.sysctls"),
             vec!["sample.toml:7", "did you mean `linux.sysctl`?"],
         ),
-        ("unknown plugin", CHECK.replace("pass = 'linux.", "pass = 'linus."), vec!["sample.toml:7", "linux"]),
+        (
+            "unknown plugin",
+            check().replace("pass = 'linux.", "pass = 'linus."),
+            vec!["sample.toml:7", "linux"],
+        ),
         (
             "ill-typed",
-            CHECK.replace("pass = 'linux.sysctl[\"vm/swappiness\"] >= 0'", "pass = 'linux.memory == 3'"),
+            check().replace("pass = 'linux.sysctl[\"vm/swappiness\"] >= 0'", "pass = 'linux.memory == 3'"),
             vec!["sample.toml:7"],
         ),
         (
             "over-long",
-            CHECK.replace("pass = 'linux.sysctl[\"vm/swappiness\"] >= 0'", &long),
+            check().replace("pass = 'linux.sysctl[\"vm/swappiness\"] >= 0'", &long),
             vec!["sample.toml:7", "4096"],
         ),
         (
             "missing case",
-            CHECK.replace("expect = \"unknown\"", "expect = \"pass\""),
+            check().replace("expect = \"unknown\"", "expect = \"pass\""),
             vec!["sample.toml", "unknown"],
         ),
         (
             "bad word",
-            CHECK.replace("impact = \"low\"", "impact = \"lowest\""),
+            check().replace("impact = \"low\"", "impact = \"lowest\""),
             vec!["sample.toml:5", "lowest"],
         ),
-        ("broken toml", CHECK.replace("since = ", "since "), vec!["sample.toml:3"]),
+        ("broken toml", check().replace("since = ", "since "), vec!["sample.toml:3"]),
         (
             "bad template",
-            CHECK.replace("Do nothing.", "Set {{ linux.nothing }}."),
+            check().replace("Do nothing.", "Set {{ linux.nothing }}."),
             vec!["sample.toml:10", "linux.nothing"],
         ),
         (
             "bad case",
-            CHECK.replace("\"vm/swappiness\" = 60", "\"vm/swappiness\" = 60 }\nfacts.linux.swappy = { x = 1"),
+            check()
+                .replace("\"vm/swappiness\" = 60", "\"vm/swappiness\" = 60 }\nfacts.linux.swappy = { x = 1"),
             vec!["sample.toml"],
         ),
     ] {
@@ -135,7 +121,7 @@ fn each_broken_check_is_told_with_file_line_and_help_and_costs_only_itself() {
 #[test]
 fn a_good_local_check_is_used_and_marked() {
     let tree = Tree::new();
-    tree.local_check("mine", "sample.toml", CHECK);
+    tree.local_check("mine", "sample.toml", &check());
     let run = tree.run(&["checks", "lint"]);
     assert_eq!(run.code, 0, "{run:?}");
     let test = tree.run(&["checks", "test"]);
@@ -147,7 +133,7 @@ fn a_good_local_check_is_used_and_marked() {
 #[test]
 fn a_case_that_fails_is_shown_with_its_place() {
     let tree = Tree::new();
-    tree.local_check("mine", "sample.toml", &CHECK.replace("= -1", "= 1"));
+    tree.local_check("mine", "sample.toml", &check().replace("= -1", "= 1"));
     let run = tree.run(&["checks", "test"]);
     assert_eq!(run.code, 1, "{run:?}");
     assert!(run.stdout.contains("negative") && run.stdout.contains("sample.toml:"), "{run:?}");
@@ -156,8 +142,8 @@ fn a_case_that_fails_is_shown_with_its_place() {
 #[test]
 fn an_id_counts_once() {
     let tree = Tree::new();
-    tree.local_check("mine", "a.toml", CHECK);
-    tree.local_check("mine", "b.toml", CHECK);
+    tree.local_check("mine", "a.toml", &check());
+    tree.local_check("mine", "b.toml", &check());
     let run = tree.run(&["checks", "lint"]);
     assert_eq!(run.code, 2, "{run:?}");
     assert!(run.stderr.contains("linux.local-sample") && run.stderr.contains("b.toml"), "{run:?}");
@@ -167,7 +153,7 @@ fn an_id_counts_once() {
 fn a_pack_that_others_may_write_to_is_not_used() {
     use std::os::unix::fs::PermissionsExt;
     let tree = Tree::new();
-    tree.local_check("mine", "sample.toml", CHECK);
+    tree.local_check("mine", "sample.toml", &check());
     fs::set_permissions(tree.config("checks/mine/sample.toml"), fs::Permissions::from_mode(0o666)).unwrap();
     let run = tree.run(&["checks", "list"]);
     assert!(run.stderr.contains("others may write here") && run.stderr.contains("chmod"), "{run:?}");
@@ -307,7 +293,7 @@ fn saved_facts_give_the_same_verdicts_and_edited_ones_are_held_against_the_contr
 #[test]
 fn thresholds_decide_the_exit_code() {
     let tree = Tree::new();
-    let failing = CHECK
+    let failing = check()
         .replace(">= 0'", "< 0'")
         .replace("expect = \"pass\"", "expect = \"x\"")
         .replace("expect = \"fail\"", "expect = \"pass\"")

@@ -11,7 +11,7 @@ use std::process::Command;
 use goodstead_linux::Linux;
 use goodstead_plugin::fake::manifest;
 use goodstead_tests::host::{Host, now};
-use goodstead_tests::shapes::{debian, redhat, running, small};
+use goodstead_tests::shapes::{containers, debian, redhat, running, small};
 use goodstead_tests::tree::Tree;
 use serde_json::Value as Json;
 
@@ -159,9 +159,9 @@ fn healthy_hosts_are_no_findings() {
         ("rhel9", running::rhel9_server(), &[], &[STOLEN, NO_PRESSURE[0], NO_PRESSURE[1]]),
         ("metal database", running::metal_database(), &[], &[]),
         ("router", running::live_router(), &[], &[STOLEN]),
-        ("kubernetes", running::live_kubernetes_node(), &[], &[STOLEN]),
-        ("container", running::container(), &[], &[]),
-        ("docker", running::docker_host(), &[NO_RESTART], &[STOLEN]),
+        ("kubernetes", containers::live_kubernetes_node(), &[], &[STOLEN]),
+        ("container", containers::container(), &[], &[]),
+        ("docker", containers::docker_host(), &[NO_RESTART], &[STOLEN]),
         ("laptop", running::laptop(), &[], &[]),
         ("microvm", running::live_micro_vm(), &[], &[STOLEN]),
     ];

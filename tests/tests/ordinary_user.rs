@@ -5,32 +5,8 @@ use std::os::unix::process::CommandExt;
 
 use goodstead_tests::is_root;
 use goodstead_tests::runner::NOBODY;
+use goodstead_tests::sample::check_of_sysctl;
 use goodstead_tests::tree::{Run, Tree, verdict};
-
-/// A check on a kernel setting that only root may read.
-const CHECK: &str = r#"id = "linux.jit-unhardened"
-title = "The kernel's compiler for filters is not hardened"
-since = "0.1.0"
-concern = "security"
-impact = "low"
-likelihood = "low"
-pass = 'linux.sysctl["net/core/bpf_jit_harden"] >= 0'
-evidence = ['linux.sysctl["net/core/bpf_jit_harden"]']
-why = "It is a sample."
-remedy = "Do nothing."
-[[case]]
-name = "readable"
-facts.linux.sysctl = { "net/core/bpf_jit_harden" = 0 }
-expect = "pass"
-[[case]]
-name = "odd"
-facts.linux.sysctl = { "net/core/bpf_jit_harden" = -1 }
-expect = "fail"
-[[case]]
-name = "not readable"
-facts.linux.sysctl = { "net/core/bpf_jit_harden" = "$unknown" }
-expect = "unknown"
-"#;
 
 fn as_ordinary_user(tree: &Tree, arguments: &[&str]) -> Run {
     let mut command = tree.goodstead(arguments);
@@ -43,7 +19,9 @@ fn as_ordinary_user(tree: &Tree, arguments: &[&str]) -> Run {
 #[test]
 fn what_may_not_be_read_is_unknown_named_and_can_be_granted() {
     let tree = Tree::new();
-    tree.local_check("mine", "jit.toml", CHECK);
+    // A kernel setting that only root may read.
+    let check = check_of_sysctl("linux.jit-unhardened", "net/core/bpf_jit_harden");
+    tree.local_check("mine", "jit.toml", &check);
     let run = as_ordinary_user(&tree, &["check", "linux", "--format", "json", "--fail-on", "never"]);
     assert_eq!(run.code, 0, "{run:?}");
     let report = run.report();
