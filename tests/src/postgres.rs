@@ -57,12 +57,30 @@ impl Postgres {
             postgres.sockets().display()
         ));
         fs::write(postgres.data().join("postgresql.conf"), conf).expect("postgresql.conf");
-        postgres.up();
+        postgres.first_up();
         postgres
+    }
+
+    /// Starts the server for the first time. Between choosing a port and binding it somebody else may have taken it: then,
+    /// and only then, with another one.
+    fn first_up(&mut self) {
+        while let Err(said) = self.try_up() {
+            assert!(said.contains("Address already in use"), "PostgreSQL ended: {said}");
+            let conf = self.data().join("postgresql.conf");
+            let text = fs::read_to_string(&conf).expect("postgresql.conf");
+            let taken = format!("\nport = {}\n", self.port);
+            self.port = free_port();
+            fs::write(conf, text.replace(&taken, &format!("\nport = {}\n", self.port))).expect("postgresql.conf");
+        }
     }
 
     /// Starts the server and waits until it answers.
     pub fn up(&mut self) {
+        self.try_up().unwrap_or_else(|said| panic!("PostgreSQL ended: {said}"));
+    }
+
+    /// The same; what it said if it ended instead.
+    fn try_up(&mut self) -> Result<(), String> {
         let mut command = self.command("postgres");
         let (data, said) = (self.data(), self.folder.path().join("said"));
         let file = fs::File::create(&said).expect("a file for what it says");
@@ -72,10 +90,13 @@ impl Postgres {
         while !self.psql("SELECT 1").status.success() {
             assert!(Instant::now() < deadline, "PostgreSQL does not answer");
             let ended = self.server.as_mut().and_then(|server| server.try_wait().ok().flatten());
-            let said = || fs::read_to_string(&said).unwrap_or_default();
-            assert!(ended.is_none(), "PostgreSQL ended: {ended:?}: {}", said());
+            if let Some(status) = ended {
+                let said = fs::read_to_string(&said).unwrap_or_default();
+                return Err(format!("{status}: {said}"));
+            }
             std::thread::park_timeout(Duration::from_millis(50));
         }
+        Ok(())
     }
 
     /// Stops the server, without waiting for its clients.
@@ -252,7 +273,7 @@ impl Postgres {
             standby.sockets().display()
         );
         fs::write(conf, text + &own).expect("postgresql.conf");
-        standby.up();
+        standby.first_up();
         standby
     }
 

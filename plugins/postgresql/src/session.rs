@@ -161,6 +161,7 @@ impl Session {
         let deadline = self.deadline.min(Instant::now() + limit);
         let messages = match timeout_at(deadline, self.client.simple_query(statement)).await {
             Ok(outcome) => outcome.map_err(|error| failed(&error, limit))?,
+            Err(_) if deadline == self.deadline => return Err(time_over()),
             Err(_) => return Err(too_slow("a statement", limit)),
         };
         let rows = messages.iter().filter_map(|message| match message {
@@ -275,6 +276,11 @@ fn failed(error: &tokio_postgres::Error, limit: Duration) -> Cause {
         }
         None => Cause::new(CauseKind::NotAvailable, "the server ended the session, or answered nonsense"),
     }
+}
+
+/// Why nothing more is asked of a server.
+pub(crate) fn time_over() -> Cause {
+    Cause::new(CauseKind::TimedOut, "the time for one instance was over before all databases were seen")
 }
 
 fn too_slow(what: &str, limit: Duration) -> Cause {

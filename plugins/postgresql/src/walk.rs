@@ -13,7 +13,7 @@ use crate::databases::{Database, TOTALS, databases, totals};
 use crate::limits::Limits;
 use crate::objects::LISTS;
 use crate::row::{int, missing, switch};
-use crate::session::{Login, Session, Startup};
+use crate::session::{Login, Session, Startup, time_over};
 use crate::view::{View, bytes_as_they_are, in_database, not_seen};
 
 /// How many of those that were left out are named.
@@ -163,10 +163,7 @@ fn out_of_bounds(looked_at: usize, most: usize, deadline: Instant) -> Option<Cau
         let detail = format!("only the {most} largest databases are looked into");
         return Some(Cause::new(CauseKind::TooLarge, detail));
     }
-    let late = || {
-        Cause::new(CauseKind::TimedOut, "the time for one instance was over before all databases were seen")
-    };
-    (Instant::now() >= deadline).then(late)
+    (Instant::now() >= deadline).then(time_over)
 }
 
 /// The databases for which there was no room, and the first reason.

@@ -9,7 +9,7 @@ use crate::row::{int, missing, switch, text};
 use crate::session::Row;
 
 /// A cascading standby measures against what it has replayed itself. `replay_lag` is NULL while nothing is to do, and
-/// `replay_lsn` where nothing is ever replayed; `greatest` would take a NULL for 0.
+/// `replay_lsn` where nothing is ever replayed, while `replay_lag` then grows for ever; `greatest` would take a NULL for 0.
 pub(super) const REPLICAS: Topic = Topic {
     names: &["replicas"],
     monitor: true,
@@ -19,7 +19,8 @@ pub(super) const REPLICAS: Topic = Topic {
                CASE WHEN replay_lsn IS NOT NULL THEN greatest(0, pg_wal_lsn_diff(
                  CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END,
                  replay_lsn)) END::bigint AS lag_bytes,
-               greatest(0, coalesce(extract(epoch FROM replay_lag), 0))::float8 AS lag_seconds
+               CASE WHEN replay_lsn IS NULL THEN 0 ELSE greatest(0, coalesce(extract(epoch FROM replay_lag), 0)) END::float8
+                 AS lag_seconds
              FROM pg_stat_replication ORDER BY application_name, client_addr, pid LIMIT {}",
             server.rows + 1
         ))
