@@ -15,6 +15,7 @@ mod receiver;
 mod recorded;
 mod releases;
 mod server;
+mod states;
 mod unwilling;
 
 use std::os::fd::OwnedFd;
