@@ -5,18 +5,19 @@
 //!
 //! `cargo xtask stage --profile release && cargo bench --package goodstead-tests`
 
+mod direct;
+
 use std::fs;
 use std::hint::black_box;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use goodstead_linux::Linux;
-use goodstead_plugin::{
-    Answer, Cause, CauseKind, FileEntry, FileKind, FileList, Granted, Outcome, Plugin, Request, Site, Stat,
-    Statfs, Target,
-};
+use goodstead_plugin::{Answer, Cause, Plugin, Request, Site, Target};
 use goodstead_tests::peak::children;
 use goodstead_tests::tree::Tree;
+
+use direct::{Direct, matching};
 
 /// How often each is run.
 const RUNS: usize = 60;
@@ -37,7 +38,7 @@ fn compare() {
     let tree = Tree::new();
     let itself = std::env::current_exe().unwrap();
     let mut tape = Tape::default();
-    let _ = Linux.gather(&target(), &mut tape);
+    let _ = Linux.gather(&Target::default(), &mut tape);
     let list = tree.scratch("files");
     fs::write(&list, tape.paths.join("\n")).unwrap();
     let scan = || tree.goodstead(&["check", "linux", "--format", "json", "--fail-on", "never"]);
@@ -104,22 +105,8 @@ fn bare() {
 }
 
 fn unguarded() {
-    let _ = black_box(Linux.gather(&target(), &mut Direct));
+    let _ = black_box(Linux.gather(&Target::default(), &mut Direct));
 }
-
-fn target() -> Target {
-    Target {
-        name: None,
-        address: None,
-        hints: serde_json::Value::Null,
-        user: None,
-        password: None,
-        database: None,
-    }
-}
-
-/// A site without a guard: it does what it is asked.
-struct Direct;
 
 /// Writes down which files there were to read.
 #[derive(Default)]
@@ -138,104 +125,4 @@ impl Site for Tape {
         }
         Direct.ask(request)
     }
-}
-
-impl Site for Direct {
-    fn ask(&mut self, request: Request) -> Result<Answer, Cause> {
-        let failed = |error: std::io::Error| match error.kind() {
-            std::io::ErrorKind::NotFound => Cause::new(CauseKind::Absent, "not there"),
-            _ => Cause::new(CauseKind::NotPermitted, "not permitted"),
-        };
-        let plain = |granted, data| Ok(Answer { granted, data, descriptor: None });
-        match request {
-            Request::Read { path } => plain(Granted::Read, fs::read(path).map_err(failed)?),
-            Request::ReadMany { globs, except } => {
-                let (mut files, mut data) = (Vec::new(), Vec::new());
-                for path in matching(&globs, &except) {
-                    let size = match fs::read(&path) {
-                        Ok(bytes) => {
-                            data.extend_from_slice(&bytes);
-                            Outcome::Ok(bytes.len() as u64)
-                        }
-                        Err(error) => Outcome::Refused(failed(error)),
-                    };
-                    files.push(FileEntry { path, size });
-                }
-                plain(Granted::ReadMany(FileList { files, partial: None }), data)
-            }
-            Request::Stat { path } => {
-                let metadata = fs::metadata(path).map_err(failed)?;
-                let kind = if metadata.is_dir() { FileKind::Folder } else { FileKind::File };
-                let stat = Stat { kind, size: metadata.len(), mode: 0, uid: 0, gid: 0, modified: 0 };
-                plain(Granted::Stat(stat), Vec::new())
-            }
-            Request::List { path } => {
-                let mut entries = Vec::new();
-                for entry in fs::read_dir(path).map_err(failed)?.flatten() {
-                    let name = entry.file_name().to_string_lossy().into_owned();
-                    entries.push(goodstead_plugin::Entry { name, kind: FileKind::File });
-                }
-                plain(Granted::List(entries), Vec::new())
-            }
-            Request::Statfs { paths } => {
-                let one =
-                    Statfs { size: 1 << 30, free: 1 << 29, available: 1 << 29, inodes: 100, inodes_free: 50 };
-                plain(Granted::Statfs(paths.iter().map(|_| Outcome::Ok(one.clone())).collect()), Vec::new())
-            }
-            _ => Err(Cause::new(CauseKind::NotAvailable, "not here")),
-        }
-    }
-}
-
-/// The files that match, found by walking name by name from the fixed beginning of each glob.
-fn matching(globs: &[String], except: &[String]) -> Vec<String> {
-    let except = set(except);
-    let mut found = Vec::new();
-    for glob in globs {
-        let parts: Vec<&str> = glob.trim_start_matches('/').split('/').collect();
-        walk(String::new(), &parts, &except, &mut found);
-    }
-    found
-}
-
-fn walk(folder: String, parts: &[&str], except: &globset::GlobSet, found: &mut Vec<String>) {
-    let Some((part, rest)) = parts.split_first() else { return };
-    if !part.contains(['*', '?', '[', '{']) {
-        let path = format!("{folder}/{part}");
-        match fs::metadata(&path) {
-            Ok(metadata) if rest.is_empty() && metadata.is_file() && !except.is_match(&path) => {
-                found.push(path)
-            }
-            Ok(metadata) if !rest.is_empty() && metadata.is_dir() => walk(path, rest, except, found),
-            _ => {}
-        }
-        return;
-    }
-    let matcher = set(&[(*part).to_owned()]);
-    for entry in fs::read_dir(format!("{folder}/")).into_iter().flatten().flatten() {
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        let path = format!("{folder}/{name}");
-        let Ok(kind) = entry.file_type() else { continue };
-        if *part == "**" {
-            if kind.is_dir() {
-                walk(path, parts, except, found);
-            } else if kind.is_file() && !except.is_match(&path) {
-                found.push(path);
-            }
-        } else if matcher.is_match(&name) {
-            if !rest.is_empty() {
-                walk(path, rest, except, found);
-            } else if kind.is_file() && !except.is_match(&path) {
-                found.push(path);
-            }
-        }
-    }
-}
-
-fn set(globs: &[String]) -> globset::GlobSet {
-    let mut set = globset::GlobSetBuilder::new();
-    for glob in globs {
-        set.add(globset::GlobBuilder::new(glob).literal_separator(true).build().unwrap());
-    }
-    set.build().unwrap()
 }

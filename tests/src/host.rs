@@ -278,14 +278,7 @@ impl Host {
 
     /// The facts that `P` gathers of it live, as a file of saved facts with `host` for what the agent itself sees.
     pub fn saved_facts<P: Plugin>(&self, manifest: &Manifest, host: &Json) -> Json {
-        let target = Target {
-            name: None,
-            address: None,
-            hints: Json::Null,
-            user: None,
-            password: None,
-            database: None,
-        };
+        let target = Target::default();
         let (facts, notes) = gather::<P>(&manifest.contract, &target, &mut self.site(manifest));
         assert_eq!(notes, Vec::<String>::new(), "nothing is dropped");
         json!({

@@ -17,26 +17,39 @@ use crate::{free_port, is_root};
 /// else by peer; only this machine's users reach its socket.
 pub struct Postgres {
     folder: TempDir,
+    /// Where the data lie, if not below that.
+    elsewhere: Option<TempDir>,
+    /// The folder of the configuration, if it is not that of the data.
+    configuration: Option<PathBuf>,
     port: u16,
     server: Option<Child>,
 }
 
 impl Postgres {
     /// A folder of the server's user and a port, without a cluster.
-    fn unmade() -> Postgres {
+    fn unmade(elsewhere: Option<TempDir>) -> Postgres {
         let folder = tempfile::Builder::new().prefix("goodstead-pg-").tempdir().expect("a folder");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
         let owned = folder.path().join("owned");
         fs::create_dir(&owned).expect("a folder");
-        if let Some((uid, gid)) = owner() {
-            std::os::unix::fs::chown(&owned, Some(uid), Some(gid)).expect("the owner");
-        }
-        Postgres { folder, port: free_port(), server: None }
+        give(&owned);
+        Postgres { folder, elsewhere, configuration: None, port: free_port(), server: None }
     }
 
     /// Makes a cluster and starts it with these lines in `postgresql.conf`.
     pub fn start(settings: &str) -> Postgres {
-        let mut postgres = Postgres::unmade();
+        Postgres::start_with(settings, None)
+    }
+
+    /// The same with the data on another file system: in a folder made below `parent`.
+    pub fn start_on(parent: &str, settings: &str) -> Postgres {
+        let folder = tempfile::Builder::new().prefix("goodstead-data-").tempdir_in(parent).expect("a folder");
+        give(folder.path());
+        Postgres::start_with(settings, Some(folder))
+    }
+
+    fn start_with(settings: &str, elsewhere: Option<TempDir>) -> Postgres {
+        let mut postgres = Postgres::unmade(elsewhere);
         let made = postgres
             .command("initdb")
             .args([
@@ -62,25 +75,85 @@ impl Postgres {
             postgres.sockets().display()
         ));
         fs::write(postgres.data().join("postgresql.conf"), conf).expect("postgresql.conf");
-        postgres.up();
+        postgres.first_up();
         postgres
+    }
+
+    /// A cluster as Debian makes it for whoever installs its packages: its own script, with nothing but places that are
+    /// the test's. Its superuser comes in as the system user of its name.
+    pub fn debian() -> Postgres {
+        let folder = tempfile::Builder::new().prefix("goodstead-pg-").tempdir().expect("a folder");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+        let (root, owned) = (folder.path().join("etc"), folder.path().join("owned"));
+        for made in [&root, &owned] {
+            fs::create_dir(made).expect("a folder");
+            give(made);
+        }
+        let port = free_port();
+        let release = programs().parent().map(major).unwrap_or_default().to_string();
+        let mut command = Command::new("pg_createcluster");
+        command.env("PG_CLUSTER_CONF_ROOT", &root).args(["--port", &port.to_string()]);
+        command.arg("--datadir").arg(owned.join("data")).arg("--socketdir").arg(&owned);
+        command.arg("--logfile").arg(owned.join("log")).args([&release, "main"]);
+        command.args(["--", "--username=postgres", "--no-sync"]);
+        let made = command.output().expect("Debian has pg_createcluster");
+        assert!(made.status.success(), "pg_createcluster: {made:?}");
+        let configuration = root.join(release).join("main");
+        if owner().is_none() {
+            let map = format!("me {} postgres\nme /^(.*)$ \\1\n", whoami());
+            fs::write(configuration.join("pg_ident.conf"), map).expect("pg_ident.conf");
+            let rules = fs::read_to_string(configuration.join("pg_hba.conf")).expect("pg_hba.conf");
+            fs::write(configuration.join("pg_hba.conf"), rules.replace("peer\n", "peer map=me\n"))
+                .expect("pg_hba.conf");
+        }
+        let mut postgres =
+            Postgres { folder, elsewhere: None, configuration: Some(configuration), port, server: None };
+        postgres.first_up();
+        postgres
+    }
+
+    /// Starts the server for the first time. Between choosing a port and binding it somebody else may have taken it: then,
+    /// and only then, with another one.
+    fn first_up(&mut self) {
+        while let Err(said) = self.try_up() {
+            assert!(said.contains("Address already in use"), "PostgreSQL ended: {said}");
+            let conf = self.configuration.clone().unwrap_or_else(|| self.data()).join("postgresql.conf");
+            let text = fs::read_to_string(&conf).expect("postgresql.conf");
+            let taken = format!("\nport = {}\n", self.port);
+            self.port = free_port();
+            fs::write(conf, text.replace(&taken, &format!("\nport = {}\n", self.port)))
+                .expect("postgresql.conf");
+        }
     }
 
     /// Starts the server and waits until it answers.
     pub fn up(&mut self) {
+        self.try_up().unwrap_or_else(|said| panic!("PostgreSQL ended: {said}"));
+    }
+
+    /// The same; what it said if it ended instead.
+    fn try_up(&mut self) -> Result<(), String> {
         let mut command = self.command("postgres");
         let (data, said) = (self.data(), self.folder.path().join("said"));
         let file = fs::File::create(&said).expect("a file for what it says");
-        command.arg("-D").arg(&data).stdout(Stdio::null()).stderr(file);
+        // A folder of the configuration names that of the data.
+        command
+            .arg("-D")
+            .arg(self.configuration.as_ref().unwrap_or(&data))
+            .stdout(Stdio::null())
+            .stderr(file);
         self.server = Some(command.spawn().expect("postgres starts"));
         let deadline = Instant::now() + Duration::from_secs(30);
         while !self.psql("SELECT 1").status.success() {
             assert!(Instant::now() < deadline, "PostgreSQL does not answer");
             let ended = self.server.as_mut().and_then(|server| server.try_wait().ok().flatten());
-            let said = || fs::read_to_string(&said).unwrap_or_default();
-            assert!(ended.is_none(), "PostgreSQL ended: {ended:?}: {}", said());
+            if let Some(status) = ended {
+                let said = fs::read_to_string(&said).unwrap_or_default();
+                return Err(format!("{status}: {said}"));
+            }
             std::thread::park_timeout(Duration::from_millis(50));
         }
+        Ok(())
     }
 
     /// Stops the server, without waiting for its clients.
@@ -117,7 +190,7 @@ impl Postgres {
 
     /// The superuser's psql in a database, which lasts until its standard input is closed.
     pub fn client_in(&self, database: &str) -> Child {
-        let mut command = Command::new(programs().join("psql"));
+        let mut command = self.command("psql");
         command.arg("-h").arg(self.sockets()).args([
             "-p",
             &self.port.to_string(),
@@ -132,7 +205,7 @@ impl Postgres {
     }
 
     fn psql(&self, statement: &str) -> std::process::Output {
-        let mut command = Command::new(programs().join("psql"));
+        let mut command = self.command("psql");
         command.arg("-h").arg(self.sockets()).args([
             "-p",
             &self.port.to_string(),
@@ -176,7 +249,7 @@ impl Postgres {
     }
 
     fn open(&self, host: &str, user: &str, application: &str, statements: &str) -> Session {
-        let mut command = Command::new(programs().join("psql"));
+        let mut command = self.command("psql");
         command.args([
             "-h",
             host,
@@ -229,7 +302,7 @@ impl Postgres {
 
     /// A standby of this server, which streams. Its role is let in by trust.
     pub fn standby(&self, name: &str) -> Postgres {
-        let mut standby = Postgres::unmade();
+        let mut standby = Postgres::unmade(None);
         let from = format!(
             "host={} port={} user=postgres application_name={name}",
             self.sockets().display(),
@@ -250,7 +323,7 @@ impl Postgres {
             standby.sockets().display()
         );
         fs::write(conf, text + &own).expect("postgresql.conf");
-        standby.up();
+        standby.first_up();
         standby
     }
 
@@ -272,7 +345,38 @@ impl Postgres {
 
     /// The data folder.
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("owned/data")
+        self.elsewhere
+            .as_ref()
+            .map_or_else(|| self.folder.path().join("owned/data"), |it| it.path().join("data"))
+    }
+
+    /// Moves the data of a server that is down to where they lie if nothing else is said.
+    pub fn bring_home(&mut self) {
+        let from = self.data();
+        self.elsewhere.take().map(|folder| {
+            let copied = Command::new("cp").arg("--archive").arg(&from).arg(self.data()).status();
+            assert!(copied.is_ok_and(|status| status.success()), "the data are copied");
+            folder
+        });
+    }
+
+    /// Somebody who receives the write-ahead log and replays nothing, until the value goes.
+    pub fn receiver(&self, name: &str) -> Session {
+        let folder = self.sockets().join("received");
+        fs::create_dir(&folder).expect("a folder");
+        give(&folder);
+        let from = format!(
+            "host={} port={} user=postgres application_name={name}",
+            self.sockets().display(),
+            self.port
+        );
+        let mut command = self.command("pg_receivewal");
+        command
+            .args(["--no-sync", "-d", &from, "-D"])
+            .arg(folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Session(command.spawn().expect("pg_receivewal runs"))
     }
 
     /// The folder of the socket.
@@ -335,6 +439,13 @@ impl Drop for Postgres {
 pub fn whoami() -> String {
     let output = Command::new("id").arg("-un").output().expect("id runs");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// Makes a folder the server's.
+fn give(folder: &Path) {
+    if let Some((uid, gid)) = owner() {
+        std::os::unix::fs::chown(folder, Some(uid), Some(gid)).expect("the owner");
+    }
 }
 
 /// As whom the server has to run, where that is not the caller: the owner of Debian's cluster folder.

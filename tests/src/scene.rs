@@ -10,6 +10,23 @@ use crate::tree::{Tree, verdict};
 /// The target's id in every scene.
 const TARGET: &str = "postgresql:test";
 
+/// What every server that these tests start is told, and why that is right.
+const ALWAYS: [&str; 3] = [
+    // The superuser of the tests comes in by trust.
+    "hba-trust-local",
+    // Debian's stable release carries an older minor release than its security archive.
+    "minor-release-behind",
+    // No systemd unit started it.
+    "postmaster-first-oom-victim",
+];
+
+/// Those and these, sorted.
+pub fn expected(more: &[&str]) -> Vec<String> {
+    let mut all: Vec<_> = ALWAYS.iter().chain(more).map(|id| (*id).to_owned()).collect();
+    all.sort();
+    all
+}
+
 /// A server and the agent that looks at it.
 pub struct Scene {
     /// The server.
@@ -124,7 +141,7 @@ impl Look {
     }
 }
 
-/// What stands in backquotes in a text.
-fn steps(remedy: &str) -> Vec<&str> {
-    remedy.split('`').skip(1).step_by(2).collect()
+/// What stands in backquotes in a text, of a block of code each line.
+pub fn steps(remedy: &str) -> Vec<&str> {
+    remedy.split('`').skip(1).step_by(2).flat_map(str::lines).filter(|step| !step.is_empty()).collect()
 }

@@ -131,6 +131,18 @@ fn the_chain_is_followed_on_a_real_server() {
     let explained = tree.run(&["explain", RECOVERY]);
     assert!(explained.stdout.contains("orders: used"), "{explained:?}");
 
+    // A vault that receives the log and replays none of it is no standby, and not behind.
+    postgres.rules("");
+    let vault = postgres.receiver("vault");
+    postgres
+        .until("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'", |count| count == "1");
+    let received = check(&tree);
+    let standby = by_id(&received["adoption"]["capabilities"], "postgresql.streaming-standby");
+    assert_eq!(standby["stage"], "not-used", "{standby:#}");
+    let lag = verdict(&received, "postgresql.replication-lag-high", "postgresql:test");
+    assert_eq!(lag["verdict"], "pass", "{lag:#}");
+    drop(vault);
+
     // The desk shows it.
     let desk = Desk::start(&tree, &tree.scratch("desk.db"));
     fs::write(tree.scratch("token"), &desk.token).unwrap();

@@ -120,3 +120,36 @@ fn something_else_behind_the_socket_is_unknown_not_a_hang() {
     assert_eq!((code, &judgement["verdict"]), (0, &Json::from("unknown")), "{judgement:#}");
     assert_eq!(judgement["cause"]["kind"], "not-available", "{judgement:#}");
 }
+
+#[test]
+fn how_much_is_asked_is_the_admin_s_to_say() {
+    let tree = Tree::new();
+    let postgres = Postgres::start("");
+    postgres.sql("CREATE DATABASE shop");
+    let target = postgres.reader();
+    let index = |options: &str| {
+        tree.configure(&format!("{target}[plugins.postgresql.options]\n{options}\n"));
+        let (run, report) = tree.check(&["postgresql:test", "--fail-on", "never"]);
+        (run, verdict(&report, "postgresql.invalid-index", "postgresql:test").clone())
+    };
+    let (run, one) = index("databases = 1");
+    assert_eq!((run.code, &one["verdict"]), (0, &Json::from("unknown")), "{run:?}");
+    let detail = one["cause"]["detail"].as_str().unwrap();
+    assert!(detail.starts_with("only the 1 largest databases") && detail.ends_with("shop"), "{detail}");
+    assert_eq!(index("databases = 2").1["verdict"], "pass");
+
+    // A bad one is told and costs itself.
+    for (option, told) in [
+        ("databases = 0", "`databases` must lie between 1 and 1000, so 100 is used"),
+        ("database = 1", "the plugin `postgresql` has no option `database`"),
+    ] {
+        let (run, judged) = index(option);
+        assert_eq!((run.code, &judged["verdict"]), (2, &Json::from("pass")), "{run:?}");
+        assert!(run.stderr.contains(told) && run.stderr.contains("agent.toml"), "{run:?}");
+    }
+    let inspected = tree.run(&["plugins", "inspect", "postgresql"]).stdout;
+    assert!(
+        inspected.contains("[plugins.postgresql.options]") && inspected.contains("statement_seconds"),
+        "{inspected}"
+    );
+}

@@ -74,6 +74,9 @@ enum Task {
         /// Instead: make a PostgreSQL database of so many tables, look into it, and tell how long that took
         #[arg(long)]
         tables: Option<u32>,
+        /// And so many databases
+        #[arg(long, requires = "tables", default_value_t = 1)]
+        databases: u32,
     },
 }
 
@@ -99,8 +102,8 @@ fn run(task: &Task) -> Result<()> {
         }
         Task::Sign { key, folder } => sign::sign(folder, &sign::read_key(key)?),
         Task::Generate => test::generate(),
-        Task::Soak { tables: Some(tables), .. } => soak::tables(*tables),
-        Task::Soak { minutes, tables: None } => soak::run(*minutes),
+        Task::Soak { tables: Some(tables), databases, .. } => soak::postgresql(*tables, *databases),
+        Task::Soak { minutes, tables: None, .. } => soak::run(*minutes),
     }
 }
 

@@ -35,8 +35,9 @@ pub(crate) fn run(minutes: u64) -> Result<()> {
     Ok(())
 }
 
-/// Has the PostgreSQL plugin look into a database of so many tables; 100,000 take some two minutes to make.
-pub(crate) fn tables(count: u32) -> Result<()> {
+/// Has the PostgreSQL plugin look into a database of so many tables among so many databases; 100,000 tables take some two
+/// minutes to make.
+pub(crate) fn postgresql(tables: u32, databases: u32) -> Result<()> {
     let mut command = cargo();
     command.args([
         "test",
@@ -48,7 +49,9 @@ pub(crate) fn tables(count: u32) -> Result<()> {
         "--ignored",
         "--nocapture",
     ]);
-    succeed(command.arg("as_many_tables_as_are_asked_for").env("SOAK_TABLES", count.to_string()))
+    command.arg("as_many_tables_and_databases_as_are_asked_for");
+    command.env("SOAK_TABLES", tables.to_string()).env("SOAK_DATABASES", databases.to_string());
+    succeed(&mut command)
 }
 
 struct Outcome {

@@ -3,6 +3,10 @@
 //! The defaults are the safe side of everything: discovery only, no TCP, the service user. So a broken file can be
 //! answered with the defaults, and the error.
 
+// What is fuzzed takes this file alone, so the path is told.
+#[path = "config/options.rs"]
+mod options;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -15,6 +19,8 @@ use goodstead_protocol::manifest::MAX_SECONDS;
 use goodstead_protocol::message::Address;
 use serde::Deserialize;
 use toml::Spanned;
+
+use options::SetOption;
 
 /// The commented sample, installed as `share/goodstead/agent.sample.toml`.
 #[cfg(test)]
@@ -42,6 +48,7 @@ struct PluginConfig {
     disabled: bool,
     connect_as: Option<String>,
     limit: Option<Duration>,
+    options: BTreeMap<String, SetOption>,
 }
 
 /// What the admin says of one target.
@@ -109,6 +116,7 @@ impl Config {
                 disabled: !raw.enabled,
                 connect_as: raw.connect_as,
                 limit: limit(raw.seconds),
+                options: options::set(raw.options, document),
             };
             (name, config)
         });
@@ -252,6 +260,8 @@ struct RawPlugin {
     enabled: bool,
     connect_as: Option<String>,
     seconds: Option<Spanned<u64>>,
+    #[serde(default)]
+    options: BTreeMap<Spanned<String>, Spanned<u64>>,
 }
 
 fn yes() -> bool {

@@ -3,7 +3,7 @@
 //! A crash, hang, flood or lie costs this plugin's facts and nothing else. When this returns the runner is gone, and
 //! with it whatever it started.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -56,6 +56,8 @@ pub(crate) struct Task<'a> {
     pub(crate) confinement: &'a Confinement,
     /// Targets from `agent.toml`.
     pub(crate) configured: Vec<FoundTarget>,
+    /// Every option of the plugin.
+    pub(crate) options: BTreeMap<String, u64>,
     /// The only target names wanted; empty for all.
     pub(crate) wanted: &'a BTreeSet<String>,
 }
@@ -78,7 +80,8 @@ pub(crate) fn gather(task: Task<'_>, broker: &mut Broker) -> Gathered {
         task.wanted.is_empty() || target.target.name.as_ref().is_some_and(|name| task.wanted.contains(name))
     };
     let mut failure: Option<Cause> = None;
-    for found in targets.into_iter().filter(wanted) {
+    for mut found in targets.into_iter().filter(wanted) {
+        found.target.options.clone_from(&task.options);
         let facts = match &failure {
             Some(cause) => cause.clone().into(),
             None => conversation.gather(&found.target, broker).unwrap_or_else(|cause| {
@@ -140,9 +143,7 @@ fn merge(
                     name: proposal.name,
                     address: proposal.address,
                     hints: proposal.hints,
-                    user: None,
-                    password: None,
-                    database: None,
+                    ..Target::default()
                 },
                 title: proposal.title,
             }),

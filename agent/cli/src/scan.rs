@@ -160,6 +160,7 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
         time_limit: time_limit(plugin, request),
         confinement: &confinement,
         configured,
+        options: request.config.options(&plugin.manifest).values,
         wanted: request.wanted.get(name).unwrap_or(&none),
     };
     let gathered = gather(task, &mut broker);
@@ -279,10 +280,10 @@ fn configured(
             let target = message::Target {
                 name: target.name.clone(),
                 address: target.address.clone(),
-                hints: serde_json::Value::Null,
                 user: target.user.clone(),
                 password,
                 database: target.database.clone(),
+                ..message::Target::default()
             };
             FoundTarget { target, title }
         })

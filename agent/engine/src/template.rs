@@ -5,7 +5,8 @@
 //! indentation belong to the line, which is left out when none of its sentences remains.
 //!
 //! In a fenced block of code a value may be a list: each element becomes a line, so that an advice names every object
-//! that it is about. Such a line is printed whole or not at all: half a command may do something else.
+//! that it is about. Such a line, and every value that stands in code or holds some, is printed whole or not at all:
+//! half a command may do something else.
 
 use goodstead_protocol::fact::Fact;
 
@@ -15,7 +16,7 @@ use crate::condition::{Condition, Env, Problem, Scope, printed};
 const MAX_VALUE: usize = 200;
 /// The most lines that a list gives.
 const MAX_LINES: usize = 20;
-/// The most characters of one of them: a command with a few of the longest names that products allow.
+/// The most characters of a command: one with a few of the longest names that products allow.
 const MAX_LINE: usize = 1000;
 
 /// A text with computed values that fit the contracts.
@@ -35,7 +36,11 @@ struct Line {
 #[derive(Debug, Clone)]
 enum Part {
     Text(String),
-    Value(Condition),
+    Value {
+        condition: Condition,
+        /// Whether it stands in code.
+        code: bool,
+    },
 }
 
 impl Template {
@@ -52,8 +57,9 @@ impl Template {
                 Piece::Marker(marker) => lines.push(Line { marker, sentences: vec![Vec::new()] }),
                 Piece::SentenceEnd => add(&mut lines, |line| line.sentences.push(Vec::new())),
                 Piece::Text(text) => push(&mut lines, Part::Text(text)),
-                Piece::Value { at, fenced } => {
+                Piece::Value { at, code } => {
                     let inner = source.get(at.clone()).unwrap_or_default();
+                    let fenced = code == Some(Code::Fence);
                     let compile = if fenced { Condition::compile_lines } else { Condition::compile_text };
                     let condition = compile(inner.trim(), env).map_err(|mut problem| {
                         let start = at.start + inner.len() - inner.trim_start().len();
@@ -61,7 +67,7 @@ impl Template {
                         problem.at = Some(problem.at.map_or(whole, |at| at.start + start..at.end + start));
                         problem
                     })?;
-                    push(&mut lines, Part::Value(condition));
+                    push(&mut lines, Part::Value { condition, code: code.is_some() });
                 }
             }
         }
@@ -109,18 +115,23 @@ fn sentence(parts: &[Part], scope: &Scope<'_>) -> Option<String> {
         .iter()
         .map(|part| match part {
             Part::Text(text) => Some(text.clone()),
-            Part::Value(condition) => value(&condition.evaluate(scope)),
+            Part::Value { condition, code } => value(&condition.evaluate(scope), *code),
         })
         .collect()
 }
 
 /// A value as it is printed: bounded, and without control characters.
-fn value(fact: &Fact) -> Option<String> {
+fn value(fact: &Fact, code: bool) -> Option<String> {
     if let Fact::List(list) = fact {
         return lines(&list.items);
     }
     let text = printed(fact)?;
-    Some(text.chars().take(MAX_VALUE).map(visible).collect())
+    let most = if code || text.contains('`') {
+        Some(MAX_LINE).filter(|most| text.chars().count() <= *most)?
+    } else {
+        MAX_VALUE
+    };
+    Some(text.chars().take(most).map(visible).collect())
 }
 
 /// The elements that can be printed, one a line; `None` when there is none.
@@ -134,14 +145,20 @@ fn visible(letter: char) -> char {
     if letter.is_control() { '\u{fffd}' } else { letter }
 }
 
+#[derive(Clone, Copy, PartialEq)]
+enum Code {
+    Span,
+    Fence,
+}
+
 enum Piece {
     /// A line begins, with this indentation and list marker.
     Marker(String),
     Text(String),
-    /// The bytes between `{{` and `}}`, and whether they stand in a fenced block of code.
+    /// The bytes between `{{` and `}}`, and the code in which they stand.
     Value {
         at: std::ops::Range<usize>,
-        fenced: bool,
+        code: Option<Code>,
     },
     SentenceEnd,
 }
@@ -171,7 +188,7 @@ fn pieces(source: &str) -> Result<Vec<Piece>, Problem> {
                 return Err(problem);
             };
             flush(&mut text, &mut found);
-            found.push(Piece::Value { at: at + 2..at + length - 2, fenced: false });
+            found.push(Piece::Value { at: at + 2..at + length - 2, code: None });
             at += length;
         } else if rest.starts_with("}}") {
             let mut problem = Problem::new("bad-template", "`}}` closes nothing").help("write `{{ … }}`");
@@ -180,7 +197,7 @@ fn pieces(source: &str) -> Result<Vec<Piece>, Problem> {
         } else if let Some(length) = code_length(rest) {
             // Code is one piece with its sentence; values in it are found piece by piece.
             let end = at + length;
-            let fenced = rest.starts_with("```");
+            let kind = if rest.starts_with("```") { Code::Fence } else { Code::Span };
             while let Some(code) = source.get(at..end).filter(|code| !code.is_empty()) {
                 let next = code.find("{{").and_then(|start| Some((start, value_length(code.get(start..)?)?)));
                 let Some((start, length)) = next else {
@@ -189,7 +206,7 @@ fn pieces(source: &str) -> Result<Vec<Piece>, Problem> {
                 };
                 text.push_str(code.get(..start).unwrap_or_default());
                 flush(&mut text, &mut found);
-                found.push(Piece::Value { at: at + start + 2..at + start + length - 2, fenced });
+                found.push(Piece::Value { at: at + start + 2..at + start + length - 2, code: Some(kind) });
                 at += start + length;
             }
             at = end;
@@ -331,6 +348,19 @@ mod tests {
         );
         assert_eq!(render("Before.\n```\na\nv = {{ demo.version }}\n```\nAfter."), "Before.\nAfter.");
         assert_eq!(render("A ` alone. {{ demo.version }}. End."), "A ` alone. End.");
+    }
+
+    #[test]
+    fn prose_is_cut_and_a_command_is_not() {
+        let long = |length: usize, before: &str, after: &str| {
+            let text = "x".repeat(length);
+            render(&format!("First. {before}{{{{ '{text}' }}}}{after}"))
+        };
+        assert_eq!(long(300, "It is ", ".").len(), "First. It is .".len() + MAX_VALUE);
+        assert_eq!(long(300, "Run `", "`.").len(), "First. Run ``.".len() + 300);
+        assert_eq!(long(MAX_LINE + 1, "Run `", "`."), "First.");
+        let both = |length| render(&format!("First. Run {{{{ '`{}`' }}}}.", "x".repeat(length)));
+        assert_eq!((both(300).len(), both(MAX_LINE).as_str()), ("First. Run ``.".len() + 300, "First."));
     }
 
     #[test]

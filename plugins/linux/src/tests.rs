@@ -6,14 +6,7 @@ use goodstead_plugin::{FileKind, Stat, Statfs};
 use super::*;
 
 fn target() -> Target {
-    Target {
-        name: None,
-        address: None,
-        hints: Default::default(),
-        user: None,
-        password: None,
-        database: None,
-    }
+    Target::default()
 }
 
 fn site() -> FakeSite {

@@ -10,9 +10,10 @@ use crate::certificate;
 use crate::files::{self, Configuration, resolve};
 use crate::hba;
 use crate::instance;
+use crate::limits::Limits;
 use crate::process;
 use crate::queries::{NAMES, Settings, Told, ask};
-use crate::session::{Login, SESSION, Session, Startup};
+use crate::session::{Login, Session, Startup};
 use crate::walk;
 
 /// The database that every server has; another one can be named in `agent.toml`.
@@ -179,8 +180,9 @@ fn converse(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
     let runtime = runtime.map_err(|_| Cause::new(CauseKind::PluginFailed, "no runtime for the session"))?;
     runtime.block_on(async {
-        let deadline = Instant::now() + SESSION;
-        let session = Session::open(descriptor, login, Startup::Protected, deadline).await?;
+        let limits = Limits::of(target);
+        let deadline = Instant::now() + limits.instance;
+        let session = Session::open(descriptor, login, Startup::Protected, limits, deadline).await?;
         match ask(&session, login).await {
             Ok(mut told) => {
                 match &told.bounded {

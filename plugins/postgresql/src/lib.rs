@@ -17,6 +17,7 @@ mod files;
 mod gather;
 mod hba;
 mod instance;
+mod limits;
 mod objects;
 mod process;
 mod queries;

@@ -28,8 +28,6 @@ const IDENTITY: &str = "SELECT current_setting('server_version_num') AS version_
 const SETTINGS: &str = "SELECT name, setting, vartype, unit, source, sourcefile, sourceline, pending_restart
   FROM pg_settings WHERE name NOT LIKE 'transaction\\_%' ORDER BY name";
 
-const LIMITS: &str = "SET statement_timeout = '2s'; SET lock_timeout = '100ms'; SET jit = off";
-
 const ARCHIVER: &str = "SELECT archived_count, failed_count,
   to_char(last_archived_time AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS last_archived,
   to_char(last_failed_time AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS last_failed
@@ -137,11 +135,12 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
         in_recovery: switch(identity, "in_recovery") == Some(true),
         sees_stats: switch(identity, "sees_stats") == Some(true),
         user: login.user.to_owned(),
+        rows: session.limits().rows,
     };
     facts.extend(instance::from_settings(rows.as_ref().map(Vec::as_slice).map_err(Clone::clone), &server));
     let settings = rows.map(|rows| settings(rows, switch(identity, "sees_all") == Some(true), login.user));
 
-    if let Err(cause) = session.rows(LIMITS).await {
+    if let Err(cause) = session.bound().await {
         for name in ["slots", "archiver"] {
             facts.insert(name.to_owned(), cause.clone().into());
         }
@@ -162,7 +161,7 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
     facts.insert("archiver".to_owned(), archiver.map(|rows| archiver_facts(&rows)).or_unknown());
     let asked = instance::ask(session, &server).await;
     facts.extend(asked.facts);
-    let cluster = backup::ask(session, &server).await;
+    let cluster = backup::ask(session, &server, asked.system_identifier).await;
     let clients = clients::ask(session, login.user).await;
     Ok(Told {
         facts,

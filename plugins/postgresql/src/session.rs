@@ -18,14 +18,10 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
+use crate::limits::Limits;
+
 /// How long the login may take.
 const CONNECT: Duration = Duration::from_secs(3);
-
-/// How long one statement may take, here; the server itself ends it sooner.
-const STATEMENT: Duration = Duration::from_secs(2);
-
-/// How long the conversation with one instance may take, over all its databases.
-pub(crate) const SESSION: Duration = Duration::from_secs(10);
 
 /// How long the farewell may take.
 const FAREWELL: Duration = Duration::from_millis(200);
@@ -34,7 +30,10 @@ const FAREWELL: Duration = Duration::from_millis(200);
 const STARTUP: &str = "-c default_transaction_read_only=on -c search_path=pg_catalog";
 
 /// What the server shall hold against this session by itself.
-const BOUNDS: &str = "-c statement_timeout=2s -c lock_timeout=100ms -c jit=off";
+fn bounds(limits: Limits) -> [(&'static str, String); 3] {
+    let statement = format!("{}s", limits.statement.as_secs());
+    [("statement_timeout", statement), ("lock_timeout", "100ms".to_owned()), ("jit", "off".to_owned())]
+}
 
 /// What is asked for with the login.
 #[derive(Clone, Copy, PartialEq)]
@@ -61,6 +60,7 @@ pub(crate) type Row = BTreeMap<String, String>;
 pub(crate) struct Session {
     client: Client,
     connection: JoinHandle<()>,
+    limits: Limits,
     deadline: Instant,
 }
 
@@ -70,6 +70,7 @@ impl Session {
         descriptor: OwnedFd,
         login: Login<'_>,
         startup: Startup,
+        limits: Limits,
         deadline: Instant,
     ) -> Result<Session, Cause> {
         let unusable = |_| Cause::new(CauseKind::PluginFailed, "the broker's connection cannot be used");
@@ -77,12 +78,26 @@ impl Session {
             Address::Unix(_) => {
                 let stream = std::os::unix::net::UnixStream::from(descriptor);
                 stream.set_nonblocking(true).map_err(unusable)?;
-                Session::over(UnixStream::from_std(stream).map_err(unusable)?, login, startup, deadline).await
+                Session::over(
+                    UnixStream::from_std(stream).map_err(unusable)?,
+                    login,
+                    startup,
+                    limits,
+                    deadline,
+                )
+                .await
             }
             Address::Tcp(_) => {
                 let stream = std::net::TcpStream::from(descriptor);
                 stream.set_nonblocking(true).map_err(unusable)?;
-                Session::over(TcpStream::from_std(stream).map_err(unusable)?, login, startup, deadline).await
+                Session::over(
+                    TcpStream::from_std(stream).map_err(unusable)?,
+                    login,
+                    startup,
+                    limits,
+                    deadline,
+                )
+                .await
             }
         }
     }
@@ -91,6 +106,7 @@ impl Session {
         stream: S,
         login: Login<'_>,
         startup: Startup,
+        limits: Limits,
         deadline: Instant,
     ) -> Result<Session, Cause>
     where
@@ -99,7 +115,10 @@ impl Session {
         let mut config = Config::new();
         let options = match startup {
             Startup::Protected => STARTUP.to_owned(),
-            Startup::Bounded => format!("{STARTUP} {BOUNDS}"),
+            Startup::Bounded => {
+                let [one, two, three] = bounds(limits).map(|(name, value)| format!("-c {name}={value}"));
+                format!("{STARTUP} {one} {two} {three}")
+            }
         };
         config.user(login.user).dbname(login.database).application_name("goodstead").options(&options);
         config.ssl_mode(SslMode::Disable);
@@ -116,7 +135,7 @@ impl Session {
             // Its errors come out of the statement that they end.
             let _ = connection.await;
         });
-        Ok(Session { client, connection, deadline })
+        Ok(Session { client, connection, limits, deadline })
     }
 
     /// When the conversation has to be over.
@@ -124,12 +143,26 @@ impl Session {
         self.deadline
     }
 
+    /// How much may be asked.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Has the server hold its limits against this session from here on, where the startup did not.
+    pub(crate) async fn bound(&self) -> Result<(), Cause> {
+        let set = bounds(self.limits).map(|(name, value)| format!("SET {name} = '{value}'"));
+        self.rows(&set.join("; ")).await.map(|_| ())
+    }
+
     /// The rows that one statement gives.
     pub(crate) async fn rows(&self, statement: &str) -> Result<Vec<Row>, Cause> {
-        let deadline = self.deadline.min(Instant::now() + STATEMENT);
+        // The server itself ends it sooner.
+        let limit = self.limits.statement;
+        let deadline = self.deadline.min(Instant::now() + limit);
         let messages = match timeout_at(deadline, self.client.simple_query(statement)).await {
-            Ok(outcome) => outcome.map_err(|error| failed(&error))?,
-            Err(_) => return Err(too_slow("a statement", STATEMENT)),
+            Ok(outcome) => outcome.map_err(|error| failed(&error, limit))?,
+            Err(_) if deadline == self.deadline => return Err(time_over()),
+            Err(_) => return Err(too_slow("a statement", limit)),
         };
         let rows = messages.iter().filter_map(|message| match message {
             SimpleQueryMessage::Row(row) => {
@@ -229,12 +262,12 @@ fn no_server(error: &tokio_postgres::Error, login: Login<'_>) -> Cause {
 }
 
 /// Why a statement failed.
-fn failed(error: &tokio_postgres::Error) -> Cause {
+fn failed(error: &tokio_postgres::Error, limit: Duration) -> Cause {
     match error.code() {
         Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
             Cause::new(CauseKind::NotPermitted, "the role may not read this")
         }
-        Some(code) if *code == SqlState::QUERY_CANCELED => too_slow("a statement", STATEMENT),
+        Some(code) if *code == SqlState::QUERY_CANCELED => too_slow("a statement", limit),
         Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => {
             Cause::new(CauseKind::NotAvailable, "another session holds a lock on what was asked for")
         }
@@ -243,6 +276,11 @@ fn failed(error: &tokio_postgres::Error) -> Cause {
         }
         None => Cause::new(CauseKind::NotAvailable, "the server ended the session, or answered nonsense"),
     }
+}
+
+/// Why nothing more is asked of a server.
+pub(crate) fn time_over() -> Cause {
+    Cause::new(CauseKind::TimedOut, "the time for one instance was over before all databases were seen")
 }
 
 fn too_slow(what: &str, limit: Duration) -> Cause {

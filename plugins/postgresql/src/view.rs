@@ -6,8 +6,7 @@ use goodstead_plugin::{Cause, CauseKind, Elements, Fact, facts};
 
 use crate::databases::Database;
 use crate::objects::{
-    Available, Contents, Found, LISTS, MAX_ROWS, OVERVIEW_NAMES, Overview, QUESTIONS, extensions, overview,
-    sequences,
+    Available, Contents, Found, LISTS, OVERVIEW_NAMES, Overview, QUESTIONS, extensions, overview, sequences,
 };
 use crate::session::Session;
 
@@ -15,6 +14,8 @@ use crate::session::Session;
 pub(crate) struct View<'a> {
     version: i64,
     user: &'a str,
+    /// The most elements of a list.
+    rows: usize,
     available: Available,
     lists: BTreeMap<&'static str, Found>,
     /// In how many databases each extension is.
@@ -22,9 +23,9 @@ pub(crate) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// Nothing yet, of a server with this `server_version_num`, by the role `user`.
-    pub(crate) fn new(version: i64, user: &'a str) -> Self {
-        View { version, user, available: None, lists: BTreeMap::new(), extensions: BTreeMap::new() }
+    /// Nothing yet, of a server with this `server_version_num`, by the role `user`, with lists of at most so many.
+    pub(crate) fn new(version: i64, user: &'a str, rows: usize) -> Self {
+        View { version, user, rows, available: None, lists: BTreeMap::new(), extensions: BTreeMap::new() }
     }
 
     /// Asks everything in one database. After one statement that took too long no other is tried.
@@ -76,9 +77,10 @@ impl<'a> View<'a> {
                 let known = self.lists.entry(list).or_default();
                 known.partial = known.partial.take().or(found.partial);
                 known.items.extend(found.items);
-                if known.items.len() > MAX_ROWS {
-                    known.items.truncate(MAX_ROWS);
-                    let cause = || Cause::new(CauseKind::TooLarge, format!("only {MAX_ROWS} are listed"));
+                let most = self.rows;
+                if known.items.len() > most {
+                    known.items.truncate(most);
+                    let cause = || Cause::new(CauseKind::TooLarge, format!("only {most} are listed"));
                     known.partial.get_or_insert_with(cause);
                 }
                 None
@@ -118,7 +120,7 @@ impl<'a> View<'a> {
             (false, Some(cause)) => cause.clone().into(),
         };
         let item = |(name, databases): (&String, &i64)| facts! { "name" => name.as_str(), "databases" => *databases };
-        let items = self.extensions.iter().map(item).take(MAX_ROWS).collect();
+        let items = self.extensions.iter().map(item).take(self.rows).collect();
         [
             ("statement_statistics_created".to_owned(), created),
             ("extensions".to_owned(), Fact::List(Elements { items, partial: partial.map(Box::new) })),

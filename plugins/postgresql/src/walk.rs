@@ -10,13 +10,11 @@ use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt, UnknownO
 use tokio::time::Instant;
 
 use crate::databases::{Database, TOTALS, databases, totals};
+use crate::limits::Limits;
 use crate::objects::LISTS;
 use crate::row::{int, missing, switch};
-use crate::session::{Login, Session, Startup};
+use crate::session::{Login, Session, Startup, time_over};
 use crate::view::{View, bytes_as_they_are, in_database, not_seen};
-
-/// How many databases are looked into at most.
-const MOST: usize = 100;
 
 /// How many of those that were left out are named.
 const NAMED: usize = 5;
@@ -66,7 +64,7 @@ pub(crate) async fn walk(
     match databases(&session, version).await {
         Ok((databases, unread)) => {
             facts.extend(totals(&databases, unread.as_ref()));
-            let mut view = View::new(version, login.user);
+            let mut view = View::new(version, login.user, session.limits().rows);
             let databases = each(&mut view, site, session, login, databases).await;
             let items = databases.into_iter().map(|database| database.facts.into()).collect();
             let databases = Fact::List(Elements { items, partial: unread.clone().map(Box::new) });
@@ -121,7 +119,7 @@ async fn each(
     login: Login<'_>,
     mut databases: Vec<Database>,
 ) -> Vec<Database> {
-    let deadline = session.deadline();
+    let (deadline, limits) = (session.deadline(), session.limits());
     // The session is already in one of them.
     databases.sort_by_key(|database| database.name != login.database);
     let mut session = Some(session);
@@ -131,7 +129,7 @@ async fn each(
         if database.name != login.database {
             close(session.take()).await;
         }
-        if let Some(cause) = out_of_bounds(looked_at, deadline) {
+        if let Some(cause) = out_of_bounds(looked_at, limits.databases, deadline) {
             not_seen(database, &cause);
             left_out.add(&database.sql, cause);
             continue;
@@ -139,7 +137,7 @@ async fn each(
         looked_at += 1;
         let entered = match session.take() {
             Some(session) => Ok(session),
-            None => enter(site, Login { database: &database.name, ..login }, deadline).await,
+            None => enter(site, Login { database: &database.name, ..login }, limits, deadline).await,
         };
         match entered {
             Ok(session) => {
@@ -160,15 +158,12 @@ async fn each(
 }
 
 /// Why the next database is not looked into, if it is not.
-fn out_of_bounds(looked_at: usize, deadline: Instant) -> Option<Cause> {
-    if looked_at == MOST {
-        let detail = format!("only the {MOST} largest databases are looked into");
+fn out_of_bounds(looked_at: usize, most: usize, deadline: Instant) -> Option<Cause> {
+    if looked_at == most {
+        let detail = format!("only the {most} largest databases are looked into");
         return Some(Cause::new(CauseKind::TooLarge, detail));
     }
-    let late = || {
-        Cause::new(CauseKind::TimedOut, "the time for one instance was over before all databases were seen")
-    };
-    (Instant::now() >= deadline).then(late)
+    (Instant::now() >= deadline).then(time_over)
 }
 
 /// The databases for which there was no room, and the first reason.
@@ -197,9 +192,14 @@ impl LeftOut {
 }
 
 /// A session in another database of the same server.
-async fn enter(site: &mut dyn Site, login: Login<'_>, deadline: Instant) -> Result<Session, Cause> {
+async fn enter(
+    site: &mut dyn Site,
+    login: Login<'_>,
+    limits: Limits,
+    deadline: Instant,
+) -> Result<Session, Cause> {
     let connection = site.connect(login.address)?;
-    Session::open(connection.descriptor, login, Startup::Bounded, deadline).await
+    Session::open(connection.descriptor, login, Startup::Bounded, limits, deadline).await
 }
 
 async fn close(session: Option<Session>) {

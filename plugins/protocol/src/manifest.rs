@@ -38,6 +38,8 @@ pub struct Manifest {
     pub time_limit: Duration,
     /// What the broker may do for it.
     pub permissions: Permissions,
+    /// What an admin may set for it in `agent.toml`, by name.
+    pub options: BTreeMap<String, OptionField>,
     /// What an admin runs so that the plugin's sessions may see what they need; shown and run by `goodstead grant`.
     pub grant: Option<Grant>,
     /// Which facts it emits.
@@ -64,6 +66,20 @@ pub struct Permissions {
     /// Commands by name.
     #[serde(default)]
     pub run: BTreeMap<String, Command>,
+}
+
+/// A whole number that an admin may set, and that a plugin is handed with each target.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptionField {
+    /// What it is for the admin, with its unit.
+    pub about: String,
+    /// What holds unless the admin says otherwise.
+    pub default: u64,
+    /// The least that may be set.
+    pub minimum: u64,
+    /// The most that may be set.
+    pub maximum: u64,
 }
 
 /// A command that a plugin may have run: exactly these words.
@@ -120,6 +136,8 @@ struct RawManifest {
     seconds: Option<Spanned<u64>>,
     #[serde(default)]
     permissions: RawPermissions,
+    #[serde(default)]
+    options: BTreeMap<String, Spanned<OptionField>>,
     grant: Option<Grant>,
     facts: RawContract,
 }
@@ -184,6 +202,7 @@ impl Manifest {
             seconds.into_inner()
         });
         let permissions = permissions(raw.permissions, document, &mut errors);
+        let options = options(raw.options, document, &mut errors);
         match validate(&name, raw.facts, document) {
             Ok(contract) if errors.is_empty() => Ok(Manifest {
                 title: if raw.title.is_empty() { name.clone() } else { raw.title },
@@ -194,6 +213,7 @@ impl Manifest {
                 library,
                 time_limit: Duration::from_secs(seconds),
                 permissions,
+                options,
                 grant: raw.grant,
                 contract,
             }),
@@ -271,6 +291,22 @@ fn permissions(raw: RawPermissions, document: &Document, errors: &mut Vec<Diagno
     Permissions { read, stat, statfs, connect, run }
 }
 
+fn options(
+    raw: BTreeMap<String, Spanned<OptionField>>,
+    document: &Document,
+    errors: &mut Vec<Diagnostic>,
+) -> BTreeMap<String, OptionField> {
+    let mut option = |(name, field): (String, Spanned<OptionField>)| {
+        let OptionField { default, minimum, maximum, .. } = field.get_ref();
+        if !(minimum..=maximum).contains(&default) {
+            let message = format!("the default of `{name}` does not lie between its minimum and maximum");
+            errors.push(Diagnostic::error("bad-limit", message).at(document.place(field.span())));
+        }
+        (name, field.into_inner())
+    };
+    raw.into_iter().map(&mut option).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -305,6 +341,14 @@ mod tests {
     fn paths_cannot_climb() {
         let text = GOOD.replace("/etc/demo.conf", "/etc/../root");
         insta::assert_snapshot!(read(&text).unwrap_err(), @"plugin.toml:6:9: `/etc/../root` cannot stand here (paths are absolute, without `.` and `..`)");
+    }
+
+    #[test]
+    fn an_option_s_default_may_be_set_as_well() {
+        let option = "[options]\nrows = { about = 'rows', default = 0, minimum = 1, maximum = 9 }\n[facts]";
+        let text = GOOD.replace("[facts]", option);
+        insta::assert_snapshot!(read(&text).unwrap_err(), @"plugin.toml:8:8: the default of `rows` does not lie between its minimum and maximum");
+        assert_eq!(read(&text.replace("= 0", "= 9")).unwrap().options["rows"].default, 9);
     }
 
     #[test]

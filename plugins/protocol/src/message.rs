@@ -3,6 +3,7 @@
 //! The agent leads: it has the library loaded, asks for targets, then for the facts of each. While a plugin works on
 //! either it may ask the agent for parts of the site. Bodies are JSON; bytes of files travel beside them as they are.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -154,7 +155,7 @@ pub struct Proposal {
 }
 
 /// A target whose facts are wanted: an accepted [`Proposal`], or one that the admin configured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Target {
     /// Its name among the plugin's targets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -174,6 +175,9 @@ pub struct Target {
     /// The database, queue or index to log in to, if the admin names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
+    /// Every option that the plugin's manifest declares, as the admin set it or by its default.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, u64>,
 }
 
 /// What a plugin can ask of its site. The broker grants what the manifest declares.

@@ -51,7 +51,7 @@ fn inspect<P: Plugin>(manifest: &Manifest, target: Target, mut site: FakeSite) {
 fn target(proposal: Option<Proposal>) -> Target {
     let (name, address, hints) =
         proposal.map(|proposal| (proposal.name, proposal.address, proposal.hints)).unwrap_or_default();
-    Target { name, address, hints, user: None, password: None, database: None }
+    Target { name, address, hints, ..Target::default() }
 }
 
 fn site(manifest: &Manifest, data: &[u8]) -> FakeSite {

@@ -38,6 +38,11 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     diagnostics::print(&installed.plugins.diagnostics);
     let names = installed.plugins.usable.iter().map(|plugin| plugin.manifest.name.as_str());
     diagnostics::print(&config.unknown_plugins(&installation.config_file(), names.clone()));
+    for plugin in &installed.plugins.usable {
+        let errors = config.options(&plugin.manifest).errors;
+        sound &= errors.is_empty();
+        diagnostics::print(&errors);
+    }
     let wanted = wanted(&args.targets, &config, names)?;
     let time = now();
     let read_packs = || {

@@ -184,6 +184,20 @@ fn inspected(manifest: &Manifest) -> String {
             let _ = writeln!(text, "  nothing");
         }
     }
+    if !manifest.options.is_empty() {
+        let _ = writeln!(
+            text,
+            "\n{BOLD}It can be told in agent.toml{BOLD:#}, below [plugins.{}.options]",
+            manifest.name
+        );
+        let mut table = plain(&["OPTION", "DEFAULT", "FROM", "TO", "WHAT IT IS"]);
+        for (name, field) in &manifest.options {
+            let [default, minimum, maximum] =
+                [field.default, field.minimum, field.maximum].map(|it| it.to_string());
+            table.add_row([name, &default, &minimum, &maximum, &field.about]);
+        }
+        text += &table::text(&table);
+    }
     let _ = writeln!(text, "\n{BOLD}It emits{BOLD:#}");
     let mut table = plain(&["FACT", "TYPE", "SENSITIVITY", "WHAT IT IS"]);
     for (path, field) in manifest.contract.leaves() {

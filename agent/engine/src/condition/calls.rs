@@ -13,8 +13,20 @@ use super::{Problem, Type};
 const MAX_PATTERN: usize = 1 << 20;
 
 /// What can be called, as it is written.
-const FUNCTIONS: [&str; 11] =
-    ["bytes", "double", "has", "int", "join", "max", "min", "percent", "size", "string", "version_in"];
+const FUNCTIONS: [&str; 12] = [
+    "bytes",
+    "double",
+    "has",
+    "int",
+    "join",
+    "max",
+    "min",
+    "percent",
+    "shell",
+    "size",
+    "string",
+    "version_in",
+];
 const METHODS: [&str; 10] =
     ["all", "contains", "endsWith", "exists", "exists_one", "filter", "map", "matches", "size", "startsWith"];
 
@@ -62,6 +74,9 @@ impl<'c> Compiler<'_, 'c> {
                         .help("convert with double() or int()")
                 })?;
                 Ok(Typed::new(Node::Call(function, vec![left.node, right.node]), kind))
+            }
+            ("shell", None, [word]) => {
+                Ok(Typed::new(Node::Call(Function::Shell, vec![self.text(name, word)?]), Type::Text))
             }
             ("join", None, [list, between]) => {
                 let typed = self.expr(list)?;

@@ -30,6 +30,7 @@ pub(super) fn call(function: Function, values: &[Cow<'_, Fact>], path: Option<&s
         (Function::Min, [one, two]) => extreme(one, two, path, Ordering::Less),
         (Function::Max, [one, two]) => extreme(one, two, path, Ordering::Greater),
         (Function::Join, [list, between]) => join(list, between, path),
+        (Function::Shell, [word]) => shell(word, path),
         _ => Err(wrong(path)),
     };
     result.unwrap_or_else(Fact::from)
@@ -175,9 +176,46 @@ fn bytes_text(bytes: f64) -> String {
     format!("{value:.1} {unit}")
 }
 
+fn shell(word: &Fact, path: Option<&str>) -> Result<Fact, Cause> {
+    match word {
+        Fact::Text(word) => Ok(shell_word(word).into()),
+        _ => Err(wrong(path)),
+    }
+}
+
+/// The text as one word for a POSIX shell: as it is where no shell sees anything in it, else in single quotes, within
+/// which only the quote itself means anything (POSIX.1, Shell Command Language, 2.2.2). A backquote, which would end the
+/// code in an advice and begin another of the site's making, is told by its number.
+fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@,+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''").replace('`', r#"'"$(printf '\140')"'"#))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_needs_it_is_quoted() {
+        let words =
+            ["ssh.service", "/var/lib/x-1", "", "a b", "it's", "~root", "$(id)", "`id`"].map(shell_word);
+        assert_eq!(
+            words,
+            [
+                "ssh.service",
+                "/var/lib/x-1",
+                "''",
+                "'a b'",
+                r"'it'\''s'",
+                "'~root'",
+                "'$(id)'",
+                r#"''"$(printf '\140')"'id'"$(printf '\140')"''"#,
+            ]
+        );
+    }
 
     #[test]
     fn sizes_are_printed_in_the_unit_that_fits() {

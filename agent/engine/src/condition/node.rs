@@ -113,6 +113,7 @@ pub(super) enum Function {
     Min,
     Max,
     Join,
+    Shell,
 }
 
 impl Node {

@@ -12,7 +12,6 @@ use crate::instance::{Server, not_monitor};
 use crate::session::Session;
 
 const CLUSTER: &str = "SELECT floor(extract(epoch FROM now()))::bigint AS now,
-  (SELECT system_identifier FROM pg_control_system()) AS system_identifier,
   has_function_privilege('pg_ls_waldir()', 'EXECUTE') AS may_list,
   current_setting('archive_mode') AS mode, current_setting('archive_command') AS command,
   current_setting('archive_library', true) AS library";
@@ -34,11 +33,15 @@ pub(crate) struct Cluster {
     pub(crate) base_backup_seconds_ago: Result<Option<i64>, Cause>,
 }
 
-/// Asks a running server.
+/// Asks a running server, which said before who it is.
 ///
 /// # Errors
 /// Why it does not say.
-pub(crate) async fn ask(session: &Session, server: &Server) -> Result<Cluster, Cause> {
+pub(crate) async fn ask(
+    session: &Session,
+    server: &Server,
+    system_identifier: Option<String>,
+) -> Result<Cluster, Cause> {
     let rows = session.rows(CLUSTER).await?;
     let row = rows.first().ok_or_else(not_running)?;
     let text = |name: &str| row.get(name).map(String::as_str);
@@ -55,7 +58,7 @@ pub(crate) async fn ask(session: &Session, server: &Server) -> Result<Cluster, C
     };
     Ok(Cluster {
         now: text("now").and_then(|now| now.parse().ok()).ok_or_else(not_running),
-        system_identifier: text("system_identifier").map(str::to_owned).ok_or_else(not_running),
+        system_identifier: system_identifier.ok_or_else(not_running),
         archives_with: Ok(Tool::that_archives(text("mode"), text("command"), text("library"))),
         base_backup_seconds_ago: history,
     })

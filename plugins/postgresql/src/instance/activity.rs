@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use goodstead_plugin::{Fact, UnknownOr, facts};
 
-use super::{Facts, MOST, Server, Topic, bounded, optional};
+use super::{Facts, Topic, bounded, optional};
 use crate::row::{int, missing, text};
 use crate::session::Row;
 
@@ -34,7 +34,7 @@ pub(super) const CONNECTIONS: Topic = Topic {
                LEFT JOIN pg_stat_gssapi g ON g.pid = a.pid"
         ))
     },
-    facts: |rows| {
+    facts: |rows, _| {
         const COUNTS: [&str; 7] = [
             "used",
             "limit",
@@ -58,16 +58,16 @@ pub(super) fn process(rows: &[Row]) -> Option<i64> {
 pub(super) const IDLE: Topic = Topic {
     names: &["idle_in_transaction"],
     monitor: true,
-    query: |_: &Server| {
+    query: |server| {
         Some(format!(
             "SELECT pid, usename AS role, datname AS database, application_name AS application,
                greatest(0, floor(extract(epoch FROM clock_timestamp() - state_change)))::bigint AS seconds
              FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND pid <> pg_backend_pid()
              ORDER BY state_change LIMIT {}",
-            MOST + 1
+            server.rows + 1
         ))
     },
-    facts: |rows| Facts::from([("idle_in_transaction".to_owned(), bounded(rows, idle))]),
+    facts: |rows, most| Facts::from([("idle_in_transaction".to_owned(), bounded(rows, most, idle))]),
 };
 
 fn idle(row: &Row) -> Option<Fact> {
@@ -87,17 +87,17 @@ fn idle(row: &Row) -> Option<Fact> {
 pub(super) const SUPERUSERS: Topic = Topic {
     names: &["superuser_sessions"],
     monitor: true,
-    query: |_| {
+    query: |server| {
         Some(format!(
             "SELECT a.usename AS role, a.application_name AS application, host(a.client_addr) AS address,
                count(*) AS sessions
              FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
              WHERE r.rolsuper AND a.backend_type = 'client backend'
              GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT {}",
-            MOST + 1
+            server.rows + 1
         ))
     },
-    facts: |rows| Facts::from([("superuser_sessions".to_owned(), bounded(rows, superuser))]),
+    facts: |rows, most| Facts::from([("superuser_sessions".to_owned(), bounded(rows, most, superuser))]),
 };
 
 fn superuser(row: &Row) -> Option<Fact> {

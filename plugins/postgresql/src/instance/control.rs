@@ -4,6 +4,7 @@ use goodstead_plugin::{UnknownOr, facts};
 
 use super::{Facts, Topic};
 use crate::row::{int, missing, text};
+use crate::session::Row;
 
 /// From the control file; the identifier is the same on a primary and its standbys.
 pub(super) const CONTROL: Topic = Topic {
@@ -16,12 +17,17 @@ pub(super) const CONTROL: Topic = Topic {
                 .to_owned(),
         )
     },
-    facts: |rows| {
+    facts: |rows, _| {
         let row = rows.first();
         let control = facts! {
-            "system_identifier" => row.and_then(|row| text(row, "system_identifier")).ok_or_else(missing).or_unknown(),
+            "system_identifier" => system_identifier(rows).ok_or_else(missing).or_unknown(),
             "timeline" => row.and_then(|row| int(row, "timeline")).ok_or_else(missing).or_unknown(),
         };
         Facts::from([("control".to_owned(), control)])
     },
 };
+
+/// What a catalogue of backups knows the cluster by, if these rows say it.
+pub(super) fn system_identifier(rows: &[Row]) -> Option<String> {
+    rows.first().and_then(|row| text(row, "system_identifier")).map(str::to_owned)
+}

@@ -21,7 +21,7 @@ pub(super) const CHECKPOINTS: Topic = Topic {
         };
         Some(format!("SELECT {timed} AS timed, {requested} AS requested FROM {view}"))
     },
-    facts: |rows| Facts::from([("checkpoints".to_owned(), numbers(rows, &["timed", "requested"]))]),
+    facts: |rows, _| Facts::from([("checkpoints".to_owned(), numbers(rows, &["timed", "requested"]))]),
 };
 
 /// Since 14; before that the record is empty.
@@ -36,7 +36,7 @@ pub(super) const WAL: Topic = Topic {
                 .to_owned()
         })
     },
-    facts: |rows| {
+    facts: |rows, _| {
         let wal = if rows.is_empty() {
             Facts::new().into()
         } else {
@@ -56,7 +56,7 @@ pub(super) const WAITING: Topic = Topic {
                 .to_owned(),
         )
     },
-    facts: |rows| {
+    facts: |rows, _| {
         let waiting = rows.first().and_then(|row| int(row, "waiting"));
         Facts::from([("archiving_waiting".to_owned(), waiting.ok_or_else(missing).or_unknown())])
     },

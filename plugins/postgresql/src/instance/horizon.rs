@@ -2,22 +2,22 @@
 
 use goodstead_plugin::{Fact, UnknownOr, facts};
 
-use super::{Facts, MOST, Topic, bounded};
+use super::{Facts, Topic, bounded};
 use crate::row::{int, missing, text};
 use crate::session::Row;
 
 pub(super) const PREPARED: Topic = Topic {
     names: &["prepared"],
     monitor: false,
-    query: |_| {
+    query: |server| {
         Some(format!(
             "SELECT gid, format('ROLLBACK PREPARED %L;', gid) AS rollback, owner AS role, database,
                greatest(0, floor(extract(epoch FROM clock_timestamp() - prepared)))::bigint AS seconds
              FROM pg_prepared_xacts ORDER BY prepared LIMIT {}",
-            MOST + 1
+            server.rows + 1
         ))
     },
-    facts: |rows| Facts::from([("prepared".to_owned(), bounded(rows, prepared))]),
+    facts: |rows, most| Facts::from([("prepared".to_owned(), bounded(rows, most, prepared))]),
 };
 
 fn prepared(row: &Row) -> Option<Fact> {
@@ -57,7 +57,7 @@ pub(super) const HORIZON: Topic = Topic {
                 .to_owned(),
         )
     },
-    facts: |rows| Facts::from([("horizon".to_owned(), bounded(rows, holder))]),
+    facts: |rows, most| Facts::from([("horizon".to_owned(), bounded(rows, most, holder))]),
 };
 
 fn holder(row: &Row) -> Option<Fact> {

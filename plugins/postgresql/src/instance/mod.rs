@@ -24,9 +24,6 @@ use crate::session::{Row, Session, identifier};
 
 pub(crate) use written::from_settings;
 
-/// The most elements of a list; there may be more, and then the list is partial.
-const MOST: usize = 200;
-
 /// What decides which statement is asked.
 pub(crate) struct Server {
     /// `server_version_num`.
@@ -37,6 +34,8 @@ pub(crate) struct Server {
     pub(crate) sees_stats: bool,
     /// The role.
     pub(crate) user: String,
+    /// The most elements of a list; there may be more, and then the list is partial.
+    pub(crate) rows: usize,
 }
 
 /// Facts by name.
@@ -50,8 +49,8 @@ struct Topic {
     monitor: bool,
     /// The statement for this server; `None` where there is nothing to ask.
     query: fn(&Server) -> Option<String>,
-    /// The facts; without rows also where nothing was asked.
-    facts: fn(&[Row]) -> Facts,
+    /// The facts, with at most so many elements of a list; without rows also where nothing was asked.
+    facts: fn(&[Row], usize) -> Facts,
 }
 
 const TOPICS: [Topic; 13] = [
@@ -75,12 +74,13 @@ pub(crate) struct Asked {
     pub(crate) facts: Facts,
     pub(crate) rules: Result<Vec<Row>, Cause>,
     pub(crate) process: Option<i64>,
+    pub(crate) system_identifier: Option<String>,
 }
 
 /// Asks every topic.
 pub(crate) async fn ask(session: &Session, server: &Server) -> Asked {
     let mut facts = Facts::new();
-    let mut process = None;
+    let (mut process, mut system_identifier) = (None, None);
     for topic in &TOPICS {
         let answer = match (topic.query)(server) {
             _ if topic.monitor && !server.sees_stats => Err(sees_no_others(server)),
@@ -90,7 +90,8 @@ pub(crate) async fn ask(session: &Session, server: &Server) -> Asked {
         match answer {
             Ok(rows) => {
                 process = process.or_else(|| activity::process(&rows));
-                facts.extend((topic.facts)(&rows));
+                system_identifier = system_identifier.or_else(|| control::system_identifier(&rows));
+                facts.extend((topic.facts)(&rows, server.rows));
             }
             Err(cause) => facts.extend(unknown_for(topic.names, &cause)),
         }
@@ -98,7 +99,7 @@ pub(crate) async fn ask(session: &Session, server: &Server) -> Asked {
     let (roles, rules) = roles::ask(session, server).await;
     facts.extend(roles);
     facts.extend(statements::ask(session, server).await);
-    Asked { facts, rules, process }
+    Asked { facts, rules, process, system_identifier }
 }
 
 /// Every fact of this module, unknown for one reason.
@@ -127,13 +128,13 @@ pub(crate) fn not_monitor(user: &str, detail: &str) -> Cause {
     Cause::new(CauseKind::NotPermitted, format!("the role {user} {detail}")).remedy(remedy)
 }
 
-/// A list of what `element` makes of the rows: at most [`MOST`], and partial if there are more, or if it could make
+/// A list of what `element` makes of the rows: at most so many, and partial if there are more, or if it could make
 /// nothing of one. Statements ask for one more than that.
-fn bounded(rows: &[Row], element: fn(&Row) -> Option<Fact>) -> Fact {
-    let shown = rows.get(..MOST).unwrap_or(rows);
+fn bounded(rows: &[Row], most: usize, element: fn(&Row) -> Option<Fact>) -> Fact {
+    let shown = rows.get(..most).unwrap_or(rows);
     let items: Vec<_> = shown.iter().filter_map(element).collect();
-    let partial = if rows.len() > MOST {
-        Some(Cause::new(CauseKind::TooLarge, format!("only the first {MOST} are told")))
+    let partial = if rows.len() > most {
+        Some(Cause::new(CauseKind::TooLarge, format!("only the first {most} are told")))
     } else if items.len() < rows.len() {
         Some(Cause::new(CauseKind::Partial, "a name in it is not UTF-8"))
     } else {

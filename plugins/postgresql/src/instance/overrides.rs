@@ -2,7 +2,7 @@
 
 use goodstead_plugin::{Fact, UnknownOr};
 
-use super::{Facts, MOST, Topic, bounded, optional};
+use super::{Facts, Topic, bounded, optional};
 use crate::row::{missing, switch, text};
 use crate::session::Row;
 use crate::settings::from_file;
@@ -10,24 +10,26 @@ use crate::settings::from_file;
 pub(super) const OVERRIDES: Topic = Topic {
     names: &["overrides"],
     monitor: false,
-    query: |_| {
+    query: |server| {
         Some(format!(
             "SELECT r.rolname AS role, d.datname AS database, coalesce(r.rolsuper, false) AS superuser,
                CASE WHEN s.setrole = 0 AND s.setdatabase = 0 THEN 'ALTER ROLE ALL'
                  WHEN s.setrole = 0 THEN format('ALTER DATABASE %I', d.datname)
                  WHEN s.setdatabase = 0 THEN format('ALTER ROLE %I', r.rolname)
                  ELSE format('ALTER ROLE %I IN DATABASE %I', r.rolname, d.datname) END AS alter,
-               split_part(entry, '=', 1) AS name, substr(entry, strpos(entry, '=') + 1) AS value
+               split_part(entry, '=', 1) AS name,
+               (SELECT string_agg(quote_ident(part), '.') FROM unnest(string_to_array(split_part(entry, '=', 1), '.')) part)
+                 AS name_sql, substr(entry, strpos(entry, '=') + 1) AS value
              FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole
                LEFT JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) AS entry
              ORDER BY 1, 2, 5 LIMIT {}",
-            MOST + 1
+            server.rows + 1
         ))
     },
-    facts: |rows| Facts::from([("overrides".to_owned(), bounded(rows, one))]),
+    facts: |rows, most| Facts::from([("overrides".to_owned(), bounded(rows, most, one))]),
 };
 
-/// Statements that take it back are quoted by the server, since names are the site's.
+/// Statements that take it back are quoted by the server, since names are the site's: before 14 also a setting's.
 fn one(row: &Row) -> Option<Fact> {
     let name = text(row, "name")?;
     let place = match (text(row, "role"), text(row, "database")) {
@@ -41,7 +43,11 @@ fn one(row: &Row) -> Option<Fact> {
         ("name".to_owned(), name.into()),
         (
             "reset".to_owned(),
-            text(row, "alter").map(|alter| format!("{alter} RESET {name};")).ok_or_else(missing).or_unknown(),
+            text(row, "alter")
+                .zip(text(row, "name_sql"))
+                .map(|(alter, name)| format!("{alter} RESET {name};"))
+                .ok_or_else(missing)
+                .or_unknown(),
         ),
         ("superuser".to_owned(), switch(row, "superuser").ok_or_else(missing).or_unknown()),
     ]);

@@ -4,28 +4,29 @@ use std::collections::BTreeMap;
 
 use goodstead_plugin::{Fact, UnknownOr, facts};
 
-use super::{Facts, MOST, Topic, bounded, optional};
+use super::{Facts, Topic, bounded, optional};
 use crate::row::{int, missing, switch, text};
 use crate::session::Row;
 
 /// A cascading standby measures against what it has replayed itself. `replay_lag` is NULL while nothing is to do, and
-/// `replay_lsn` where nothing is ever replayed; `greatest` would take a NULL for 0.
+/// `replay_lsn` where nothing is ever replayed, while `replay_lag` then grows for ever; `greatest` would take a NULL for 0.
 pub(super) const REPLICAS: Topic = Topic {
     names: &["replicas"],
     monitor: true,
-    query: |_| {
+    query: |server| {
         Some(format!(
             "SELECT pid, application_name AS application, host(client_addr) AS address, state, sync_state,
                CASE WHEN replay_lsn IS NOT NULL THEN greatest(0, pg_wal_lsn_diff(
                  CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END,
                  replay_lsn)) END::bigint AS lag_bytes,
-               greatest(0, coalesce(extract(epoch FROM replay_lag), 0))::float8 AS lag_seconds
+               CASE WHEN replay_lsn IS NULL THEN 0 ELSE greatest(0, coalesce(extract(epoch FROM replay_lag), 0)) END::float8
+                 AS lag_seconds
              FROM pg_stat_replication ORDER BY application_name, client_addr, pid LIMIT {}",
-            MOST + 1
+            server.rows + 1
         ))
     },
-    facts: |rows| {
-        let mut replicas = bounded(rows, replica);
+    facts: |rows, most| {
+        let mut replicas = bounded(rows, most, replica);
         number_namesakes(&mut replicas);
         Facts::from([("replicas".to_owned(), replicas)])
     },
@@ -80,7 +81,7 @@ pub(super) const SYNC: Topic = Topic {
                 .to_owned(),
         )
     },
-    facts: |rows| {
+    facts: |rows, _| {
         let row = rows.first();
         let required = row.and_then(|row| text(row, "names")).and_then(required);
         let connected = row.and_then(|row| int(row, "connected"));
@@ -128,7 +129,7 @@ pub(super) const STANDBY: Topic = Topic {
                 .to_owned()
         })
     },
-    facts: |rows| {
+    facts: |rows, _| {
         let mut standby = Facts::new();
         if let Some(row) = rows.first() {
             optional(&mut standby, row, "receiver");
@@ -169,7 +170,7 @@ mod tests {
     #[test]
     fn replicas_of_one_name_stay_apart() {
         let row = |application: &str| Row::from([("application".to_owned(), application.to_owned())]);
-        let facts = (REPLICAS.facts)(&[row("walreceiver"), row("walreceiver"), row("other")]);
+        let facts = (REPLICAS.facts)(&[row("walreceiver"), row("walreceiver"), row("other")], 200);
         let names: Vec<_> =
             facts["replicas"].to_json().as_array().unwrap().iter().map(|it| it["name"].clone()).collect();
         assert_eq!(names, ["walreceiver", "walreceiver (2)", "other"]);

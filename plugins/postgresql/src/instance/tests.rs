@@ -2,8 +2,11 @@
 
 use super::*;
 
+/// The most elements of a list.
+const MOST: usize = 200;
+
 fn server(number: i64) -> Server {
-    Server { number, in_recovery: true, sees_stats: true, user: "goodstead".to_owned() }
+    Server { number, in_recovery: true, sees_stats: true, user: "goodstead".to_owned(), rows: MOST }
 }
 
 fn queries(number: i64) -> String {
@@ -27,7 +30,7 @@ fn each_release_is_asked_for_what_it_has() {
 fn a_primary_is_not_asked_for_what_only_a_standby_knows() {
     let primary = Server { in_recovery: false, ..server(150_000) };
     assert!((replication::STANDBY.query)(&primary).is_none());
-    assert_eq!((replication::STANDBY.facts)(&[])["standby"].to_json(), serde_json::json!({}));
+    assert_eq!((replication::STANDBY.facts)(&[], MOST)["standby"].to_json(), serde_json::json!({}));
 }
 
 #[test]
@@ -35,7 +38,7 @@ fn no_row_and_no_column_make_values_unknown_and_lists_empty() {
     for topic in &TOPICS {
         for rows in [vec![], vec![Row::new()], vec![Row::from([("seconds".to_owned(), "later".to_owned())])]]
         {
-            let facts = (topic.facts)(&rows);
+            let facts = (topic.facts)(&rows, MOST);
             assert_eq!(
                 facts.keys().map(String::as_str).collect::<std::collections::BTreeSet<_>>(),
                 topic.names.iter().copied().collect(),
@@ -49,7 +52,7 @@ fn no_row_and_no_column_make_values_unknown_and_lists_empty() {
 fn a_list_that_is_cut_says_so() {
     let row = |n: usize| Row::from([("gid".to_owned(), n.to_string())]);
     let rows: Vec<_> = (0..=MOST).map(row).collect();
-    let json = (horizon::PREPARED.facts)(&rows)["prepared"].to_json();
+    let json = (horizon::PREPARED.facts)(&rows, MOST)["prepared"].to_json();
     assert_eq!(json["$cause"]["kind"], "too-large");
     assert_eq!(json["$partial"].as_array().map(Vec::len), Some(MOST));
 }

@@ -167,7 +167,13 @@ mod tests {
     use super::*;
 
     fn server() -> Server {
-        Server { number: 150_018, in_recovery: false, sees_stats: true, user: "goodstead".to_owned() }
+        Server {
+            number: 150_018,
+            in_recovery: false,
+            sees_stats: true,
+            user: "goodstead".to_owned(),
+            rows: 200,
+        }
     }
 
     fn of(values: &[(&str, &str)]) -> serde_json::Value {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use goodstead_plugin::Cause;
 
 use super::Column::Text;
-use super::{Found, MAX_ROWS, found};
+use super::{Found, found};
 use crate::row::{missing, text};
 use crate::session::{Row, Session};
 
@@ -54,15 +54,16 @@ pub(crate) async fn extensions(
     };
     let differs = |(name, version): (&String, &String)| files.get(name).is_some_and(|files| files != version);
     let outdated = if created.iter().any(differs) {
-        let rows = session.rows(&outdated()).await?;
-        found(rows, database, &[("sql", Text), ("version", Text), ("available", Text)])
+        let rows = session.rows(&outdated(session.limits().rows)).await?;
+        let columns = [("sql", Text), ("version", Text), ("available", Text)];
+        found(rows, database, &columns, session.limits().rows)
     } else {
         Found::default()
     };
     Ok((created.into_keys().collect(), outdated))
 }
 
-fn outdated() -> String {
+fn outdated(most: usize) -> String {
     format!(
         "SELECT quote_ident(e.extname) AS label, quote_ident(e.extname) AS sql, e.extversion AS version,
            a.default_version AS available
@@ -71,6 +72,6 @@ fn outdated() -> String {
            AND EXISTS (SELECT 1 FROM pg_extension_update_paths(e.extname) p WHERE p.source = e.extversion
              AND p.target = a.default_version AND p.path IS NOT NULL)
          ORDER BY e.extname LIMIT {}",
-        MAX_ROWS + 1
+        most + 1
     )
 }

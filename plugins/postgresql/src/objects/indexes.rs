@@ -1,7 +1,7 @@
 //! Indexes that serve nobody: invalid, unused, or there twice.
 
 use super::Column::{Int, MaybeText, Switch, Text};
-use super::{About, MAX_ROWS, Question, not_of_an_extension};
+use super::{About, Question, not_of_an_extension};
 
 /// `relpages` as bytes.
 const BYTES: &str = "x.relpages::bigint * current_setting('block_size')::bigint AS bytes";
@@ -36,8 +36,7 @@ fn invalid(_: i64) -> String {
          JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace m ON m.oid = t.relnamespace
          WHERE NOT (i.indisvalid AND i.indisready) AND x.relkind = 'i' AND x.relpersistence <> 't'
            AND t.relkind <> 't' AND x.oid >= 16384
-         ORDER BY x.relpages DESC LIMIT {}",
-        MAX_ROWS + 1
+         ORDER BY x.relpages DESC"
     )
 }
 
@@ -67,9 +66,8 @@ fn unused(_: i64) -> String {
            AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.contype = 'f' AND c.conrelid = i.indrelid
              AND (i.indkey::int2[])[0] = ANY (c.conkey))
            AND {} AND pg_stat_get_numscans(x.oid) = 0
-         ORDER BY x.relpages DESC LIMIT {}",
-        not_of_an_extension("x.oid"),
-        MAX_ROWS + 1
+         ORDER BY x.relpages DESC",
+        not_of_an_extension("x.oid")
     )
 }
 
@@ -125,8 +123,7 @@ fn duplicate(version: i64) -> String {
            AND (NOT a.indisunique
              OR (a.twin_unique AND a.twin_nulls = a.nulls AND a.twin_immediate = a.indimmediate))
            AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = a.indexrelid AND c.contype = 'f')
-         ORDER BY a.relpages DESC LIMIT {}",
-        not_of_an_extension("x.oid"),
-        MAX_ROWS + 1
+         ORDER BY a.relpages DESC",
+        not_of_an_extension("x.oid")
     )
 }

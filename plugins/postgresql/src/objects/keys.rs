@@ -1,7 +1,7 @@
 //! Foreign keys that make the parent's deletes slow, and tables whose rows have no name.
 
 use super::Column::{Int, Switch, Text};
-use super::{About, MAX_ROWS, Question, not_of_an_extension};
+use super::{About, Question, not_of_an_extension};
 
 pub(super) const FOREIGN_KEYS_WITHOUT_INDEX: Question = Question {
     list: "foreign_keys_without_index",
@@ -45,9 +45,8 @@ fn foreign_keys(version: i64) -> String {
          FROM whole w JOIN pg_class r ON r.oid = w.child JOIN pg_namespace n ON n.oid = r.relnamespace
          JOIN pg_class p ON p.oid = w.parent JOIN pg_namespace m ON m.oid = p.relnamespace
          WHERE w.pages * current_setting('block_size')::bigint >= 10485760 AND {}
-         ORDER BY w.pages DESC LIMIT {}",
-        not_of_an_extension("r.oid"),
-        MAX_ROWS + 1
+         ORDER BY w.pages DESC",
+        not_of_an_extension("r.oid")
     )
 }
 
@@ -77,8 +76,7 @@ fn without_primary_key(_: i64) -> String {
          WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relispartition AND c.oid >= 16384
            AND greatest(pg_stat_get_live_tuples(c.oid), c.reltuples) >= 1000
            AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AND {}
-         ORDER BY c.relpages DESC, live_rows DESC LIMIT {}",
-        not_of_an_extension("c.oid"),
-        MAX_ROWS + 1
+         ORDER BY c.relpages DESC, live_rows DESC",
+        not_of_an_extension("c.oid")
     )
 }

@@ -1,7 +1,7 @@
 //! What no longer fits together: tables published without a name for their rows, indexes sorted by an older collation.
 
 use super::Column::{Int, Switch, Text};
-use super::{About, MAX_ROWS, Question};
+use super::{About, Question};
 
 pub(super) const PUBLICATIONS_WITHOUT_IDENTITY: Question = Question {
     list: "publications_without_identity",
@@ -47,8 +47,7 @@ fn publications(version: i64) -> String {
            AND CASE c.relreplident WHEN 'f' THEN false WHEN 'n' THEN true
              WHEN 'd' THEN NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid)
              ELSE NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident AND i.indisvalid) END
-         ORDER BY rows_changed DESC LIMIT {}",
-        MAX_ROWS + 1
+         ORDER BY rows_changed DESC"
     )
 }
 
@@ -62,17 +61,15 @@ pub(super) const STALE_COLLATIONS: Question = Question {
 /// Only collations by which an index is sorted. An operating system brings hundreds that nobody uses, and all of them
 /// change with it. The database's own collation is not among them: it is told with the database, since 15.
 fn collations(_: i64) -> String {
-    format!(
-        "WITH used AS (SELECT u.coll, count(*) AS indexes
+    "WITH used AS (SELECT u.coll, count(*) AS indexes
            FROM pg_index i CROSS JOIN LATERAL unnest(i.indcollation::oid[]) AS u(coll)
            WHERE i.indexrelid >= 16384 AND u.coll <> 0 GROUP BY u.coll)
          SELECT format('%I.%I', n.nspname, c.collname) AS label, format('%I.%I', n.nspname, c.collname) AS sql,
            c.collversion AS recorded, pg_collation_actual_version(c.oid) AS actual, u.indexes
          FROM used u JOIN pg_collation c ON c.oid = u.coll JOIN pg_namespace n ON n.oid = c.collnamespace
          WHERE c.collversion IS NOT NULL AND pg_collation_actual_version(c.oid) <> c.collversion
-         ORDER BY u.indexes DESC LIMIT {}",
-        MAX_ROWS + 1
-    )
+         ORDER BY u.indexes DESC"
+    .to_owned()
 }
 
 #[cfg(test)]

@@ -24,9 +24,6 @@ pub(crate) use extensions::{Available, extensions};
 pub(crate) use overview::{Contents, NAMES as OVERVIEW_NAMES, Overview, overview};
 pub(crate) use sequences::sequences;
 
-/// The most rows of one answer, and the most elements of one list.
-pub(crate) const MAX_ROWS: usize = 200;
-
 /// The lists about which [`QUESTIONS`] and the questions of their own ask, with the names of their facts.
 pub(crate) const LISTS: [&str; 10] = [
     "tables",
@@ -44,7 +41,7 @@ pub(crate) const LISTS: [&str; 10] = [
 /// One list, and the query that fills it in one database.
 ///
 /// The query gives `label` (what the element is called within its database, as SQL writes it), the columns named here,
-/// and at most one row more than [`MAX_ROWS`], the most important first.
+/// the most important first. How many rows are wanted is added to it.
 pub(crate) struct Question {
     pub(crate) list: &'static str,
     pub(crate) about: About,
@@ -95,19 +92,20 @@ impl Question {
     /// # Errors
     /// Why nothing of the list is known there.
     pub(crate) async fn ask(&self, session: &Session, version: i64, database: &str) -> Result<Found, Cause> {
-        let rows = session.rows(&(self.sql)(version)).await?;
-        Ok(found(rows, database, self.columns))
+        let most = session.limits().rows;
+        let rows = session.rows(&format!("{} LIMIT {}", (self.sql)(version), most + 1)).await?;
+        Ok(found(rows, database, self.columns, most))
     }
 }
 
-/// Elements from rows; cut to [`MAX_ROWS`], which is then said.
-pub(crate) fn found(rows: Vec<Row>, database: &str, columns: &[(&str, Column)]) -> Found {
+/// Elements from rows; cut to so many, which is then said.
+pub(crate) fn found(rows: Vec<Row>, database: &str, columns: &[(&str, Column)], most: usize) -> Found {
     let mut found = Found::default();
-    if rows.len() > MAX_ROWS {
-        let detail = format!("only the first {MAX_ROWS} of a list are read");
+    if rows.len() > most {
+        let detail = format!("only the first {most} of a list are read");
         found.partial = Some(Cause::new(CauseKind::TooLarge, detail));
     }
-    for row in rows.iter().take(MAX_ROWS) {
+    for row in rows.iter().take(most) {
         match element(row, database, columns) {
             Some(item) => found.items.push(item),
             None => {
@@ -167,6 +165,7 @@ mod tests {
             vec![row(&[("label", "public.t"), ("bytes", "x"), ("unlogged", "t")]), row(&[("bytes", "1")])],
             "\"Shop\"",
             &columns,
+            200,
         );
         assert_eq!(found.partial.unwrap().kind, CauseKind::Partial);
         let item = found.items[0].to_json();
@@ -177,19 +176,20 @@ mod tests {
 
     #[test]
     fn a_list_is_cut_and_says_so() {
-        let rows: Vec<_> = (0..=MAX_ROWS).map(|_| row(&[("label", "public.t")])).collect();
-        let found = found(rows, "shop", &[]);
-        assert_eq!((found.items.len(), found.partial.unwrap().kind), (MAX_ROWS, CauseKind::TooLarge));
+        let rows: Vec<_> = (0..=200).map(|_| row(&[("label", "public.t")])).collect();
+        let found = found(rows, "shop", &[], 200);
+        assert_eq!((found.items.len(), found.partial.unwrap().kind), (200, CauseKind::TooLarge));
     }
 
     #[test]
-    fn questions_are_bounded_and_fill_the_lists() {
+    fn questions_are_ordered_and_fill_the_lists() {
         let names: Vec<_> = QUESTIONS.iter().map(|question| question.list).collect();
         assert_eq!(names, LISTS[..names.len()]);
         for question in QUESTIONS {
             for version in [130_000, 140_000, 150_000, 160_000, 170_000, 180_000] {
                 let sql = (question.sql)(version);
-                assert!(sql.ends_with(&format!("LIMIT {}", MAX_ROWS + 1)), "{sql}");
+                let (_, order) = sql.rsplit_once("ORDER BY").unwrap();
+                assert!(!order.contains(['\n', ';']) && !order.contains("LIMIT"), "{sql}");
                 for opening in
                     ["pg_relation_size", "pg_total_relation_size", "pg_get_expr", "pg_partition_tree"]
                 {

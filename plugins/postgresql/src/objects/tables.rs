@@ -1,7 +1,7 @@
 //! Tables that vacuum or analyze has left behind, and unlogged ones.
 
 use super::Column::{Int, MaybeInt, Switch, Text};
-use super::{About, MAX_ROWS, Question};
+use super::{About, Question};
 
 pub(super) const TABLES: Question = Question {
     list: "tables",
@@ -68,8 +68,7 @@ fn sql(version: i64) -> String {
          WHERE (bytes >= 1048576 OR live_rows + dead_rows >= 10000)
            AND (unlogged OR (dead_rows >= 1000 AND dead_rows > vacuum_threshold)
              OR (changed_rows >= 1000 AND changed_rows > analyze_threshold))
-         ORDER BY greatest(bytes, live_rows + dead_rows) DESC LIMIT {}",
-        MAX_ROWS + 1
+         ORDER BY greatest(bytes, live_rows + dead_rows) DESC"
     )
 }
 

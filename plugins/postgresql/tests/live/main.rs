@@ -9,10 +9,13 @@ mod clients;
 mod databases;
 mod impostor;
 mod instance;
+mod midway;
 mod real;
+mod receiver;
 mod recorded;
 mod releases;
 mod server;
+mod states;
 mod unwilling;
 
 use std::os::fd::OwnedFd;
@@ -24,14 +27,7 @@ use serde_json::Value as Json;
 
 /// A target at some socket, logged in to as the user that the broker names: `goodstead`.
 fn target() -> Target {
-    Target {
-        name: None,
-        address: Some(Address::Unix("/run/postgresql/.s.PGSQL.5432".to_owned())),
-        hints: Json::Null,
-        user: None,
-        password: None,
-        database: None,
-    }
+    Target { address: Some(Address::Unix("/run/postgresql/.s.PGSQL.5432".to_owned())), ..Target::default() }
 }
 
 /// The facts of `target` over `connection`, and not a note about them.

@@ -39,18 +39,29 @@ impl Server {
         if let Some((uid, gid)) = owner() {
             chown(folder.path(), Some(uid), Some(gid)).unwrap();
         }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = Server { folder, port };
+        let mut server = Server { folder, port: 0 };
         server.run("initdb", &["-N", "-A", "trust", "-U", "postgres", "-D", &server.data()]);
-        let hba = "local all secretive scram-sha-256\nlocal all all trust\nhost all all 127.0.0.1/32 trust\n";
+        let hba = "local all secretive scram-sha-256\nlocal all,replication all trust\nhost all all 127.0.0.1/32 trust\n";
         fs::write(server.hba(), hba).unwrap();
-        let socket = server.folder.path().to_str().unwrap();
-        let options = format!("-p {port} -k {socket} -c listen_addresses=127.0.0.1{more}");
-        let log = format!("{socket}/log");
-        server.run("pg_ctl", &["-w", "-D", &server.data(), "-l", &log, "-o", &options, "start"]);
+        // Between choosing a port and binding it somebody else may have taken it.
+        while !server.starts(more) {
+            assert!(server.log().contains("Address already in use"), "{}", server.log());
+            fs::remove_file(server.folder.path().join("log")).unwrap();
+        }
         server.sql(&["CREATE ROLE goodstead LOGIN", "GRANT pg_monitor TO goodstead"]);
         server.sql(sql);
         server
+    }
+
+    /// Whether it starts with a port of its own.
+    fn starts(&mut self, more: &str) -> bool {
+        self.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let socket = self.folder();
+        let options = format!("-p {} -k {socket} -c listen_addresses=127.0.0.1{more}", self.port);
+        let log = format!("{socket}/log");
+        let mut command = self.command("pg_ctl");
+        command.args(["-w", "-D", &self.data(), "-l", &log, "-o", &options, "start"]);
+        command.stdout(Stdio::null()).status().unwrap().success()
     }
 
     /// Ends and begins with the same options.
@@ -138,7 +149,8 @@ impl Server {
         assert!(status.success(), "{program} {arguments:?}: {status}");
     }
 
-    fn command(&self, program: &str) -> Command {
+    /// One of the server's own programs, to be run by its owner.
+    pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(PathBuf::from(PROGRAMS).join(program));
         command.current_dir(self.folder.path()).stdin(Stdio::null());
         if let Some((uid, gid)) = owner() {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::databases::{SHOP, facts, facts_over, item, names};
+use crate::midway::between;
 use crate::server::Server;
 
 #[test]
@@ -138,4 +139,32 @@ fn nobody_who_changes_a_table_waits_for_us_nor_we_for_them() {
     assert_eq!(names(&facts, "sequences"), ["shop.public.counted_id_seq"], "{}", facts["sequences"]);
     assert!(facts["sequences"]["$cause"]["detail"].as_str().unwrap().contains("locked by another session"));
     assert!(!server.log().contains("lock timeout"), "{}", server.log());
+}
+
+#[test]
+fn whoever_changes_a_table_goes_on_at_every_point_of_a_look() {
+    let server = Server::quick(&["CREATE DATABASE shop"]);
+    server.sql_in("shop", &[SHOP, "GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO goodstead"]);
+    let mut looks = Vec::new();
+    let facts = facts_over(&mut || {
+        let mut other = server.session("shop");
+        // A session that fails ends, and then does not say that it is done.
+        other.say("SET lock_timeout = '2s';");
+        let hook = move || {
+            other.say("BEGIN; ALTER TABLE child ADD COLUMN extra int; ALTER TABLE churn DROP COLUMN pad;");
+            other.say("DROP INDEX once; TRUNCATE scratch; ALTER SEQUENCE narrow INCREMENT 2;");
+            other.say("ALTER TABLE counted ALTER COLUMN id TYPE bigint; DROP PUBLICATION pub; ROLLBACK;");
+            other.say(
+                "CREATE TABLE other (a int PRIMARY KEY); DROP TABLE other; VACUUM words; SELECT 'done';",
+            );
+            other.wait_for("done");
+        };
+        let (plugin, look) = between(server.connect(), hook);
+        looks.push(look);
+        plugin.into()
+    });
+    assert_eq!(names(&facts, "foreign_keys_without_index"), ["shop.public.child(a)"]);
+    assert_eq!(names(&facts, "sequences").len(), 2, "{}", facts["sequences"]);
+    let statements: Vec<_> = looks.into_iter().map(|look| look.join().unwrap()).collect();
+    assert!(statements.len() == 2 && statements.iter().all(|count| *count > 8), "{statements:?}");
 }
