@@ -1,0 +1,1 @@
+//! The page holds whatever a report may hold.
