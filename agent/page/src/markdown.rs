@@ -108,6 +108,9 @@ mod tests {
 
     #[test]
     fn what_acts_without_being_seen_is_seen() {
-        insta::assert_snapshot!(render("`rm \u{202e}x`\r\n[a\u{1b}](https://example.test/\u{200f})\n"), @r#""#);
+        insta::assert_snapshot!(render("`rm \u{202e}x`\r\n[a\u{1b}](https://example.test/\u{200f})\n"), @r#"
+        <p><code>rm \u{202e}x</code>
+        <a href="https://example.test/%5Cu%7B200f%7D">a\u{1b}</a></p>
+        "#);
     }
 }

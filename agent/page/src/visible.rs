@@ -10,10 +10,16 @@ use std::fmt;
 use askama::filters::{Escaper, Html};
 
 /// Whether a character does something to the text around it instead of being seen: control characters, the marks that
-/// change the direction of writing (Unicode's Bidi_Control), and the separators of lines and paragraphs.
+/// change the direction of writing (Unicode's Bidi_Control), the separators of lines and paragraphs, and what is
+/// invisible and needed by no script. The joiners U+200C and U+200D belong to the letters of some, and stay.
 pub fn acts(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    match c {
+        '\u{20}'..='\u{7e}' => false,
+        '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}' => true,
+        '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' => true,
+        '\u{e0000}'..='\u{e007f}' => true,
+        _ => c.is_control(),
+    }
 }
 
 /// A character as it may be shown.
@@ -28,8 +34,8 @@ pub fn printable(c: char) -> impl Iterator<Item = char> {
 }
 
 /// A text of one line with nothing in it that a terminal or a page acts on.
-pub fn plain(text: &str) -> String {
-    text.chars().flat_map(printable).collect()
+pub fn plain(text: &str) -> Cow<'_, str> {
+    if text.contains(acts) { text.chars().flat_map(printable).collect() } else { Cow::Borrowed(text) }
 }
 
 /// The same for a text of many lines: new lines and tabs stay what they are.
@@ -97,11 +103,13 @@ mod tests {
     }
 
     #[test]
-    fn every_mark_of_direction_acts() {
+    fn every_mark_of_direction_acts_and_no_letter_does() {
         let marks =
             "\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}";
         assert!(marks.chars().all(acts));
         assert!(!plain(marks).chars().any(acts));
-        assert!(!"aä ש\u{a0}€漢".chars().any(acts));
+        for text in ["aä ש\u{a0}€漢", "می\u{200c}خواهم", "👩\u{200d}💻"] {
+            assert_eq!(plain(text), text);
+        }
     }
 }

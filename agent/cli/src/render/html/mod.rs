@@ -66,6 +66,8 @@ struct Headline<'a> {
     of: &'a Readiness,
     ring: Ring,
     coverage: Meter,
+    /// The whole range beside a single number; empty where there is no difference.
+    between: String,
     judged: String,
 }
 
@@ -120,6 +122,7 @@ impl<'a> Headline<'a> {
         let judged = readiness.failed + readiness.waived + readiness.passed;
         Headline {
             ring: Ring::new(readiness),
+            between: words::between(readiness.range),
             coverage: Meter::exact(readiness.coverage, percent(readiness.coverage)),
             judged: format!("{judged} of {} judged", count(judged + readiness.unknown, "applicable check")),
             of: readiness,
@@ -135,7 +138,7 @@ impl<'a> TargetView<'a> {
             meters.push(("Readiness".to_owned(), Meter::new(score.range)));
             for area in &score.areas {
                 meters.push((
-                    format!("{}, {} of it", area.area, percent(100.0 * area.weight)),
+                    format!("{}, which weighs {}", area.area, percent(100.0 * area.weight)),
                     Meter::new(area.range),
                 ));
             }

@@ -134,7 +134,7 @@ fn licensed<'a>(one: &'a Capability, deployment: &'a str, anchors: &Anchors<'_>)
             0,
             "licensed",
             "yes",
-            if one.quantity > 1 { format!("{}", one.quantity) } else { String::new() },
+            if one.quantity > 1 { format!("\u{d7}\u{a0}{}", one.quantity) } else { String::new() },
         ),
         node(1, "configured", state(one.configured), String::new()),
         node(2, "used", state(one.used), extent.clone()),
