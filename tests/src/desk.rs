@@ -1,10 +1,10 @@
-//! A real desk on a free port, stopped when the value goes, and as much HTTP as it takes to look at it.
+//! A real desk on a free port, stopped when the value goes.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use crate::http::ask;
 use crate::tree::Tree;
 
 /// A running desk.
@@ -44,16 +44,7 @@ impl Desk {
 
     /// The status and body of a page.
     pub fn get(&self, path: &str) -> (u16, String) {
-        let address = self.url.strip_prefix("http://").expect("plain HTTP on the loopback");
-        let mut stream = TcpStream::connect(address).expect("the desk listens");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
-            .expect("a request");
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).expect("an answer");
-        let answer = String::from_utf8_lossy(&answer);
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        (status, body.to_owned())
+        ask(self.url.strip_prefix("http://").expect("plain HTTP on the loopback"), "GET", path, "")
     }
 }
 

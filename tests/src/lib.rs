@@ -1,15 +1,19 @@
-//! What the end-to-end tests share: a copy of the staged tree to break, a real PostgreSQL, a real desk, a C compiler.
+//! What the end-to-end tests share: a copy of the staged tree to break, a real PostgreSQL, a real desk, a real browser, a C
+//! compiler.
 //!
 //! `cargo xtask test` stages the tree first; what is tried is what is shipped. Everything that is started ends with the
 //! value that started it.
 
 #![forbid(unsafe_code)]
 
+pub mod axe;
+pub mod browser;
 pub mod desk;
 pub mod endured;
 pub mod foreign;
 pub mod host;
 pub mod hostile;
+pub mod http;
 pub mod peak;
 pub mod postgres;
 pub mod reference;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use goodstead_tests::checkout;
 
 /// A crate's folder, and the crates of this workspace that it may import.
-const MAY_IMPORT: [(&str, &[&str]); 13] = [
+const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("plugins/protocol", &[]),
     ("plugins/sdk", &["goodstead-protocol"]),
     ("plugins/runner", &["goodstead-protocol", "goodstead-plugin"]),
@@ -14,9 +14,10 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("plugins/postgresql", &["goodstead-plugin"]),
     ("plugins/hostile", &["goodstead-plugin"]),
     ("agent/model", &["goodstead-protocol"]),
+    ("agent/page", &[]),
     ("agent/engine", &["goodstead-protocol", "goodstead-model"]),
-    ("agent/cli", &["goodstead-protocol", "goodstead-model", "goodstead-engine"]),
-    ("desk", &["goodstead-protocol", "goodstead-model"]),
+    ("agent/cli", &["goodstead-protocol", "goodstead-model", "goodstead-engine", "goodstead-page"]),
+    ("desk", &["goodstead-protocol", "goodstead-model", "goodstead-page"]),
     (
         "tests",
         &[

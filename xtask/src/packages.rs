@@ -13,12 +13,16 @@ struct Package {
     present: fn() -> bool,
 }
 
-const PACKAGES: [Package; 4] = [
+const PACKAGES: [Package; 7] = [
     Package {
         name: "postgresql",
         present: || Path::new("/usr/lib/postgresql").read_dir().is_ok_and(|mut it| it.next().is_some()),
     },
     Package { name: "pgbackrest", present: || found("pgbackrest") },
+    Package { name: "chromium", present: || found("chromium") },
+    Package { name: "chromium-driver", present: || found("chromedriver") },
+    // Fetches the accessibility checker.
+    Package { name: "npm", present: || found("npm") },
     Package { name: "gcc", present: || found("cc") },
     Package { name: "libc6-dev", present: || Path::new("/usr/include/stdint.h").exists() },
 ];

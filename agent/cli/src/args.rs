@@ -105,6 +105,8 @@ pub(crate) enum Format {
     Text,
     /// For a program: the whole report, stable
     Json,
+    /// For a browser, to show around: the whole report in one file
+    Html,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

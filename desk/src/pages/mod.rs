@@ -4,7 +4,6 @@
 //! The only thing that a template takes as markup is what `markdown` made, and the style sheet.
 
 mod board;
-mod markdown;
 mod progress;
 mod report;
 mod words;

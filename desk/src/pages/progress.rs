@@ -1,8 +1,8 @@
 //! How far the customer has come, as a report's page shows it: the adoption chain, milestones and tasks.
 
 use goodstead_model::{Adoption, Capability, Cause, Milestone, Reached, Report, Stage, Task};
+use goodstead_page::markdown;
 
-use super::markdown;
 use super::words::decimal;
 
 /// What there is to show; all empty where the report says nothing of it.

@@ -2,9 +2,9 @@
 
 use askama::Template;
 use goodstead_model::{Judgement, Link, Origin, Pack, Report, Target, Verdict, Waiver};
+use goodstead_page::markdown;
 use jiff::Timestamp;
 
-use super::markdown;
 use super::progress::Progress;
 use super::words::{self, Gauge, When, bytes, count, decimal, percent};
 use crate::store::Kept;

@@ -23,7 +23,7 @@ use crate::config::Config;
 use crate::installation::Installation;
 use crate::packs::{self, Packs};
 use crate::progress::Progress;
-use crate::render::{access, diagnostics, output, text};
+use crate::render::{access, diagnostics, html, output, text};
 use crate::saved::SavedFacts;
 use crate::scan::{Request, Scan, scan};
 use crate::state::{Counted, KeptReport, Memory, State, StateError};
@@ -109,7 +109,7 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
 /// The access log in the wanted form.
 pub(crate) fn log_face(log: &AccessLog, format: Format) -> String {
     match format {
-        Format::Text => access::log(log),
+        Format::Text | Format::Html => access::log(log),
         Format::Json => serde_json::to_string_pretty(log).unwrap_or_default() + "\n",
     }
 }
@@ -118,6 +118,7 @@ pub(crate) fn log_face(log: &AccessLog, format: Format) -> String {
 pub(crate) fn face(report: &Report, format: Format) -> String {
     match format {
         Format::Text => text::report(report, text::width()),
+        Format::Html => html::report(report),
         Format::Json => serde_json::to_string_pretty(report).unwrap_or_default() + "\n",
     }
 }

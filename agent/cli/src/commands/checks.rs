@@ -57,7 +57,7 @@ fn list(packs: &Packs, format: Format) -> Outcome {
             let list: Vec<_> = packs.usable.iter().map(entry).collect();
             serde_json::to_string_pretty(&list).unwrap_or_default() + "\n"
         }
-        Format::Text => table(packs),
+        Format::Text | Format::Html => table(packs),
     };
     output::write(&text, None)?;
     Ok(verdict(packs))

@@ -68,7 +68,7 @@ fn list(plugins: &Plugins, last: Option<&Report>, format: Format, sound: bool) -
             let list: Vec<_> = plugins.usable.iter().map(entry).collect();
             serde_json::to_string_pretty(&list).unwrap_or_default() + "\n"
         }
-        Format::Text => {
+        Format::Text | Format::Html => {
             let mut table = plain(&["PLUGIN", "VERSION", "FACTS", "INSPECTS", "SIGNED BY", "ISOLATION"]);
             for plugin in &plugins.usable {
                 let manifest = &plugin.manifest;

@@ -105,8 +105,8 @@ fn list(all: &[Accepted], format: Format) -> Outcome {
                 .collect();
             serde_json::to_string_pretty(&list).unwrap_or_default() + "\n"
         }
-        Format::Text if all.is_empty() => "nothing is waived\n".to_owned(),
-        Format::Text => {
+        Format::Text | Format::Html if all.is_empty() => "nothing is waived\n".to_owned(),
+        Format::Text | Format::Html => {
             let mut table = plain(&["CHECK", "TARGET", "UNTIL", "BY", "REASON"]);
             for accepted in all {
                 let Waiver { who, why, until, .. } = &accepted.waiver;

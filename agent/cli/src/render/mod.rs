@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod cases;
 pub(crate) mod diagnostics;
+pub(crate) mod html;
 pub(crate) mod output;
 mod progress;
 pub(crate) mod table;

@@ -1,5 +1,7 @@
 //! Observed values as a person reads them: bytes with their size, lists short, unknowns with their cause.
 
+pub(crate) use goodstead_page::plain;
+use goodstead_page::printable;
 use goodstead_protocol::contract::Unit;
 use goodstead_protocol::fact::{CauseKind, Fact};
 
@@ -78,18 +80,6 @@ fn quoted(text: &str) -> String {
         shown.push('…');
     }
     format!("\"{shown}\"")
-}
-
-/// A text of one line with nothing in it that a terminal acts on.
-pub(crate) fn plain(text: &str) -> String {
-    text.chars().flat_map(printable).collect()
-}
-
-/// Nothing that a site wrote may move the cursor or colour the screen.
-fn printable(c: char) -> impl Iterator<Item = char> {
-    let escaped = if c.is_control() { Some(c.escape_default()) } else { None };
-    let plain = if escaped.is_some() { None } else { Some(c) };
-    escaped.into_iter().flatten().chain(plain)
 }
 
 #[cfg(test)]

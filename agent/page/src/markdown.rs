@@ -1,23 +1,29 @@
 //! Markdown from a report as markup that is safe to show.
 //!
-//! A report's texts are untrusted. Raw HTML comes out as the text that it is, images as their descriptions, headings as
+//! A report's texts are untrusted. What acts without being seen is made visible, raw HTML comes out as the text that it is, images as their descriptions, headings as
 //! bold lines (they would upset the page's own), and a link stays a link only when it leads to http or https.
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, html};
 
+use crate::visible::lines;
+
 /// `source` as HTML.
-pub(super) fn render(source: &str) -> String {
+pub fn render(source: &str) -> String {
+    let source = lines(source);
     let mut markup = String::with_capacity(source.len() * 2);
-    html::push_html(&mut markup, Parser::new_ext(source, Options::empty()).flat_map(Safe::default().each()));
+    html::push_html(&mut markup, Parser::new_ext(&source, Options::empty()).flat_map(Safe::default().each()));
     markup
 }
 
 /// Whether `address` can stand in a link: http or https, whatever the case.
-pub(super) fn is_web(address: &str) -> bool {
+pub fn is_web(address: &str) -> bool {
     let starts =
         |scheme: &str| address.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     starts("https://") || starts("http://")
 }
+
+/// At most two, without an allocation for each.
+type Events<'a> = std::iter::Chain<std::option::IntoIter<Event<'a>>, std::option::IntoIter<Event<'a>>>;
 
 /// Which of the links that are open are shown as links.
 #[derive(Default)]
@@ -26,28 +32,33 @@ struct Safe {
 }
 
 impl Safe {
-    fn each<'a>(mut self) -> impl FnMut(Event<'a>) -> Vec<Event<'a>> {
-        move |event| self.event(event)
+    fn each<'a>(mut self) -> impl FnMut(Event<'a>) -> Events<'a> {
+        move |event| {
+            let [first, second] = self.event(event);
+            first.into_iter().chain(second)
+        }
     }
 
-    fn event<'a>(&mut self, event: Event<'a>) -> Vec<Event<'a>> {
+    /// What an event becomes: nothing, one, or two.
+    fn event<'a>(&mut self, event: Event<'a>) -> [Option<Event<'a>>; 2] {
+        let one = |event| [Some(event), None];
         match event {
-            Event::Html(text) | Event::InlineHtml(text) => vec![Event::Text(text)],
-            Event::Start(Tag::HtmlBlock) => vec![Event::Start(Tag::Paragraph)],
-            Event::End(TagEnd::HtmlBlock) => vec![Event::End(TagEnd::Paragraph)],
-            Event::Start(Tag::Image { .. }) | Event::End(TagEnd::Image) => vec![],
+            Event::Html(text) | Event::InlineHtml(text) => one(Event::Text(text)),
+            Event::Start(Tag::HtmlBlock) => one(Event::Start(Tag::Paragraph)),
+            Event::End(TagEnd::HtmlBlock) => one(Event::End(TagEnd::Paragraph)),
+            Event::Start(Tag::Image { .. }) | Event::End(TagEnd::Image) => [None, None],
             Event::Start(Tag::Heading { .. }) => {
-                vec![Event::Start(Tag::Paragraph), Event::Start(Tag::Strong)]
+                [Some(Event::Start(Tag::Paragraph)), Some(Event::Start(Tag::Strong))]
             }
-            Event::End(TagEnd::Heading(_)) => vec![Event::End(TagEnd::Strong), Event::End(TagEnd::Paragraph)],
+            Event::End(TagEnd::Heading(_)) => {
+                [Some(Event::End(TagEnd::Strong)), Some(Event::End(TagEnd::Paragraph))]
+            }
             Event::Start(Tag::Link { ref dest_url, .. }) => {
                 self.links.push(is_web(dest_url));
-                self.links.last().filter(|shown| **shown).map(|_| event).into_iter().collect()
+                [self.links.last().filter(|shown| **shown).map(|_| event), None]
             }
-            Event::End(TagEnd::Link) => {
-                self.links.pop().filter(|shown| *shown).map(|_| event).into_iter().collect()
-            }
-            other => vec![other],
+            Event::End(TagEnd::Link) => [self.links.pop().filter(|shown| *shown).map(|_| event), None],
+            other => one(other),
         }
     }
 }
@@ -93,5 +104,13 @@ mod tests {
         <p><strong>Loud</strong></p>
         <p>a picture</p>
         ");
+    }
+
+    #[test]
+    fn what_acts_without_being_seen_is_seen() {
+        insta::assert_snapshot!(render("`rm \u{202e}x`\r\n[a\u{1b}](https://example.test/\u{200f})\n"), @r#"
+        <p><code>rm \u{202e}x</code>
+        <a href="https://example.test/%5Cu%7B200f%7D">a\u{1b}</a></p>
+        "#);
     }
 }

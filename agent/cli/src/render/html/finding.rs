@@ -1,0 +1,96 @@
+//! A finding, waived or not, as the page shows it.
+
+use std::collections::HashMap;
+
+use goodstead_model::{Impact, Judgement, Link, Report, Verdict};
+
+use super::markdown;
+use super::words::{self, day};
+use crate::render::value::value;
+
+/// How many failing items of one finding are named; the JSON has them all.
+const SHOWN_ITEMS: usize = 100;
+
+/// How many observed values of one finding are shown; the JSON has them all.
+const SHOWN_EVIDENCE: usize = 50;
+
+/// Where on the page each finding stands, by check and target.
+pub(super) struct Anchors<'a>(HashMap<(&'a str, &'a str), usize>);
+
+impl<'a> Anchors<'a> {
+    pub(super) fn new(report: &'a Report) -> Anchors<'a> {
+        let shown = report.findings().chain(report.waived());
+        Anchors(
+            shown.zip(1..).map(|(one, number)| ((one.id.as_str(), one.target.as_str()), number)).collect(),
+        )
+    }
+
+    /// The anchor's number; none where that is no finding of this report.
+    pub(super) fn of(&self, id: &str, target: &str) -> Option<usize> {
+        self.0.get(&(id, target)).copied()
+    }
+}
+
+pub(super) struct Finding<'a> {
+    pub(super) of: &'a Judgement,
+    /// Of its anchor.
+    pub(super) number: usize,
+    /// Empty where nothing is lost.
+    pub(super) points: String,
+    /// `+2.5`; absent where nothing is gained.
+    pub(super) gain: Option<String>,
+    /// 4 for critical to 1 for low: for sorting, and as many bars are drawn.
+    pub(super) rank: usize,
+    pub(super) evidence: Vec<(&'a str, String)>,
+    pub(super) items: &'a [String],
+    /// How many items or values are not shown.
+    pub(super) more_items: usize,
+    pub(super) more_evidence: usize,
+    /// Who accepts it, why and until when; of a finding, that this is over.
+    pub(super) waiver: Option<String>,
+    /// Markup that `markdown` made.
+    pub(super) why: String,
+    /// Markup that `markdown` made; empty for what is waived, whose advice was declined.
+    pub(super) remedy: String,
+    pub(super) links: Vec<&'a Link>,
+}
+
+impl<'a> Finding<'a> {
+    pub(super) fn new(of: &'a Judgement, anchors: &Anchors<'_>) -> Finding<'a> {
+        let waived = of.verdict == Verdict::Waived;
+        Finding {
+            number: anchors.of(&of.id, &of.target).unwrap_or_default(),
+            points: words::points(of.points).unwrap_or_default(),
+            gain: (of.gain > 0.0).then(|| format!("+{:.1}", of.gain)),
+            rank: match of.impact {
+                Impact::Critical => 4,
+                Impact::High => 3,
+                Impact::Medium => 2,
+                Impact::Low => 1,
+            },
+            evidence: of
+                .evidence
+                .iter()
+                .take(SHOWN_EVIDENCE)
+                .map(|evidence| (evidence.path.as_str(), value(&evidence.value, evidence.unit)))
+                .collect(),
+            items: of.items.get(..SHOWN_ITEMS).unwrap_or(&of.items),
+            more_items: of.items.len().saturating_sub(SHOWN_ITEMS),
+            more_evidence: of.evidence.len().saturating_sub(SHOWN_EVIDENCE),
+            waiver: of.waiver.as_ref().map(|waiver| {
+                let over = if waived { "" } else { ", which is over" };
+                let since = day(&waiver.since);
+                format!("Waived until {}{over}, by {} on {since}: {}", waiver.until, waiver.who, waiver.why)
+            }),
+            why: markdown::render(&of.why),
+            remedy: if waived { String::new() } else { markdown::render(&of.remedy) },
+            links: web(&of.links),
+            of,
+        }
+    }
+}
+
+/// The links that may be followed.
+pub(super) fn web(links: &[Link]) -> Vec<&Link> {
+    links.iter().filter(|link| markdown::is_web(&link.url)).collect()
+}

@@ -1,0 +1,102 @@
+//! What could not be judged: each cause once, with the checks that it costs, and the one remedy that would judge most.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+
+use goodstead_model::{Judgement, Report};
+
+pub(super) struct NotJudged<'a> {
+    /// How many checks.
+    pub(super) count: usize,
+    /// What would judge most of them, and how many.
+    pub(super) best: Option<(Vec<Part<'a>>, usize)>,
+    /// The most costly first.
+    pub(super) causes: Vec<Cause<'a>>,
+}
+
+pub(super) struct Cause<'a> {
+    pub(super) target: &'a str,
+    pub(super) text: String,
+    pub(super) remedy: Vec<Part<'a>>,
+    pub(super) checks: Vec<&'a Judgement>,
+}
+
+/// A part of a remedy: a command to copy, or words around it.
+pub(super) struct Part<'a> {
+    pub(super) command: bool,
+    pub(super) text: &'a str,
+}
+
+impl<'a> NotJudged<'a> {
+    pub(super) fn new(report: &'a Report) -> NotJudged<'a> {
+        let mut causes: BTreeMap<(&str, String, Option<&str>), Vec<&Judgement>> = BTreeMap::new();
+        let mut remedies: HashMap<&str, usize> = HashMap::new();
+        let mut count = 0;
+        for judgement in report.not_judged() {
+            count += 1;
+            let (text, remedy) = match &judgement.cause {
+                Some(cause) => (cause.to_string(), cause.remedy.as_deref()),
+                None => ("no cause is known".to_owned(), None),
+            };
+            if let Some(remedy) = remedy {
+                *remedies.entry(remedy).or_default() += 1;
+            }
+            causes.entry((judgement.target.as_str(), text, remedy)).or_default().push(judgement);
+        }
+        let best = remedies.into_iter().max_by_key(|(remedy, judged)| (*judged, Reverse(*remedy)));
+        let mut causes: Vec<_> = causes
+            .into_iter()
+            .map(|((target, text, remedy), checks)| Cause {
+                target,
+                text,
+                remedy: remedy.map(parts).unwrap_or_default(),
+                checks,
+            })
+            .collect();
+        causes.sort_by_key(|cause| Reverse(cause.checks.len()));
+        NotJudged { count, best: best.map(|(remedy, judged)| (parts(remedy), judged)), causes }
+    }
+}
+
+/// A remedy is words with commands in backquotes, or a command as it is, or several that each do.
+fn parts(remedy: &str) -> Vec<Part<'_>> {
+    if remedy.contains('`') {
+        let parts = remedy.split('`').zip([false, true].into_iter().cycle());
+        return parts
+            .filter(|(text, _)| !text.is_empty())
+            .map(|(text, command)| Part { command, text })
+            .collect();
+    }
+    let is_command = |text: &str| text.starts_with("sudo ") || text.starts_with("goodstead ");
+    let mut parts = Vec::new();
+    for text in remedy.split(", or: ") {
+        if !parts.is_empty() {
+            parts.push(Part { command: false, text: " or " });
+        }
+        parts.push(Part { command: is_command(text), text });
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(remedy: &str) -> String {
+        parts(remedy)
+            .iter()
+            .map(|part| if part.command { format!("[{}]", part.text) } else { part.text.into() })
+            .collect()
+    }
+
+    #[test]
+    fn commands_are_told_from_the_words_around_them() {
+        assert_eq!(shown("as the owner: `GRANT a; GRANT b;`"), "as the owner: [GRANT a; GRANT b;]");
+        assert_eq!(
+            shown("sudo goodstead check, or: sudo setfacl -m u:ada:r /a_b"),
+            "[sudo goodstead check] or [sudo setfacl -m u:ada:r /a_b]"
+        );
+        assert_eq!(shown("start the server"), "start the server");
+        assert_eq!(shown("`"), "");
+    }
+}
