@@ -33,14 +33,37 @@ use clap::{CommandFactory, Parser};
 use args::{Cli, Command};
 use commands::{Exit, Outcome};
 use installation::Installation;
+use render::face::Face;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error).into(),
+    };
     let outcome = run(&cli).unwrap_or_else(|problem| {
-        render::diagnostics::print(&[problem]);
-        Exit::Trouble
+        render::diagnostics::print(std::slice::from_ref(&problem));
+        if cli.command.face() == Some(Face::Nagios) { unknown(&problem.message) } else { Exit::Trouble }
     });
     outcome.into()
+}
+
+/// Tells what is wrong with the command line, or what was asked of it.
+fn usage(error: &clap::Error) -> Exit {
+    let wrong = error.use_stderr();
+    // Whoever closed the pipe has seen enough.
+    let _ = error.print();
+    match error.kind() {
+        _ if !wrong => Exit::Fine,
+        _ if args::wants_nagios(std::env::args_os()) => unknown("the command line is wrong"),
+        _ => Exit::Trouble,
+    }
+}
+
+/// Monitoring reads standard output, whatever came of it.
+fn unknown(why: &str) -> Exit {
+    // Standard output may be what failed.
+    let _ = render::output::write(&render::nagios::failed(why), None);
+    Exit::Service(render::nagios::Service::Unknown)
 }
 
 fn run(cli: &Cli) -> Outcome {

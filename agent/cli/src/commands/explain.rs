@@ -6,11 +6,11 @@ use anstyle::Style;
 use goodstead_engine::{Accepted, Check};
 use goodstead_model::Judgement;
 
-use super::waive::day;
 use super::{Exit, Installed, Known, Outcome, configuration, known, now};
 use crate::installation::Installation;
 use crate::packs;
 use crate::render::value::value;
+use crate::render::words::day;
 use crate::render::{diagnostics, output};
 use crate::state::State;
 

@@ -15,7 +15,7 @@ use crate::args::{Format, Plugins as Args};
 use crate::installation::Installation;
 use crate::plugins::{Plugin, Plugins};
 use crate::render::table::{self, plain};
-use crate::render::{diagnostics, output};
+use crate::render::{diagnostics, json, output};
 use crate::state::State;
 use crate::trust::NOT_RUN;
 
@@ -66,7 +66,7 @@ fn list(plugins: &Plugins, last: Option<&Report>, format: Format, sound: bool) -
                 })
             };
             let list: Vec<_> = plugins.usable.iter().map(entry).collect();
-            serde_json::to_string_pretty(&list).unwrap_or_default() + "\n"
+            json::pretty(&list)
         }
         Format::Text => {
             let mut table = plain(&["PLUGIN", "VERSION", "FACTS", "INSPECTS", "SIGNED BY", "ISOLATION"]);

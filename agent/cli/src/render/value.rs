@@ -1,5 +1,7 @@
 //! Observed values as a person reads them: bytes with their size, lists short, unknowns with their cause.
 
+use std::borrow::Cow;
+
 use goodstead_protocol::contract::Unit;
 use goodstead_protocol::fact::{CauseKind, Fact};
 
@@ -80,15 +82,28 @@ fn quoted(text: &str) -> String {
     format!("\"{shown}\"")
 }
 
-/// A text of one line with nothing in it that a terminal acts on.
-pub(crate) fn plain(text: &str) -> String {
-    text.chars().flat_map(printable).collect()
+/// A text of one line with nothing in it that a terminal or a reader acts on without showing it.
+pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+    if text.contains(acts) {
+        Cow::Owned(text.chars().flat_map(printable).collect())
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
-/// Nothing that a site wrote may move the cursor or colour the screen.
+/// Whether a character moves the cursor, ends the line, turns the reading direction or hides text, instead of standing
+/// for itself: the controls (C0, DEL, C1), the marks of direction, the separators of lines, and the invisible
+/// characters that no script needs. The joiners U+200C and U+200D are letters' company in some scripts and stay.
+pub(crate) fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Nothing that a site wrote may move the cursor, colour the screen, or read otherwise than it stands there.
 fn printable(c: char) -> impl Iterator<Item = char> {
-    let escaped = if c.is_control() { Some(c.escape_default()) } else { None };
-    let plain = if escaped.is_some() { None } else { Some(c) };
+    let (escaped, plain) = if acts(c) { (Some(c.escape_default()), None) } else { (None, Some(c)) };
     escaped.into_iter().flatten().chain(plain)
 }
 
@@ -110,5 +125,16 @@ mod tests {
     #[test]
     fn what_a_site_wrote_cannot_move_the_cursor() {
         assert_eq!(value(&"a\u{1b}[2Jb\nc".into(), None), "\"a\\u{1b}[2Jb\\nc\"");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_shown() {
+        assert_eq!(
+            plain("a\u{202e}b\u{9b}c\u{7f}d\u{2028}e\u{e0041}"),
+            "a\\u{202e}b\\u{9b}c\\u{7f}d\\u{2028}e\\u{e0041}"
+        );
+        for text in ["naïve", "می\u{200c}خواهم", "日本", "👩\u{200d}💻"] {
+            assert_eq!(plain(text), text);
+        }
     }
 }
