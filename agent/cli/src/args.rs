@@ -39,10 +39,17 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Inspect this host, score it, and explain every point
     Check(Check),
-    /// Say all there is to say about a check, a capability, a milestone or a task
+    /// Say all there is to say about checks, capabilities, milestones or tasks, and how they stand here
     Explain {
-        /// Its id, for example postgresql.fsync-off
-        id: String,
+        /// Their ids, for example postgresql.fsync-off
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
+    /// What is installed, trusted, configured and allowed, and how the last scan went
+    Status {
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
     },
     /// Accept a finding until a day, with a reason; show or end what is accepted
     Waive(Waive),

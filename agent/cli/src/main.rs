@@ -76,7 +76,8 @@ fn run(cli: &Cli) -> Outcome {
     let installation = Installation::find(cli.config_dir.as_deref(), cli.state_dir.as_deref())?;
     match &cli.command {
         Command::Check(args) => commands::check::run(args, &installation),
-        Command::Explain { id } => commands::explain::run(id, &installation),
+        Command::Explain { ids } => commands::explain::run(ids, &installation),
+        Command::Status { format } => commands::status::run(*format, &installation),
         Command::Waive(args) => commands::waive::run(args, &installation),
         Command::New(args) => commands::new::run(args, &installation),
         Command::Checks(args) => commands::checks::run(args, &installation),

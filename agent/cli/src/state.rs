@@ -200,6 +200,12 @@ impl State {
         Ok(found.optional()?)
     }
 
+    /// How many reports are kept.
+    pub(crate) fn report_count(&self) -> Result<usize, StateError> {
+        let count: u32 = self.database.query_row("SELECT count(*) FROM reports", [], |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
     /// The kept reports, the newest first.
     pub(crate) fn reports(&self) -> Result<Vec<KeptReport>, StateError> {
         let mut statement =

@@ -37,7 +37,7 @@ pub use load::{Loaded, PackSource, Plugins, drop_duplicates, load, load_without_
 pub use pack::Pack;
 pub use placeholder::PLACEHOLDER;
 pub use progress::{Capability, Counts, Given, Goal, Head, Milestone, Past, Task};
-pub use retrace::Step;
+pub use retrace::{Step, retraced, retraced_goal};
 pub use score::Figures;
 pub use template::Template;
 pub use waivers::{Accepted, Idle, Waivers};

@@ -360,7 +360,7 @@ fn judge(
 }
 
 /// Under which name the facts are remembered; saved facts are no scan and are not.
-fn origin_key(origin: &Origin) -> Option<String> {
+pub(super) fn origin_key(origin: &Origin) -> Option<String> {
     match origin {
         Origin::Live => Some("live".to_owned()),
         Origin::Root { path } => Some(fs::canonicalize(path).ok()?.display().to_string()),

@@ -10,6 +10,7 @@ pub(crate) mod grant;
 pub(crate) mod new;
 pub(crate) mod plugins;
 pub(crate) mod report;
+pub(crate) mod status;
 pub(crate) mod waive;
 
 use std::process::ExitCode;

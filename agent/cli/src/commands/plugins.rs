@@ -41,7 +41,7 @@ fn last_report(installation: &Installation) -> Option<Report> {
 }
 
 /// How the plugin was isolated when it last ran on this kernel.
-fn isolation(plugin: &Plugin, last: Option<&Report>) -> String {
+pub(super) fn isolation(plugin: &Plugin, last: Option<&Report>) -> String {
     match last.and_then(|report| report.plugins.get(&plugin.manifest.name)?.lacks.as_ref()) {
         None => "not run yet".to_owned(),
         Some(lacks) if lacks.is_empty() => "full".to_owned(),
@@ -91,12 +91,12 @@ fn list(plugins: &Plugins, last: Option<&Report>, format: Format, sound: bool) -
 }
 
 /// Who vouches for the manifest and for the library as it lies there now.
-fn vouched(plugin: &Plugin) -> Result<Signature, Cause> {
+pub(super) fn vouched(plugin: &Plugin) -> Result<Signature, Cause> {
     plugin.sealed().map(|(_, signature)| signature)
 }
 
 /// Why nobody does, for readers who did not ask for a scan.
-fn why(cause: &Cause) -> &str {
+pub(super) fn why(cause: &Cause) -> &str {
     cause.detail.strip_prefix(NOT_RUN).unwrap_or(&cause.detail)
 }
 

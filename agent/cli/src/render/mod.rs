@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod cases;
 pub(crate) mod diagnostics;
 pub(crate) mod diff;
+pub(crate) mod explain;
 pub(crate) mod face;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -16,7 +17,10 @@ pub(crate) mod output;
 pub(crate) mod page;
 mod progress;
 pub(crate) mod sarif;
+pub(crate) mod status;
 pub(crate) mod table;
+#[cfg(test)]
+mod tests;
 pub(crate) mod text;
 pub(crate) mod unjudged;
 pub(crate) mod value;

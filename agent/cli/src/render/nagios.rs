@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn one_line_says_how_it_stands_and_what_costs_most() {
         let mut report = fixture::sample();
-        insta::assert_snapshot!(line(&report, None), @"");
+        insta::assert_snapshot!(line(&report, None), @"GOODSTEAD WARNING - readiness at most 84.1; 1 check not judged, so it may be as low as 70.1, 1 finding (1 medium): Links in shared folders are not protected (linux.link-protection-off on linux) | readiness_low=70.1;;;0;100 readiness_high=84.1;;;0;100 coverage=85.5%;;;0;100 critical=0;;;0 high=0;;;0 medium=1;;;0 low=0;;;0 waived=1;;;0 unknown=1;;;0");
         report.verdicts[0].title = "a | b\nc \u{1b}[2J".to_owned();
         let told = line(&report, Some("the configuration is broken"));
         assert!(told.starts_with("GOODSTEAD UNKNOWN - the configuration is broken; readiness"), "{told}");

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use goodstead_model::Range;
 
-use super::markdown::blocks::{self, Block, Content, Inline};
+use super::markdown::blocks::{self, Content, Inline};
 use super::value::plain;
 
 /// Lines are no longer than this, however wide the terminal is: longer ones are hard to read.
@@ -78,15 +78,21 @@ impl Page {
     /// Markdown under a label: paragraphs and list items are wrapped, code stays as it is.
     pub(super) fn prose(&mut self, label: &str, markdown: &str) {
         let (first, next) = self.label(label);
+        self.blocks(first, &next, markdown);
+    }
+
+    /// Markdown with this much room before it.
+    pub(super) fn prose_at(&mut self, indent: &str, markdown: &str) {
+        self.blocks(indent.to_owned(), indent, markdown);
+    }
+
+    fn blocks(&mut self, first: String, next: &str, markdown: &str) {
         let mut first = Some(first);
-        for Block { depth, marker, content } in blocks::read(markdown) {
-            let inner = format!("{next}{}", "   ".repeat(depth));
-            let begin = match &marker {
-                Some(marker) => format!("{}{marker:<3}", "   ".repeat(depth.saturating_sub(1))),
-                None => "   ".repeat(depth),
-            };
-            let begin = format!("{}{begin}", first.take().unwrap_or_else(|| next.clone()));
-            match content {
+        for block in blocks::read(markdown) {
+            let (outer, inner) = block.indents(3);
+            let begin = format!("{}{outer}", first.take().unwrap_or_else(|| next.to_owned()));
+            let inner = format!("{next}{inner}");
+            match block.content {
                 Content::Text(parts) => self.wrapped(&begin, &inner, &paragraph(&parts)),
                 Content::Code(_, lines) => {
                     let mut begin = begin;
@@ -204,7 +210,17 @@ mod tests {
         page.prose("Do", "First read this text, which is longer than one line.\n\n1. one `a\tb`\n   ```sh\n   x\n\n   y\n   ```\n   more\n2. two\n   - inner");
         let text = anstream::adapter::strip_str(&page.text).to_string();
         assert!(!text.lines().any(|line| line.ends_with(' ')), "{text:?}");
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r"
+                Do    First read this text, which is longer than one
+                      line.
+                      1. one `a\tb`
+                           x
+
+                           y
+                         more
+                      2. two
+                         - inner
+        ");
     }
 
     #[test]

@@ -8,11 +8,27 @@ use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 /// One block, in the order of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Block {
-    /// In how many lists it stands.
-    pub(crate) depth: usize,
+    /// The lists that it stands in, from outside to inside: whether each is numbered.
+    pub(crate) lists: Vec<bool>,
     /// `-` or `1.`, of the first block of an item.
     pub(crate) marker: Option<String>,
     pub(crate) content: Content,
+}
+
+impl Block {
+    /// What stands before the block's first line and before its others, where an item of a numbered list is indented
+    /// by `numbered` columns. Items of other lists are by 2.
+    pub(crate) fn indents(&self, numbered: usize) -> (String, String) {
+        let columns = |list: &bool| if *list { numbered } else { 2 };
+        let inner = " ".repeat(self.lists.iter().map(columns).sum());
+        match (&self.marker, self.lists.split_last()) {
+            (Some(marker), Some((last, outer))) => {
+                let outer = " ".repeat(outer.iter().map(columns).sum());
+                (format!("{outer}{marker:<width$} ", width = columns(last).saturating_sub(1)), inner)
+            }
+            _ => (inner.clone(), inner),
+        }
+    }
 }
 
 /// What a block holds.
@@ -61,7 +77,7 @@ impl Reader {
                 None => self.text(&text),
             },
             Event::Code(code) => self.line.push(Inline::Code(code.into_string())),
-            Event::Html(text) | Event::InlineHtml(text) => self.text(&text.replace('\n', " ")),
+            Event::Html(text) | Event::InlineHtml(text) => self.text(text.replace('\n', " ").trim_end()),
             Event::SoftBreak | Event::HardBreak => self.text(" "),
             Event::Start(tag) => self.start(tag),
             Event::End(end) => self.end(end),
@@ -146,7 +162,11 @@ impl Reader {
     }
 
     fn push(&mut self, content: Content) {
-        self.blocks.push(Block { depth: self.lists.len(), marker: self.marker.take(), content });
+        self.blocks.push(Block {
+            lists: self.lists.iter().map(Option::is_some).collect(),
+            marker: self.marker.take(),
+            content,
+        });
     }
 }
 
@@ -159,7 +179,8 @@ mod tests {
     /// One line a block, with what tells it from others.
     fn told(markdown: &str) -> String {
         let mut text = String::new();
-        for Block { depth, marker, content } in read(markdown) {
+        for Block { lists, marker, content } in read(markdown) {
+            let depth = lists.len();
             let marker = marker.unwrap_or_default();
             let _ = match content {
                 Content::Text(line) => writeln!(text, "{depth} {marker} {line:?}"),

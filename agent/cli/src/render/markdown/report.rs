@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use goodstead_model::{Adoption, Capability, Judgement, Milestone, Reached, Report, Stage, Task};
 
-use super::blocks::{self, Block, Content, Inline};
+use super::blocks::{self, Content, Inline};
 use super::escape::{code, fence, line, link, text};
 use crate::render::unjudged::{self, Unjudged};
 use crate::render::value::value;
@@ -131,14 +131,11 @@ fn prose(out: &mut String, label: &str, markdown: &str) {
         return;
     }
     put!(out, "\n**{label}**");
-    for Block { depth, marker, content } in blocks {
-        let inner = "   ".repeat(depth);
-        let outer = match &marker {
-            Some(marker) => format!("{}{marker:<3}", "   ".repeat(depth.saturating_sub(1))),
-            None => inner.clone(),
-        };
+    for block in blocks {
+        // Two digits and what follows them fit into four columns.
+        let (outer, inner) = block.indents(4);
         put!(out, "");
-        match content {
+        match block.content {
             Content::Text(parts) => {
                 put!(out, "{outer}{}", paragraph(&parts));
             }
