@@ -23,6 +23,7 @@ mod runner;
 mod saved;
 mod scan;
 mod state;
+mod status;
 mod trust;
 mod users;
 

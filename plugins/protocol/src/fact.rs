@@ -23,6 +23,7 @@ const CAUSE: &str = "$cause";
 
 /// Why something is unknown, as a class that a program can act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum CauseKind {
     /// The user that the agent runs as may not read it.
@@ -79,6 +80,7 @@ impl CauseKind {
 
 /// Why something is unknown, and what would make it known.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Cause {
     /// The class.
@@ -350,6 +352,42 @@ fn partly<S: Serializer>(serializer: S, items: &impl Serialize, cause: &Cause) -
 impl<'de> Deserialize<'de> for Fact {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(FactVisitor)
+    }
+}
+
+/// Any JSON but `null`, and what unknown and partial look like.
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Fact {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Fact".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let fact = generator.subschema_for::<Fact>();
+        let cause = generator.subschema_for::<Cause>();
+        let list = json!({ "type": "array", "items": fact });
+        let map = json!({
+            "type": "object", "additionalProperties": fact,
+            "not": { "anyOf": [{ "required": [UNKNOWN] }, { "required": [PARTIAL] }] },
+        });
+        schemars::json_schema!({
+            "description": "One observed value, or the reason why there is none.",
+            "anyOf": [
+                { "type": ["boolean", "number", "string"] },
+                list,
+                map,
+                {
+                    "description": "Not known, and why.",
+                    "type": "object", "additionalProperties": false, "required": [UNKNOWN],
+                    "properties": { UNKNOWN: cause },
+                },
+                {
+                    "description": "A list or map of which only a part could be read, and why.",
+                    "type": "object", "additionalProperties": false, "required": [PARTIAL, CAUSE],
+                    "properties": { PARTIAL: { "anyOf": [list, map] }, CAUSE: cause },
+                },
+            ],
+        })
     }
 }
 

@@ -67,7 +67,7 @@ fn whole(metrics: &mut Metrics, report: &Report) {
             [Verdict::Fail, Verdict::Waived, Verdict::Unknown, Verdict::Pass, Verdict::NotApplicable]
         {
             let number = report.verdicts.iter().filter(|one| one.verdict == verdict).count();
-            family.sample(&[("verdict", &verdict.to_string())], number as f64);
+            family.sample(&[("verdict", &verdict.to_string().replace(' ', "-"))], number as f64);
         }
     });
 }
@@ -168,7 +168,7 @@ fn progress(metrics: &mut Metrics, report: &Report) {
             family.sample(&[("milestone", &one.id), ("deployment", &one.deployment)], reached);
         }
     });
-    let counts: [(_, _, fn(&Task) -> Option<u64>); 2] = [
+    let counts: [(_, _, Counted); 2] = [
         ("goodstead_task_attempts", "Attempts at a task in its window.", |task| task.attempts),
         ("goodstead_task_completions", "Completed attempts at a task in its window.", |task| {
             task.completions
@@ -184,6 +184,9 @@ fn progress(metrics: &mut Metrics, report: &Report) {
         });
     }
 }
+
+/// A count of a task, where it is known.
+type Counted = fn(&Task) -> Option<u64>;
 
 struct Metrics(String);
 
@@ -214,7 +217,8 @@ impl Family<'_> {
     /// Both ends of a score, as shares.
     fn range(&mut self, labels: &[(&str, &str)], range: Range) {
         for (end, value) in [("low", range.low), ("high", range.high)] {
-            self.sample(&[labels, &[("end", end)]].concat(), value / 100.0);
+            // Scores have steps of 0.01; a division leaves more digits than they mean.
+            self.sample(&[labels, &[("end", end)]].concat(), (value * 100.0).round() / 1e4);
         }
     }
 }

@@ -37,7 +37,12 @@ pub(crate) fn width() -> usize {
 pub(super) struct Page {
     pub(super) text: String,
     pub(super) width: usize,
+    /// How many elements of a list are shown.
+    pub(super) shown: usize,
 }
+
+/// How many elements of a list are shown, unless all are.
+const SHOWN: usize = 8;
 
 /// Writing to a `String` cannot fail.
 macro_rules! put {
@@ -47,7 +52,7 @@ macro_rules! put {
 impl Page {
     /// An empty page.
     pub(super) fn new(width: usize) -> Page {
-        Page { text: String::new(), width: width.clamp(MIN_WIDTH, MAX_WIDTH) }
+        Page { text: String::new(), width: width.clamp(MIN_WIDTH, MAX_WIDTH), shown: SHOWN }
     }
 
     pub(super) fn narrow(&self) -> bool {
@@ -57,6 +62,24 @@ impl Page {
     /// The margin that points stand in.
     pub(super) fn margin(&self) -> &'static str {
         if self.narrow() { "  " } else { "        " }
+    }
+
+    /// The first of these names, and how many more there are.
+    pub(super) fn some<T: AsRef<str>>(&self, names: &[T]) -> String {
+        let shown = names.iter().take(self.shown).map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
+        match names.len().saturating_sub(self.shown) {
+            0 => shown,
+            more => format!("{shown}, and {more} more"),
+        }
+    }
+
+    /// How many cells a bar has here; none where there is no room.
+    pub(super) fn cells(&self) -> usize {
+        match self.width {
+            ..NARROW => 0,
+            NARROW..MAX_WIDTH => 10,
+            _ => 20,
+        }
     }
 
     /// A label and a text that wraps beneath itself.

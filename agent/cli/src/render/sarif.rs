@@ -6,8 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use goodstead_model::{Impact, Judgement, Report, Verdict};
-use serde_json::{Value as Json, json};
+use goodstead_model::{
+    Concern, Evidence, Impact, Judgement, Likelihood, Origin, Pack, Readiness, Report, Verdict,
+};
+use serde::Serialize;
 
 use super::json;
 use super::markdown;
@@ -17,47 +19,179 @@ use super::words::because;
 /// The schema that it says it follows.
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
+#[derive(Serialize)]
+struct Log<'a> {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    version: &'static str,
+    runs: [Run<'a>; 1],
+}
+
+#[derive(Serialize)]
+struct Run<'a> {
+    tool: Tool<'a>,
+    invocations: [Invocation<'a>; 1],
+    results: Vec<Finding<'a>>,
+    properties: RunProperties<'a>,
+}
+
+#[derive(Serialize)]
+struct Tool<'a> {
+    driver: Driver<'a>,
+}
+
+#[derive(Serialize)]
+struct Driver<'a> {
+    name: &'static str,
+    version: &'a str,
+    rules: Vec<Rule<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Invocation<'a> {
+    execution_successful: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_time_utc: Option<&'a str>,
+    tool_execution_notifications: Vec<Notification>,
+}
+
+#[derive(Serialize)]
+struct Notification {
+    level: &'static str,
+    message: Message,
+}
+
+#[derive(Serialize)]
+struct RunProperties<'a> {
+    report: &'a str,
+    host: Option<&'a str>,
+    origin: &'a Origin,
+    readiness: Option<&'a Readiness>,
+    packs: &'a [Pack],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Rule<'a> {
+    id: &'a str,
+    short_description: Message,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    full_description: Option<Message>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<Message>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help_uri: Option<&'a str>,
+    default_configuration: Configuration,
+    properties: RuleProperties,
+}
+
+#[derive(Serialize)]
+struct Configuration {
+    level: &'static str,
+}
+
+#[derive(Serialize)]
+struct RuleProperties {
+    tags: [Concern; 1],
+    impact: Impact,
+    likelihood: Likelihood,
+}
+
+#[derive(Serialize)]
+struct Message {
+    text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    markdown: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Finding<'a> {
+    rule_id: &'a str,
+    rule_index: usize,
+    kind: &'static str,
+    level: &'static str,
+    message: Message,
+    locations: [Location<'a>; 1],
+    partial_fingerprints: BTreeMap<&'static str, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rank: Option<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    suppressions: Vec<Suppression>,
+    properties: Properties<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Location<'a> {
+    logical_locations: [LogicalLocation<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LogicalLocation<'a> {
+    name: &'a str,
+    fully_qualified_name: &'a str,
+    kind: &'static str,
+}
+
+#[derive(Serialize)]
+struct Suppression {
+    kind: &'static str,
+    status: &'static str,
+    justification: String,
+}
+
+#[derive(Serialize)]
+struct Properties<'a> {
+    points: f64,
+    gain: f64,
+    items: &'a [String],
+    evidence: &'a [Evidence],
+    local: bool,
+}
+
 /// The whole report.
 pub(crate) fn report(report: &Report) -> String {
-    let told: Vec<_> = report.verdicts.iter().filter(|one| kind(one.verdict).is_some()).collect();
     let mut rules = Vec::new();
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-    for judgement in &told {
-        places.entry(&judgement.id).or_insert_with(|| {
+    let mut results = Vec::new();
+    for judgement in &report.verdicts {
+        let Some(kind) = kind(judgement.verdict) else { continue };
+        let rule = *places.entry(&judgement.id).or_insert_with(|| {
             rules.push(rule(judgement));
             rules.len() - 1
         });
+        results.push(result(judgement, kind, rule));
     }
-    let results: Vec<_> = told
-        .iter()
-        .map(|one| result(one, places.get(one.id.as_str()).copied().unwrap_or_default()))
-        .collect();
-    json::pretty(&json!({
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [{
-            "tool": { "driver": {
-                "name": "Goodstead", "version": report.agent.version, "rules": rules,
-            } },
-            "invocations": [invocation(report)],
-            "results": results,
-            "properties": {
-                "report": report.id, "host": report.host, "origin": report.origin,
-                "readiness": report.readiness, "packs": report.packs,
+    json::pretty(&Log {
+        schema: SCHEMA,
+        version: "2.1.0",
+        runs: [Run {
+            tool: Tool { driver: Driver { name: "Goodstead", version: &report.agent.version, rules } },
+            invocations: [invocation(report)],
+            results,
+            properties: RunProperties {
+                report: &report.id,
+                host: report.host.as_deref(),
+                origin: &report.origin,
+                readiness: report.readiness.as_ref(),
+                packs: &report.packs,
             },
         }],
-    }))
+    })
 }
 
-fn invocation(report: &Report) -> Json {
-    let notes: Vec<_> =
-        report.warnings.iter().map(|note| json!({ "level": "warning", "message": message(note) })).collect();
-    let mut invocation = json!({ "executionSuccessful": true, "toolExecutionNotifications": notes });
+fn invocation(report: &Report) -> Invocation<'_> {
+    let notes = report.warnings.iter().map(|note| Notification { level: "warning", message: message(note) });
     // A report from elsewhere may hold anything.
-    if report.time.parse::<jiff::Timestamp>().is_ok() {
-        invocation["startTimeUtc"] = report.time.as_str().into();
+    let sound = report.time.parse::<jiff::Timestamp>().is_ok();
+    Invocation {
+        execution_successful: true,
+        start_time_utc: sound.then_some(report.time.as_str()),
+        tool_execution_notifications: notes.collect(),
     }
-    invocation
 }
 
 /// What SARIF calls a verdict; nothing where there is nothing to do.
@@ -77,30 +211,26 @@ fn level(impact: Impact) -> &'static str {
     }
 }
 
-fn rule(judgement: &Judgement) -> Json {
-    let mut rule = json!({
-        "id": judgement.id,
-        "shortDescription": { "text": braced(&judgement.title) },
-        "defaultConfiguration": { "level": level(judgement.impact) },
-        "properties": {
-            "tags": [judgement.concern], "impact": judgement.impact, "likelihood": judgement.likelihood,
-        },
-    });
+fn rule(judgement: &Judgement) -> Rule<'_> {
     let why = judgement.why.trim();
     let remedy = judgement.remedy.trim();
-    if !why.is_empty() {
-        rule["fullDescription"] = json!({ "text": lines(why) });
+    let helps = !(why.is_empty() && remedy.is_empty());
+    Rule {
+        id: &judgement.id,
+        short_description: message(&judgement.title),
+        full_description: (!why.is_empty()).then(|| message(why)),
+        help: helps.then(|| Message {
+            text: lines(format!("{why}\n\n{remedy}").trim()),
+            markdown: Some(braced(&markdown::advice(why, remedy))),
+        }),
+        help_uri: judgement.links.iter().map(|link| link.url.as_str()).find(|url| is_web(url)),
+        default_configuration: Configuration { level: level(judgement.impact) },
+        properties: RuleProperties {
+            tags: [judgement.concern],
+            impact: judgement.impact,
+            likelihood: judgement.likelihood,
+        },
     }
-    if !(why.is_empty() && remedy.is_empty()) {
-        rule["help"] = json!({
-            "text": lines(format!("{why}\n\n{remedy}").trim()),
-            "markdown": braced(&markdown::advice(why, remedy)),
-        });
-    }
-    if let Some(link) = judgement.links.iter().find(|link| is_web(&link.url)) {
-        rule["helpUri"] = link.url.as_str().into();
-    }
-    rule
 }
 
 /// An address that any reader of addresses takes for one of the web.
@@ -109,32 +239,41 @@ fn is_web(url: &str) -> bool {
         .is_ok_and(|parsed| parsed.as_str() == url && matches!(parsed.scheme(), "http" | "https"))
 }
 
-fn result(judgement: &Judgement, rule: usize) -> Json {
-    let fails = kind(judgement.verdict) == Some("fail");
-    let mut result = json!({
-        "ruleId": judgement.id,
-        "ruleIndex": rule,
-        "kind": kind(judgement.verdict),
-        "level": if fails { level(judgement.impact) } else { "none" },
-        "message": message(&said(judgement)),
-        "locations": [{ "logicalLocations": [
-            { "name": judgement.target, "fullyQualifiedName": judgement.target, "kind": "resource" },
-        ] }],
-        "partialFingerprints": { "goodstead/v1": format!("{}@{}", judgement.id, judgement.target) },
-        "properties": {
-            "points": judgement.points, "gain": judgement.gain, "items": judgement.items,
-            "evidence": judgement.evidence, "local": judgement.local,
-        },
+fn result<'a>(judgement: &'a Judgement, kind: &'static str, rule: usize) -> Finding<'a> {
+    let fails = kind == "fail";
+    let waiver = judgement.waiver.as_ref().filter(|_| judgement.verdict == Verdict::Waived);
+    let suppression = waiver.map(|waiver| Suppression {
+        kind: "external",
+        status: "accepted",
+        justification: plain(&format!("until {}, by {}: {}", waiver.until, waiver.who, waiver.why))
+            .into_owned(),
     });
-    if fails {
-        result["rank"] = judgement.points.clamp(0.0, 100.0).into();
+    let target = LogicalLocation {
+        name: &judgement.target,
+        fully_qualified_name: &judgement.target,
+        kind: "resource",
+    };
+    Finding {
+        rule_id: &judgement.id,
+        rule_index: rule,
+        kind,
+        level: if fails { level(judgement.impact) } else { "none" },
+        message: message(&said(judgement)),
+        locations: [Location { logical_locations: [target] }],
+        partial_fingerprints: BTreeMap::from([(
+            "goodstead/v1",
+            format!("{}@{}", judgement.id, judgement.target),
+        )]),
+        rank: fails.then(|| judgement.points.clamp(0.0, 100.0)),
+        suppressions: suppression.into_iter().collect(),
+        properties: Properties {
+            points: judgement.points,
+            gain: judgement.gain,
+            items: &judgement.items,
+            evidence: &judgement.evidence,
+            local: judgement.local,
+        },
     }
-    if let Some(waiver) = judgement.waiver.as_ref().filter(|_| judgement.verdict == Verdict::Waived) {
-        let reason = format!("until {}, by {}: {}", waiver.until, waiver.who, waiver.why);
-        result["suppressions"] =
-            json!([{ "kind": "external", "status": "accepted", "justification": plain(&reason) }]);
-    }
-    result
 }
 
 /// What came of it on this target, in a few lines.
@@ -158,8 +297,8 @@ fn said(judgement: &Judgement) -> String {
     said
 }
 
-fn message(text: &str) -> Json {
-    json!({ "text": lines(text) })
+fn message(text: &str) -> Message {
+    Message { text: lines(text), markdown: None }
 }
 
 /// Our own lines stay lines; all else that is invisible is shown.

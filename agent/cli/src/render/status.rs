@@ -6,7 +6,7 @@ use goodstead_model::Signature;
 
 use super::page::{BOLD, GREEN, Page, RED, YELLOW};
 use super::words::{count, coverage, headline, moment};
-use crate::commands::status::{PackStatus, PluginStatus, StateStatus, Status};
+use crate::status::{PackStatus, PluginStatus, StateStatus, Status};
 
 /// Writing to a `String` cannot fail.
 macro_rules! put {

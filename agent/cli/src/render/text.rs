@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use anstyle::Style;
-use goodstead_model::{Impact, Judgement, Readiness, Report, Target, TargetScore, Verdict};
+use goodstead_model::{Impact, Judgement, Range, Report, Target, TargetScore, Verdict};
 use goodstead_protocol::contract::Unit;
 use goodstead_protocol::fact::Fact;
 
@@ -14,9 +14,6 @@ use super::unjudged::{self, Unjudged};
 use super::value::{plain, value};
 use super::words::{count, coverage, headline, looked_at, moment, range};
 
-/// How many evidence values of one finding are shown, unless all are.
-const SHOWN_EVIDENCE: usize = 8;
-
 /// The report as it is looked at.
 pub(crate) fn report(report: &Report, look: &Look) -> String {
     let mut page = Page::new(look.width);
@@ -24,11 +21,13 @@ pub(crate) fn report(report: &Report, look: &Look) -> String {
     if look.detail == Detail::Quiet {
         page.titles(report);
     } else {
-        let shown = if look.detail == Detail::Verbose { usize::MAX } else { SHOWN_EVIDENCE };
+        if look.detail == Detail::Verbose {
+            page.shown = usize::MAX;
+        }
         page.targets(report);
         page.progress(report);
-        page.findings(report, shown);
-        page.waived(report, shown);
+        page.findings(report);
+        page.waived(report);
         page.not_judged(report);
         page.warnings(report);
         if look.detail == Detail::Verbose {
@@ -56,21 +55,22 @@ impl Page {
         put!(self, "");
         let readiness = report.readiness.as_ref();
         let style = readiness.map_or(DIM, |readiness| grade(readiness.range.high));
-        let drawn = readiness.map_or(String::new(), |readiness| self.drawn(readiness.range, style));
-        let first = format!("  {BOLD}Readiness{BOLD:#}  {drawn}");
-        self.wrapped_in(style, &first, "    ", &headline(readiness));
+        let hang = if self.narrow() { "    " } else { "             " };
+        self.wrapped_in(style, &format!("  {BOLD}Readiness{BOLD:#}  "), hang, &headline(readiness));
         if let Some(readiness) = readiness {
-            self.coverage(readiness);
+            if !self.narrow() {
+                put!(self, "{hang}{style}{}{style:#}", bar(readiness.range, 40));
+            }
+            self.wrapped(&format!("  {BOLD}Coverage{BOLD:#}   "), hang, &coverage(readiness));
         }
     }
 
-    fn coverage(&mut self, readiness: &Readiness) {
-        self.wrapped(&format!("  {BOLD}Coverage{BOLD:#}   "), "    ", &coverage(readiness));
-    }
-
     /// A score as a bar and two blanks, where there is room.
-    fn drawn(&self, range: goodstead_model::Range, style: Style) -> String {
-        if self.narrow() { String::new() } else { format!("{style}{}{style:#}  ", bar(range, 20)) }
+    fn drawn(&self, range: Range, style: Style) -> String {
+        match self.cells() {
+            0 => String::new(),
+            cells => format!("{style}{}{style:#}  ", bar(range, cells)),
+        }
     }
 
     fn targets(&mut self, report: &Report) {
@@ -81,6 +81,7 @@ impl Page {
         let widest = report.targets.iter().map(|target| plain(&target.id).chars().count()).max().unwrap_or(0);
         // Areas stand beneath their target, in the same column.
         let column = widest.clamp(15, 40);
+        let beside = if self.cells() > 0 { self.cells() + 2 } else { 0 };
         let worst = report.readiness.as_ref().and_then(|readiness| readiness.worst.as_deref());
         for target in &report.targets {
             let mark = if worst == Some(target.id.as_str()) { "  <- the worst" } else { "" };
@@ -89,13 +90,9 @@ impl Page {
                     let style = grade(score.range.high);
                     (range(score.range), self.drawn(score.range, style), style)
                 }
-                None => (
-                    "not judged".to_owned(),
-                    if self.narrow() { "" } else { "                      " }.to_owned(),
-                    DIM,
-                ),
+                None => ("not judged".to_owned(), " ".repeat(beside), DIM),
             };
-            let before = column + if self.narrow() { 2 } else { 24 } + 14 + mark.len();
+            let before = column + beside + 18 + mark.len();
             let title = shortened(&plain(&target.title), self.width.saturating_sub(before).max(12));
             let line = format!(
                 "  {:column$}  {drawn}{style}{score:>12}{style:#}  {DIM}{title}{DIM:#}{mark}",
@@ -142,7 +139,7 @@ impl Page {
         }
     }
 
-    fn findings(&mut self, report: &Report, shown: usize) {
+    fn findings(&mut self, report: &Report) {
         let findings: Vec<_> = report.findings().collect();
         put!(self, "");
         if findings.is_empty() {
@@ -154,18 +151,18 @@ impl Page {
         }
         put!(self, "{BOLD}{}{BOLD:#}, the most costly first", capitalised(&count(findings.len(), "finding")));
         for finding in findings {
-            self.finding(finding, shown);
+            self.finding(finding);
         }
     }
 
-    fn finding(&mut self, finding: &Judgement, shown: usize) {
+    fn finding(&mut self, finding: &Judgement) {
         self.finding_head(finding);
         if let Some(waiver) = &finding.waiver {
             let text =
                 format!("waived until {}, which is over, by {}: {}", waiver.until, waiver.who, waiver.why);
             self.labelled("Note", &text);
         }
-        self.where_and_seen(finding, shown);
+        self.where_and_seen(finding);
         self.prose("Why", &finding.why);
         self.prose("Do", &finding.remedy);
         if finding.gain > 0.0 {
@@ -177,17 +174,14 @@ impl Page {
     }
 
     /// The items that it is about, and what was observed.
-    fn where_and_seen(&mut self, finding: &Judgement, shown: usize) {
+    fn where_and_seen(&mut self, finding: &Judgement) {
         if !finding.items.is_empty() {
-            let items = finding.items.iter().take(shown).cloned().collect::<Vec<_>>().join(", ");
-            let more = finding.items.len().saturating_sub(shown);
-            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-            self.labelled("Where", &format!("{items}{more}"));
+            self.labelled("Where", &self.some(&finding.items));
         }
-        for evidence in finding.evidence.iter().take(shown) {
+        for evidence in finding.evidence.iter().take(self.shown) {
             self.labelled("Seen", &format!("{} = {}", evidence.path, value(&evidence.value, evidence.unit)));
         }
-        let more = finding.evidence.len().saturating_sub(shown);
+        let more = finding.evidence.len().saturating_sub(self.shown);
         if more > 0 {
             self.labelled("Seen", &format!("and {more} more, with --verbose"));
         }
@@ -207,7 +201,7 @@ impl Page {
     }
 
     /// What is accepted: named and costed, without the advice that was declined.
-    fn waived(&mut self, report: &Report, shown: usize) {
+    fn waived(&mut self, report: &Report) {
         let waived: Vec<_> = report.waived().collect();
         if waived.is_empty() {
             return;
@@ -221,7 +215,7 @@ impl Page {
                 let text = format!("waived until {}, by {}: {}", waiver.until, waiver.who, waiver.why);
                 self.labelled("Note", &text);
             }
-            self.where_and_seen(finding, shown);
+            self.where_and_seen(finding);
         }
     }
 
@@ -249,7 +243,7 @@ impl Page {
         if let Some(remedy) = remedy {
             self.labelled("Do", remedy);
         }
-        self.labelled("Costs", &costs.join(", "));
+        self.labelled("Costs", &self.some(costs));
     }
 
     fn warnings(&mut self, report: &Report) {
@@ -278,7 +272,7 @@ impl Page {
                 let first = format!("  {style}{:<14}{style:#}  ", one.verdict);
                 self.wrapped(&first, self.margin(), &one.id);
                 if one.verdict == Verdict::Pass {
-                    self.where_and_seen(one, usize::MAX);
+                    self.where_and_seen(one);
                 }
             }
         }
