@@ -27,6 +27,7 @@ mod status;
 mod trust;
 mod users;
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -51,9 +52,9 @@ fn main() -> ExitCode {
 /// Tells what is wrong with the command line, or what was asked of it.
 fn usage(error: &clap::Error) -> Exit {
     let wrong = error.use_stderr();
-    // Whoever closed the pipe has seen enough.
-    let _ = error.print();
-    match error.kind() {
+    match error.print() {
+        // Whoever closed the pipe has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Exit::Trouble,
         _ if !wrong => Exit::Fine,
         _ if args::wants_nagios(std::env::args_os()) => unknown("the command line is wrong"),
         _ => Exit::Trouble,

@@ -3,7 +3,7 @@
 //! A finding is the same when check and target are. That something could not be judged any more is never told as mended,
 //! and a change of the rules never as a change of the site alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -193,7 +193,6 @@ fn change(before: Option<&Judgement>, after: Option<&Judgement>) -> Option<Chang
         _ => None,
     }?;
     let one = after.or(before)?;
-    let items = |of: Option<&Judgement>| of.map(|it| it.items.clone()).unwrap_or_default();
     let (old, new) = (items(before), items(after));
     let points = |of: Option<&Judgement>| of.map_or(0.0, |it| it.points);
     Some(Change {
@@ -205,9 +204,13 @@ fn change(before: Option<&Judgement>, after: Option<&Judgement>) -> Option<Chang
         after: after.map(|it| it.verdict),
         points_before: points(before),
         points_after: points(after),
-        items_came: new.iter().filter(|item| !old.contains(item)).cloned().collect(),
-        items_went: old.iter().filter(|item| !new.contains(item)).cloned().collect(),
+        items_came: new.difference(&old).map(|item| (*item).clone()).collect(),
+        items_went: old.difference(&new).map(|item| (*item).clone()).collect(),
     })
+}
+
+fn items(of: Option<&Judgement>) -> BTreeSet<&String> {
+    of.into_iter().flat_map(|it| &it.items).collect()
 }
 
 /// Whether a finding is worth a line though it was one before. Numbers in the evidence drift with every scan.

@@ -109,12 +109,19 @@ impl Page {
         self.blocks(indent.to_owned(), indent, markdown);
     }
 
+    /// Paragraphs stand apart from what is said before them; what belongs to a list or shows code stays together.
     fn blocks(&mut self, first: String, next: &str, markdown: &str) {
         let mut first = Some(first);
+        let mut said = false;
         for block in blocks::read(markdown) {
             let (outer, inner) = block.indents(3);
             let begin = format!("{}{outer}", first.take().unwrap_or_else(|| next.to_owned()));
             let inner = format!("{next}{inner}");
+            let is_text = matches!(block.content, Content::Text(_));
+            if said && is_text && block.lists.is_empty() {
+                put!(self, "");
+            }
+            said = is_text;
             match block.content {
                 Content::Text(parts) => self.wrapped(&begin, &inner, &paragraph(&parts)),
                 Content::Code(_, lines) => {
@@ -230,12 +237,14 @@ mod tests {
     #[test]
     fn prose_keeps_its_lists_and_code_without_blanks_at_the_ends_of_lines() {
         let mut page = Page::new(60);
-        page.prose("Do", "First read this text, which is longer than one line.\n\n1. one `a\tb`\n   ```sh\n   x\n\n   y\n   ```\n   more\n2. two\n   - inner");
+        page.prose("Do", "First read this text, which is longer than one line.\n\nThen:\n\n1. one `a\tb`\n   ```sh\n   x\n\n   y\n   ```\n   more\n2. two\n   - inner\n\nThat is all.");
         let text = anstream::adapter::strip_str(&page.text).to_string();
         assert!(!text.lines().any(|line| line.ends_with(' ')), "{text:?}");
         insta::assert_snapshot!(text, @r"
                 Do    First read this text, which is longer than one
                       line.
+
+                      Then:
                       1. one `a\tb`
                            x
 
@@ -243,6 +252,8 @@ mod tests {
                          more
                       2. two
                          - inner
+
+                      That is all.
         ");
     }
 

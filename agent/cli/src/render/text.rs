@@ -1,6 +1,7 @@
 //! The report for a person at a terminal: readiness first, then what is wrong by points, then what is accepted, then what
 //! could not be judged.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anstyle::Style;
@@ -228,7 +229,8 @@ impl Page {
         put!(self, "{BOLD}{}{BOLD:#} could not be judged", capitalised(&count(checks, "check")));
         if let Some(best) = best {
             put!(self, "");
-            self.labelled("Best", &format!("{} of them would be judged with: {}", best.checks, best.command));
+            let said = format!("lets {} of them be judged: {}", best.checks, best.command);
+            self.labelled("Best", &said);
         }
         for cause in causes {
             put!(self, "");
@@ -259,10 +261,14 @@ impl Page {
 
     /// Every verdict, also of what is in order.
     fn verdicts(&mut self, report: &Report) {
-        for target in &report.targets {
+        let mut targets: BTreeMap<&str, Vec<&Judgement>> = BTreeMap::new();
+        for one in &report.verdicts {
+            targets.entry(&one.target).or_default().push(one);
+        }
+        for (target, verdicts) in targets {
             put!(self, "");
-            self.wrapped_in(BOLD, "", "  ", &format!("All verdicts on {}", target.id));
-            for one in report.verdicts.iter().filter(|one| one.target == target.id) {
+            self.wrapped_in(BOLD, "", "  ", &format!("All verdicts on {target}"));
+            for one in verdicts {
                 let style = match one.verdict {
                     Verdict::Fail => RED,
                     Verdict::Waived | Verdict::Unknown => YELLOW,

@@ -47,8 +47,12 @@ pub(crate) enum Inline {
     Code(String),
 }
 
+/// The most of a text that is read, in bytes: a check's file is no larger, so only a forged report is cut.
+const MAX_TEXT: usize = 256 << 10;
+
 /// Reads Markdown.
 pub(crate) fn read(markdown: &str) -> Vec<Block> {
+    let markdown = markdown.get(..markdown.floor_char_boundary(MAX_TEXT)).unwrap_or_default();
     let mut reader = Reader::default();
     for event in Parser::new_ext(markdown, Options::empty()) {
         reader.event(event);

@@ -281,7 +281,7 @@ fn not_judged(out: &mut String, report: &Report) {
     }
     put!(out, "\n## {} could not be judged\n", count(checks, "check"));
     if let Some(best) = best {
-        put!(out, "{} of them would be judged with: {}\n", best.checks, code(best.command));
+        put!(out, "What lets {} of them be judged: {}\n", best.checks, code(best.command));
     }
     for cause in causes {
         let ids: Vec<_> = cause.ids.iter().map(|id| code(id)).collect();
