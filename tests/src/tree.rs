@@ -39,6 +39,11 @@ impl Run {
         }
     }
 
+    /// What it wrote to standard output, however its lines were wrapped.
+    pub fn words(&self) -> String {
+        self.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     /// The report on standard output.
     pub fn report(&self) -> Json {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no report: {error}\n{self:?}"))

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use goodstead_tests::checkout;
-use goodstead_tests::reference::{self, checks, facts, schema};
+use goodstead_tests::reference::{self, checks, facts, report, schema};
 use goodstead_tests::tree::Tree;
 
 /// Compares, or writes when told to.
@@ -90,4 +90,10 @@ fn the_schemas_are_those_of_the_contracts() {
     let text = |schema| serde_json::to_string_pretty(&schema).expect("JSON") + "\n";
     compare(&docs.join("check.schema.json"), &text(schema::check(&reference::sources())));
     compare(&docs.join("pack.schema.json"), &text(schema::pack()));
+}
+
+#[test]
+fn the_schema_of_the_report_is_that_of_its_types() {
+    let text = serde_json::to_string_pretty(&report::schema()).expect("JSON") + "\n";
+    compare(&checkout().join("docs/report.schema.json"), &text);
 }

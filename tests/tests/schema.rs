@@ -188,3 +188,34 @@ fn the_schemas_know_the_keys_and_words_that_the_loader_knows() {
         "name = \"mine\"\nzzz = 1\ntitle = \"T\"\nversion = \"0.1.0\"\n[requires]\nlinux = \"^0.1\"\n";
     assert_eq!(keys(&Schema::of("pack.schema.json").json), sorted(expected(&tree, "pack.toml", header)));
 }
+
+#[test]
+fn every_report_fits_its_schema() {
+    let schema = Schema::of("report.schema.json");
+    let fits =
+        |report: &Json| schema.schemas.validate(report, schema.index).map_err(|error| format!("{error:#}"));
+    let mut numbers = Vec::new();
+    for file in fs::read_dir(checkout().join("agent/model/samples")).unwrap() {
+        let sample: Json = serde_json::from_str(&fs::read_to_string(file.unwrap().path()).unwrap()).unwrap();
+        fits(&sample).unwrap();
+        numbers.push(sample["schema"].as_u64().unwrap());
+    }
+    numbers.sort_unstable();
+    assert!(numbers.starts_with(&[1, 2]), "{numbers:?}");
+    let (_, mut report) = Tree::new().check(&["linux"]);
+    fits(&report).unwrap();
+    report["of a later agent"] = json!(1);
+    fits(&report).unwrap();
+    for (place, value) in [
+        ("/schema", json!("2")),
+        ("/verdicts/0/verdict", json!("failed")),
+        ("/verdicts/0/impact", json!(null)),
+        ("/verdicts/0/target", json!(7)),
+        ("/targets/0/score/range", json!({ "low": 1 })),
+        ("/packs", json!({})),
+    ] {
+        let mut broken = report.clone();
+        *broken.pointer_mut(place).unwrap() = value;
+        assert!(fits(&broken).is_err(), "{place} may be anything");
+    }
+}

@@ -68,7 +68,7 @@ fn the_text_and_the_machine_face_tell_the_same() {
     let json = tree.run(&["report", "show", "--format", "json"]).report();
     for judgement in json["verdicts"].as_array().unwrap() {
         let title = judgement["title"].as_str().unwrap();
-        assert_eq!(text.stdout.contains(title), judgement["verdict"] == "fail", "{title}: {}", text.stdout);
+        assert_eq!(text.words().contains(title), judgement["verdict"] == "fail", "{title}: {}", text.stdout);
     }
     assert!(!text.stdout.contains('\u{1b}'), "no colours into a pipe");
 }

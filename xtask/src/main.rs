@@ -122,6 +122,14 @@ fn target() -> PathBuf {
 fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(checkout());
+    // What the cargo that runs this says of this very package would have build scripts (ring's) run anew, and all that
+    // rests on them built again, each time that somebody goes from `cargo` to `cargo xtask` and back.
+    for (name, _) in std::env::vars_os() {
+        let said = name.to_string_lossy();
+        if said.starts_with("CARGO_PKG_") || said.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
     command
 }
 

@@ -1,11 +1,12 @@
 //! The Debian packages that the tests use.
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
-use crate::succeed;
+use crate::{succeed, target};
 
 /// A package, and a sign that it or its like is there.
 struct Package {
@@ -56,6 +57,29 @@ pub(crate) fn install_missing() -> Result<()> {
         );
     };
     succeed(shell.arg("-c").arg(format!("export DEBIAN_FRONTEND=noninteractive; {line}")))
+}
+
+/// Packages of which only a program is used. They are unpacked beside what is built and not installed: their services
+/// would be started and listen.
+const UNPACKED: [(&str, &str); 1] = [("prometheus", "usr/bin/promtool")];
+
+/// Unpacks what is missing; this needs no rights.
+///
+/// # Errors
+/// The package cannot be fetched, for example because apt has no lists yet.
+pub(crate) fn unpack_missing() -> Result<()> {
+    let tools = target().join("tools");
+    for (package, program) in UNPACKED.iter().filter(|(_, program)| !tools.join(program).is_file()) {
+        println!("unpacking {package}");
+        let folder = tempfile::tempdir()?;
+        let fetched = succeed(Command::new("apt-get").args(["download", package]).current_dir(folder.path()));
+        fetched.with_context(|| format!("cannot fetch {package}; does `apt-get update` help?"))?;
+        for file in fs::read_dir(folder.path())? {
+            succeed(Command::new("dpkg-deb").arg("--extract").arg(file?.path()).arg(&tools))?;
+        }
+        ensure!(tools.join(program).is_file(), "{package} holds no {program}");
+    }
+    Ok(())
 }
 
 fn found(program: &str) -> bool {

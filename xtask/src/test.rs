@@ -2,13 +2,14 @@
 
 use anyhow::Result;
 
-use crate::packages::install_missing;
+use crate::packages::{install_missing, unpack_missing};
 use crate::stage::stage;
 use crate::{cargo, succeed};
 
 /// Installs what the tests use, stages what they try, runs them all.
 pub(crate) fn run(rest: &[String]) -> Result<()> {
     install_missing()?;
+    unpack_missing()?;
     stage("dev")?;
     succeed(cargo().args(["test", "--workspace"]).args(rest))
 }

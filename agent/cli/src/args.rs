@@ -1,10 +1,13 @@
 //! The command line, as clap reads it.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use goodstead_model::Impact;
 use goodstead_protocol::message::Address;
+
+use crate::render::face::{Detail, Face};
 
 /// Agent, plugin protocol and report schema: three numbers that change on their own.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 1, report schema 2)");
@@ -16,7 +19,8 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 1, report s
     about = "Checks how well prepared for success a deployment is, and explains every point",
     after_help = "Exit codes of `check`: 0 fine, 1 findings at or above --fail-on (waived ones do not \
                   count), 2 usage, broken input, output that \
-                  cannot be written, nothing judged, or coverage under --min-coverage.",
+                  cannot be written, nothing judged, or coverage under --min-coverage. With --format nagios: 0 ok, \
+                  1 medium findings, 2 high or critical ones, 3 where it is 2 above.",
     disable_help_subcommand = true,
     max_term_width = 100
 )]
@@ -35,10 +39,17 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Inspect this host, score it, and explain every point
     Check(Check),
-    /// Say all there is to say about a check, a capability, a milestone or a task
+    /// Say all there is to say about checks, capabilities, milestones or tasks, and how they stand here
     Explain {
-        /// Its id, for example postgresql.fsync-off
-        id: String,
+        /// Their ids, for example postgresql.fsync-off
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
+    /// What is installed, trusted, configured and allowed, and how the last scan went
+    Status {
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
     },
     /// Accept a finding until a day, with a reason; show or end what is accepted
     Waive(Waive),
@@ -73,9 +84,8 @@ pub(crate) struct Check {
     /// Inspect a folder that holds a root file system instead of the live host
     #[arg(long, value_name = "DIR", conflicts_with = "facts")]
     pub(crate) root: Option<PathBuf>,
-    /// How to print the report
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) shown: Shown,
     /// Write the report to a file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -99,14 +109,56 @@ pub(crate) struct Check {
     pub(crate) facts: Option<PathBuf>,
 }
 
+impl Command {
+    /// The face of a report that is asked for, of commands that show one.
+    pub(crate) fn face(&self) -> Option<Face> {
+        match self {
+            Command::Check(Check { shown, .. }) | Command::Report(Report::Show { shown, .. }) => {
+                Some(shown.format)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Whether a command line that cannot be understood asks for the face of monitoring.
+pub(crate) fn wants_nagios(arguments: impl Iterator<Item = OsString>) -> bool {
+    let arguments: Vec<_> = arguments.collect();
+    let apart = arguments.windows(2).any(|pair| pair == ["--format", "nagios"]);
+    apart || arguments.iter().any(|argument| argument == "--format=nagios")
+}
+
+/// How a report is shown.
+#[derive(Debug, Args)]
+pub(crate) struct Shown {
+    /// How to print the report
+    #[arg(long, value_enum, default_value_t = Face::Text)]
+    pub(crate) format: Face,
+    /// Print as text only the headline and what is wrong
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Print as text every verdict and every value as well
+    #[arg(long, short, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+}
+
+impl Shown {
+    /// How much the text says.
+    pub(crate) fn detail(&self) -> Detail {
+        match (self.quiet, self.verbose) {
+            (true, _) => Detail::Quiet,
+            (_, true) => Detail::Verbose,
+            _ => Detail::Normal,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// For a person at a terminal
     Text,
-    /// For a program: the whole report, stable
+    /// For a program, stable
     Json,
-    /// For a browser, to show around: the whole report in one file
-    Html,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -208,16 +260,34 @@ pub(crate) enum Plugins {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Report {
-    /// Print a kept report
+    /// Print a kept report, or one in a file
     Show {
-        /// The beginning of its id; the newest by default
-        id: Option<String>,
-        /// How to print the report
-        #[arg(long, value_enum, default_value_t = Format::Text)]
-        format: Format,
-        /// Print the access log instead: every request of every plugin, granted or refused
+        /// The beginning of its id, `latest`, or a file; the newest by default
+        #[arg(value_name = "ID|FILE")]
+        report: Option<String>,
+        #[command(flatten)]
+        shown: Shown,
+        /// Print the access log instead, as text or json: every request of every plugin, granted or refused
         #[arg(long)]
         access: bool,
+    },
+    /// List the kept reports, the newest first
+    List {
+        /// How to print the list
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Say what came, what went and what changed from one report to another
+    Diff {
+        /// The earlier one: the beginning of its id, `latest`, or a file
+        #[arg(value_name = "ID|FILE")]
+        before: String,
+        /// The later one, likewise
+        #[arg(value_name = "ID|FILE", default_value = "latest")]
+        after: String,
+        /// How to print the difference
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
     },
     /// Print the very bytes that `report send` would send, and send nothing
     Preview {

@@ -23,9 +23,11 @@ mod runner;
 mod saved;
 mod scan;
 mod state;
+mod status;
 mod trust;
 mod users;
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -33,14 +35,37 @@ use clap::{CommandFactory, Parser};
 use args::{Cli, Command};
 use commands::{Exit, Outcome};
 use installation::Installation;
+use render::face::Face;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error).into(),
+    };
     let outcome = run(&cli).unwrap_or_else(|problem| {
-        render::diagnostics::print(&[problem]);
-        Exit::Trouble
+        render::diagnostics::print(std::slice::from_ref(&problem));
+        if cli.command.face() == Some(Face::Nagios) { unknown(&problem.message) } else { Exit::Trouble }
     });
     outcome.into()
+}
+
+/// Tells what is wrong with the command line, or what was asked of it.
+fn usage(error: &clap::Error) -> Exit {
+    let wrong = error.use_stderr();
+    match error.print() {
+        // Whoever closed the pipe has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Exit::Trouble,
+        _ if !wrong => Exit::Fine,
+        _ if args::wants_nagios(std::env::args_os()) => unknown("the command line is wrong"),
+        _ => Exit::Trouble,
+    }
+}
+
+/// Monitoring reads standard output, whatever came of it.
+fn unknown(why: &str) -> Exit {
+    // Standard output may be what failed.
+    let _ = render::output::write(&render::nagios::failed(why), None);
+    Exit::Service(render::nagios::Service::Unknown)
 }
 
 fn run(cli: &Cli) -> Outcome {
@@ -53,7 +78,8 @@ fn run(cli: &Cli) -> Outcome {
     let installation = Installation::find(cli.config_dir.as_deref(), cli.state_dir.as_deref())?;
     match &cli.command {
         Command::Check(args) => commands::check::run(args, &installation),
-        Command::Explain { id } => commands::explain::run(id, &installation),
+        Command::Explain { ids } => commands::explain::run(ids, &installation),
+        Command::Status { format } => commands::status::run(*format, &installation),
         Command::Waive(args) => commands::waive::run(args, &installation),
         Command::New(args) => commands::new::run(args, &installation),
         Command::Checks(args) => commands::checks::run(args, &installation),

@@ -14,6 +14,7 @@ use goodstead_protocol::intake::admit;
 use serde::{Deserialize, Serialize};
 
 use crate::plugins::Plugin;
+use crate::render::json;
 use crate::scan::{Scan, ScannedTarget};
 
 /// The file's format: an integer of its own.
@@ -42,7 +43,7 @@ impl SavedFacts {
 
     /// The file's text.
     pub(crate) fn to_text(&self) -> String {
-        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+        json::pretty(self)
     }
 
     /// Reads a file.

@@ -200,6 +200,21 @@ impl State {
         Ok(found.optional()?)
     }
 
+    /// How many reports are kept.
+    pub(crate) fn report_count(&self) -> Result<usize, StateError> {
+        let count: u32 = self.database.query_row("SELECT count(*) FROM reports", [], |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
+    /// The kept reports, the newest first.
+    pub(crate) fn reports(&self) -> Result<Vec<KeptReport>, StateError> {
+        let mut statement =
+            self.database.prepare("SELECT id, time, body FROM reports ORDER BY number DESC")?;
+        let rows = statement
+            .query_map([], |row| Ok(KeptReport { id: row.get(0)?, time: row.get(1)?, body: row.get(2)? }))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// The facts of a target at the previous scan of the same origin.
     pub(crate) fn previous_facts(&self, target: &str, origin: &str) -> Result<Option<Fact>, StateError> {
         let found: Option<String> = self

@@ -41,7 +41,7 @@ pub use pack::Pack;
 pub use placeholder::PLACEHOLDER;
 pub use progress::{Capability, Counts, Given, Goal, Head, Milestone, Past, Task};
 pub use reader::split_id;
-pub use retrace::Step;
+pub use retrace::{Step, retraced, retraced_goal};
 pub use score::Figures;
 pub use template::Template;
 pub use waivers::{Accepted, Idle, Waivers};

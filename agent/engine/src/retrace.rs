@@ -1,12 +1,13 @@
-//! How a check came to its verdict in a case that does not hold: its expressions, what each came to, and the facts that
-//! they looked at.
+//! How a check came to its verdict, in a case that does not hold or on a host: its expressions, what each came to, and
+//! the facts that they looked at. The same of a capability, a milestone or a task.
 
 use goodstead_protocol::fact::Fact;
 
 use crate::check::Check;
 use crate::condition::{Condition, Scope};
 use crate::each::{Each, items};
-use crate::judge::bounded;
+use crate::judge::{NO_ITEM, Scopes, Target, bounded};
+use crate::progress::Goal;
 
 /// The items of a list that are retraced: enough to see the mistake.
 const MAX_ITEMS: usize = 3;
@@ -14,7 +15,7 @@ const MAX_ITEMS: usize = 3;
 /// What one expression of a check came to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// The key in the check's file: `applies`, `each` or `pass`.
+    /// The key in the file: `applies`, `each`, `pass`, `configured`, …
     pub key: &'static str,
     /// The expression as it stands there.
     pub source: String,
@@ -24,6 +25,36 @@ pub struct Step {
     pub value: Fact,
     /// The facts that it names, with their values.
     pub facts: Vec<(String, Fact)>,
+}
+
+/// The steps of a check on `target`, which is one of `targets`.
+pub fn retraced(check: &Check, target: &Target, targets: &[Target], host: &Fact) -> Vec<Step> {
+    retrace(check, &Scopes::new(targets, host).of(target, &NO_ITEM))
+}
+
+/// The steps of a capability of which so much is licensed, of a milestone or of a task on `target`, likewise.
+pub fn retraced_goal(
+    goal: Goal<'_>,
+    quantity: u32,
+    target: &Target,
+    targets: &[Target],
+    host: &Fact,
+) -> Vec<Step> {
+    let quantity = Fact::Int(i64::from(quantity));
+    let scopes = Scopes::new(targets, host);
+    let scope = scopes.of(target, &quantity);
+    let own: Vec<(&'static str, &Condition)> = match goal {
+        Goal::Capability(one) => {
+            let extent = one.extent.as_ref().map(|extent| ("extent", extent));
+            [("configured", &one.configured), ("used", &one.used)].into_iter().chain(extent).collect()
+        }
+        Goal::Milestone(one) => vec![("reached", &one.reached)],
+        Goal::Task(one) => vec![("attempts", &one.attempts), ("completions", &one.completions)],
+    };
+    let applies = goal.head().applies.as_ref().map(|applies| step("applies", applies, None, &scope));
+    let goes_on = applies.as_ref().is_none_or(|found| found.value == Fact::Bool(true));
+    let own = own.into_iter().filter(|_| goes_on).map(|(key, condition)| step(key, condition, None, &scope));
+    applies.into_iter().chain(own).collect()
 }
 
 /// The steps of a check on the facts in `scope`.

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod diff;
 mod progress;
 mod report;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod samples;
 mod score;
 mod verdict;
 
+pub use diff::{Change, Diff, Kind as ChangeKind, Progress as ProgressChange, Rules as RulesChange, Side};
 pub use goodstead_protocol::fact::{Cause, CauseKind};
 pub use progress::{Adoption, Capability, Entitlement, Milestone, Obstacle, Reached, Stage, Task};
 pub use report::{Access, Agent, Origin, Pack, Plugin, Report, Signature, Target};

@@ -12,6 +12,7 @@ use crate::verdict::Link;
 
 /// What a customer licensed for one deployment. A key among the trusted ones signed it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Entitlement {
     /// The customer's name.
     pub customer: String,
@@ -27,6 +28,7 @@ pub struct Entitlement {
 
 /// How fully a deployment uses what was licensed for it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Adoption {
     /// What was licensed.
     pub entitlement: Entitlement,
@@ -36,6 +38,7 @@ pub struct Adoption {
 
 /// Where the chain licensed, configured, used ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// It is not set up.
@@ -67,6 +70,7 @@ impl fmt::Display for Stage {
 
 /// One licensed capability.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Capability {
     /// Its id.
     pub id: String,
@@ -112,6 +116,7 @@ pub struct Capability {
 
 /// The finding that stands in a capability's way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Obstacle {
     /// The failed check.
     pub id: String,
@@ -123,6 +128,7 @@ pub struct Obstacle {
 
 /// Whether a milestone was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Reached {
     /// It was, now or earlier: it stays reached.
@@ -145,6 +151,7 @@ impl fmt::Display for Reached {
 
 /// A success that is reached once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Milestone {
     /// Its id.
     pub id: String,
@@ -179,6 +186,7 @@ pub struct Milestone {
 
 /// Something that is attempted and completed many times.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Task {
     /// Its id.
     pub id: String,

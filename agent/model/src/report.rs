@@ -10,6 +10,7 @@ use crate::verdict::{Judgement, Verdict};
 
 /// What one scan found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Report {
     /// [`crate::SCHEMA`] of the writer.
     pub schema: u32,
@@ -56,6 +57,7 @@ pub struct Report {
 
 /// The writer of a report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Agent {
     /// The agent's release.
     pub version: String,
@@ -65,6 +67,7 @@ pub struct Agent {
 
 /// What was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Origin {
     /// The running host.
@@ -83,6 +86,7 @@ pub enum Origin {
 
 /// One inspected instance of a product.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Target {
     /// `linux`, `postgresql:main`.
     pub id: String,
@@ -106,6 +110,7 @@ pub struct Target {
 
 /// A plugin that was used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Plugin {
     /// Its version.
     pub version: String,
@@ -119,6 +124,7 @@ pub struct Plugin {
 
 /// Who vouches for a plugin or a pack.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Signature {
     /// A trusted key.
@@ -135,6 +141,7 @@ pub enum Signature {
 
 /// A check pack that was used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pack {
     /// Its name.
     pub name: String,
@@ -152,6 +159,7 @@ pub struct Pack {
 
 /// What one plugin asked the broker for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Access {
     /// Requests that were granted.
     pub granted: u64,

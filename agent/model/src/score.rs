@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// From "all that is unknown fails" to "all that is unknown passes", 0 to 100 in steps of 0.01.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Range {
     /// The low end.
     pub low: f64,
@@ -15,6 +16,7 @@ pub struct Range {
 
 /// What readiness is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Area {
     /// How well it is set up.
@@ -40,6 +42,7 @@ impl fmt::Display for Area {
 
 /// One area that applies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AreaScore {
     /// Which.
     pub area: Area,
@@ -51,6 +54,7 @@ pub struct AreaScore {
 
 /// Readiness of one target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TargetScore {
     /// Its readiness.
     pub range: Range,
@@ -64,6 +68,7 @@ pub struct TargetScore {
 
 /// Readiness of everything in the report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Readiness {
     /// The mean of the targets, weighted by their importance.
     pub range: Range,

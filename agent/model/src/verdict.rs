@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// What came of a check. Unknown is never a pass or a fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// The condition does not hold: a finding.
@@ -37,6 +38,7 @@ impl fmt::Display for Verdict {
 
 /// How bad the harm would be. Ordered from low to critical.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Impact {
     /// A nuisance.
@@ -67,6 +69,7 @@ impl fmt::Display for Impact {
 
 /// How probable the harm is while the finding stands. Ordered from low to high.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Likelihood {
     /// Needs a rare event.
@@ -89,6 +92,7 @@ impl fmt::Display for Likelihood {
 
 /// What a check is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Concern {
     /// Data and service stay.
@@ -117,6 +121,7 @@ impl fmt::Display for Concern {
 
 /// One observed value that the verdict rests on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Evidence {
     /// The expression as it stands in the check, for example `linux.sysctl["vm/swappiness"]`.
     pub path: String,
@@ -129,6 +134,7 @@ pub struct Evidence {
 
 /// Where to read more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Link {
     /// The document by name and version.
@@ -139,6 +145,7 @@ pub struct Link {
 
 /// A failed check that is accepted until a day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Waiver {
     /// The name of the user who accepts it.
     pub who: String,
@@ -160,6 +167,7 @@ impl Waiver {
 
 /// One check on one target: the verdict and all that explains it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Judgement {
     /// The check.
     pub id: String,

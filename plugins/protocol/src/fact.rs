@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why something is unknown, as a class that a program can act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum CauseKind {
     /// The user that the agent runs as may not read it.
@@ -68,6 +69,7 @@ impl CauseKind {
 
 /// Why something is unknown, and what would make it known.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Cause {
     /// The class.

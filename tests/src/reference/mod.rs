@@ -4,6 +4,7 @@
 
 pub mod checks;
 pub mod facts;
+pub mod report;
 pub mod schema;
 
 use std::collections::BTreeMap;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use goodstead_engine::{Accepted, Assessment, Idle, Waivers};
 use goodstead_model::{CauseKind, Judgement, Origin, Verdict};
 
-use super::waive::day;
+use crate::render::words::day;
 use crate::state::State;
 
 /// The waivers of what a scan looks at: the checks in `only`, and the plugins and targets in `wanted`.

@@ -16,14 +16,15 @@ use goodstead_protocol::fact::Fact;
 use indicatif::ProgressBar;
 
 use super::accepted;
-use super::{Exit, Installed, Outcome, configuration, known, now};
+use super::{Exit, Installed, Outcome, configuration, known, look, now};
 use crate::args::{Check, Format};
 use crate::broker::{AccessLog, Root};
 use crate::config::Config;
 use crate::installation::Installation;
 use crate::packs::{self, Packs};
 use crate::progress::Progress;
-use crate::render::{access, diagnostics, html, output, text};
+use crate::render::face::{self, Face};
+use crate::render::{access, diagnostics, json, nagios, output};
 use crate::saved::SavedFacts;
 use crate::scan::{Request, Scan, scan};
 use crate::state::{Counted, KeptReport, Memory, State, StateError};
@@ -99,8 +100,14 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
             .at(Place::file(installation.state_file().display().to_string()))
             .help("name another folder with --state-dir")]);
     }
-    output::write(&face(&report, args.format), args.output.as_deref())?;
-    let exit = exit(args, &report, sound);
+    let trouble = trouble(args, &report, sound);
+    let shown = face::render(
+        &report,
+        args.shown.format,
+        &look(&args.shown, trouble.as_ref().map(|trouble| trouble.message.clone())),
+    );
+    output::write(&shown, args.output.as_deref())?;
+    let exit = exit(args, &report, trouble);
     // The process ends here, and taking thousands of values apart one by one would be the last it does.
     std::mem::forget((installed, packs, targets, log, report));
     Ok(exit)
@@ -109,37 +116,36 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
 /// The access log in the wanted form.
 pub(crate) fn log_face(log: &AccessLog, format: Format) -> String {
     match format {
-        Format::Text | Format::Html => access::log(log),
-        Format::Json => serde_json::to_string_pretty(log).unwrap_or_default() + "\n",
+        Format::Text => access::log(log),
+        Format::Json => json::pretty(log),
     }
 }
 
-/// The report in the wanted form.
-pub(crate) fn face(report: &Report, format: Format) -> String {
-    match format {
-        Format::Text => text::report(report, text::width()),
-        Format::Html => html::report(report),
-        Format::Json => serde_json::to_string_pretty(report).unwrap_or_default() + "\n",
-    }
-}
-
-fn exit(args: &Check, report: &Report, sound: bool) -> Exit {
+/// What keeps the report from being the whole answer.
+fn trouble(args: &Check, report: &Report, sound: bool) -> Option<Diagnostic> {
     let Some(readiness) = &report.readiness else {
-        diagnostics::print(&[Diagnostic::error(
-            "nothing-judged",
-            "nothing could be judged, so there is no result",
-        )
-        .help("the report says of each check why, and what would let it be judged")]);
-        return Exit::Trouble;
+        let found = Diagnostic::error("nothing-judged", "nothing could be judged, so there is no result");
+        return Some(found.help("the report says of each check why, and what would let it be judged"));
     };
     if let Some(least) = args.min_coverage
         && readiness.coverage < f64::from(least)
     {
         let message = format!("the coverage of {:.1} % is under --min-coverage {least}", readiness.coverage);
-        diagnostics::print(&[Diagnostic::error("coverage", message)]);
-        return Exit::Trouble;
+        return Some(Diagnostic::error("coverage", message));
     }
-    if !sound {
+    let message = "something of the configuration, the plugins or the packs is broken, as told above";
+    (!sound).then(|| Diagnostic::error("broken", message))
+}
+
+fn exit(args: &Check, report: &Report, trouble: Option<Diagnostic>) -> Exit {
+    if args.shown.format == Face::Nagios {
+        return Exit::Service(nagios::service(report, trouble.map(|it| it.message).as_deref()));
+    }
+    if let Some(trouble) = trouble {
+        // What is broken was told when it was found.
+        if trouble.code != "broken" {
+            diagnostics::print(&[trouble]);
+        }
         return Exit::Trouble;
     }
     let fails = args
@@ -359,7 +365,7 @@ fn judge(
 }
 
 /// Under which name the facts are remembered; saved facts are no scan and are not.
-fn origin_key(origin: &Origin) -> Option<String> {
+pub(super) fn origin_key(origin: &Origin) -> Option<String> {
     match origin {
         Origin::Live => Some("live".to_owned()),
         Origin::Root { path } => Some(fs::canonicalize(path).ok()?.display().to_string()),
@@ -381,7 +387,7 @@ fn keep(
     log: &AccessLog,
     memory: Option<&Memory<'_>>,
 ) -> Result<(), StateError> {
-    let body = serde_json::to_vec(report).map_err(|_| StateError::BadReport(report.id.clone()))?;
+    let body = json::compact(report).into_bytes();
     state.keep_report(&KeptReport { id: report.id.clone(), time: report.time.clone(), body }, log, memory)
 }
 

@@ -12,7 +12,7 @@ use crate::args::{Checks, Format};
 use crate::installation::Installation;
 use crate::packs::{self, Packs};
 use crate::render::table::{self, plain};
-use crate::render::{cases, diagnostics, output, text};
+use crate::render::{cases, diagnostics, json, output, page};
 
 /// Runs the command.
 pub(crate) fn run(args: &Checks, installation: &Installation) -> Outcome {
@@ -55,9 +55,9 @@ fn list(packs: &Packs, format: Format) -> Outcome {
                 })
             };
             let list: Vec<_> = packs.usable.iter().map(entry).collect();
-            serde_json::to_string_pretty(&list).unwrap_or_default() + "\n"
+            json::pretty(&list)
         }
-        Format::Text | Format::Html => table(packs),
+        Format::Text => table(packs),
     };
     output::write(&text, None)?;
     Ok(verdict(packs))
@@ -147,7 +147,7 @@ fn test(packs: &Packs) -> Outcome {
             passed += 1;
         } else {
             failed += 1;
-            failures.push_str(&cases::failure(&outcome, text::width()));
+            failures.push_str(&cases::failure(&outcome, page::width()));
             failures.push('\n');
         }
     }

@@ -1,110 +1,194 @@
-//! `goodstead explain ID`: all there is to say about a check, and how it last went here.
+//! `goodstead explain ID…`: all there is to say about a check, a capability, a milestone or a task, and how it stands
+//! here by what was kept of the last scan.
 
-use std::fmt::Write;
+use std::collections::{BTreeMap, BTreeSet};
 
-use anstyle::Style;
-use goodstead_engine::{Accepted, Check};
-use goodstead_model::Judgement;
+use goodstead_engine::{
+    Accepted, Check, Goal, Step, Target as EngineTarget, retraced, retraced_goal, split_id,
+};
+use goodstead_model::{Report, Verdict};
+use goodstead_protocol::contract::Field;
+use goodstead_protocol::fact::{CauseKind, Fact};
 
-use super::waive::day;
+use super::check::origin_key;
 use super::{Exit, Installed, Known, Outcome, configuration, known, now};
 use crate::installation::Installation;
-use crate::packs;
-use crate::render::value::value;
-use crate::render::{diagnostics, output};
+use crate::packs::{self, Packs};
+use crate::render::explain::{About, Here, Standing, text};
+use crate::render::words::{counts, day};
+use crate::render::{diagnostics, output, page};
 use crate::state::State;
 
-pub(super) const BOLD: Style = Style::new().bold();
-pub(super) const DIM: Style = Style::new().dimmed();
-
 /// Runs the command.
-pub(crate) fn run(id: &str, installation: &Installation) -> Outcome {
+pub(crate) fn run(ids: &[String], installation: &Installation) -> Outcome {
     let (config, _) = configuration(installation);
     let installed = Installed::read(installation, &config)?;
-    let packs = packs::installed(installation, &installed.trust, &installed.known);
-    let known = known(&packs, id).inspect_err(|_| diagnostics::print(&packs.diagnostics))?;
-    let check = match known {
-        Known::Check(check) => check,
-        Known::Goal(goal) => {
-            output::write(&super::explain_goal::text(goal, installation), None)?;
-            return Ok(Exit::Fine);
-        }
-    };
-    let mut text = explained(check);
-    // Who accepts it and how it last went are extras; without a state there is neither.
-    let state = State::open_existing(&installation.state_file());
-    let waivers = state.as_ref().and_then(|state| state.waivers().ok()).unwrap_or_default();
-    accepted(&mut text, waivers.iter().filter(|accepted| accepted.check == id));
-    let last = state.and_then(|state| state.report(None).ok().flatten());
-    if let Some(report) = last.and_then(|kept| kept.parse().ok()) {
-        let here: Vec<_> = report.verdicts.iter().filter(|judgement| judgement.id == id).collect();
-        if !here.is_empty() {
-            let _ = writeln!(text, "\n{BOLD}Here, on {}{BOLD:#}", report.time);
-            for judgement in here {
-                last_time(&mut text, judgement);
-            }
-        }
-    }
-    output::write(&text, None)?;
+    let packs = packs_of(ids, &installed, installation);
+    let known: Vec<_> = ids
+        .iter()
+        .map(|id| known(&packs, id))
+        .collect::<Result<_, _>>()
+        .inspect_err(|_| diagnostics::print(&packs.diagnostics))?;
+    let fields = fields(&installed);
+    let kept = Kept::read(installation);
+    let pages: Vec<String> = known.into_iter().map(|one| explained(one, &fields, &kept)).collect();
+    output::write(&pages.join("\n\n"), None)?;
     Ok(Exit::Fine)
 }
 
-fn explained(check: &Check) -> String {
-    let mut text = String::new();
-    let mut put = |line: String| text.push_str(&(line + "\n"));
-    put(format!("{BOLD}{}{BOLD:#}", check.title));
-    put(format!(
-        "{DIM}{}, {}, {} impact, {} likelihood, since {}{DIM:#}",
-        check.id, check.concern, check.impact, check.likelihood, check.since
-    ));
-    put(format!("{DIM}{}{DIM:#}", check.file));
-    put(format!("\n{BOLD}Why{BOLD:#}\n{}", check.why.trim()));
-    put(format!(
-        "\n{BOLD}What to do{BOLD:#} (values in braces are computed for the site)\n{}",
-        check.remedy.source().trim()
-    ));
-    put(format!("\n{BOLD}How it is judged{BOLD:#}"));
-    if let Some(applies) = &check.applies {
-        put(format!("  applies  {}", applies.source()));
+/// The packs that can hold these ids, which begin with their plugin; all of them where one is in none, since then it is
+/// told what was meant.
+fn packs_of(ids: &[String], installed: &Installed, installation: &Installation) -> Packs {
+    let plugins: BTreeSet<String> = ids.iter().filter_map(|id| Some(split_id(id)?.0.to_owned())).collect();
+    let few = packs::to_judge(installation, &installed.trust, &installed.known, plugins);
+    if ids.iter().all(|id| known(&few, id).is_ok()) {
+        return few;
     }
-    if let Some(each) = &check.each {
-        put(format!("  each     {}", each.source()));
+    packs::installed(installation, &installed.trust, &installed.known)
+}
+
+/// Every declared fact by its path, as conditions name it.
+fn fields(installed: &Installed) -> BTreeMap<String, &Field> {
+    let contracts = installed.plugins.usable.iter().map(|plugin| &plugin.manifest.contract);
+    let leaves = contracts.chain([&installed.host_contract]).flat_map(|contract| contract.leaves());
+    leaves.map(|(path, field)| (path.replace("{}", ""), field)).collect()
+}
+
+/// What is left of the last scan. Without a state, or when it cannot be read, that is nothing.
+#[derive(Default)]
+struct Kept {
+    report: Option<Report>,
+    /// The facts of its targets, as far as they are kept.
+    targets: Vec<EngineTarget>,
+    waivers: Vec<Accepted>,
+}
+
+impl Kept {
+    fn read(installation: &Installation) -> Kept {
+        let Some(state) = State::open_existing(&installation.state_file()) else { return Kept::default() };
+        let waivers = state.waivers().unwrap_or_default();
+        let newest = state.report(None).ok().flatten();
+        let Some(report) = newest.and_then(|kept| kept.parse().ok()) else {
+            return Kept { waivers, ..Kept::default() };
+        };
+        let origin = origin_key(&report.origin);
+        let facts = |id: &str| state.previous_facts(id, origin.as_deref()?).ok().flatten();
+        let not_kept = || Fact::unknown(CauseKind::NotReported, "only the facts of the last scan are kept");
+        let target = |target: &goodstead_model::Target| {
+            Some(EngineTarget {
+                id: target.id.clone(),
+                plugin: target.plugin.clone(),
+                facts: facts(&target.id)?,
+                previous: Some(not_kept()),
+                importance: target.importance,
+                deployment: target.deployment.clone(),
+            })
+        };
+        let targets = report.targets.iter().filter_map(target).collect();
+        Kept { report: Some(report), targets, waivers }
     }
-    put(format!("  pass     {}", check.pass.source()));
-    for evidence in &check.evidence {
-        put(format!("  seen     {}", evidence.source()));
+
+    /// What the host's own facts are to conditions: they are not kept.
+    fn host() -> Fact {
+        Fact::unknown(CauseKind::NotReported, "the facts of `host` are not kept")
     }
-    if !check.links.is_empty() {
-        put(format!("\n{BOLD}Read{BOLD:#}"));
+
+    fn steps(&self, check: &Check, target: &str) -> Vec<Step> {
+        let of = self.targets.iter().find(|one| one.id == target);
+        of.map_or_else(Vec::new, |of| retraced(check, of, &self.targets, &Kept::host()))
     }
-    for link in &check.links {
-        put(format!("  {}: {}", link.title, link.url));
+
+    /// A deployment may have several targets; the first that could be asked answers.
+    fn goal_steps(&self, goal: Goal<'_>, quantity: u32, deployment: &str) -> Vec<Step> {
+        let plugin = split_id(&goal.head().id).map(|(plugin, _)| plugin);
+        let of = self
+            .targets
+            .iter()
+            .find(|one| one.deployment == deployment && Some(one.plugin.as_str()) == plugin);
+        of.map_or_else(Vec::new, |of| retraced_goal(goal, quantity, of, &self.targets, &Kept::host()))
     }
-    text
+}
+
+fn explained(known: Known<'_>, fields: &BTreeMap<String, &Field>, kept: &Kept) -> String {
+    let (mut about, on, facts) = match known {
+        Known::Check(check) => (about_check(check, kept), check_here(check, kept), check.facts()),
+        Known::Goal(goal) => (super::explain_goal::about(goal), goal_here(goal, kept), goal.facts()),
+    };
+    about.facts = facts.into_iter().map(|path| (path.clone(), fields.get(&path).copied())).collect();
+    let here = kept.report.as_ref().filter(|_| !on.is_empty());
+    let here = here.map(|report| Here { time: report.time.clone(), on });
+    text(&about, here.as_ref(), page::width())
+}
+
+fn about_check<'a>(check: &'a Check, kept: &Kept) -> About<'a> {
+    let mut judged = Vec::new();
+    judged.extend(check.applies.as_ref().map(|applies| ("applies", applies.source().to_owned())));
+    judged.extend(check.each.as_ref().map(|each| ("each", each.source().to_owned())));
+    judged.push(("pass", check.pass.source().to_owned()));
+    judged.extend(check.evidence.iter().map(|evidence| ("seen", evidence.source().to_owned())));
+    let waived = kept.waivers.iter().filter(|accepted| accepted.check == check.id);
+    About {
+        title: &check.title,
+        kind: format!(
+            "{}, {}, {} impact, {} likelihood, since {}",
+            check.id, check.concern, check.impact, check.likelihood, check.since
+        ),
+        file: &check.file,
+        reason: "Why",
+        why: &check.why,
+        remedy: check.remedy.source(),
+        judged,
+        facts: Vec::new(),
+        links: &check.links,
+        waived: waived.map(accepted).collect(),
+    }
 }
 
 /// Who accepts the finding, where, why and until when.
-fn accepted<'a>(text: &mut String, waivers: impl Iterator<Item = &'a Accepted>) {
-    let today = now();
-    for (number, Accepted { target, waiver, .. }) in waivers.enumerate() {
-        if number == 0 {
-            let _ = writeln!(text, "\n{BOLD}Waived{BOLD:#}");
-        }
-        let on = target.as_deref().unwrap_or("every target");
-        let held = if waiver.expired(day(&today)) { "expired after" } else { "until" };
-        let _ = writeln!(text, "  {on}: {held} {}, by {}: {}", waiver.until, waiver.who, waiver.why);
-    }
+fn accepted(Accepted { target, waiver, .. }: &Accepted) -> String {
+    let on = target.as_deref().unwrap_or("every target");
+    let held = if waiver.expired(day(&now())) { "expired after" } else { "until" };
+    format!("{on}: {held} {}, by {}: {}", waiver.until, waiver.who, waiver.why)
 }
 
-fn last_time(text: &mut String, judgement: &Judgement) {
-    let _ = writeln!(text, "  {}: {}", judgement.target, judgement.verdict);
-    for evidence in &judgement.evidence {
-        let _ = writeln!(text, "    {} = {}", evidence.path, value(&evidence.value, evidence.unit));
+fn check_here(check: &Check, kept: &Kept) -> Vec<Standing> {
+    let verdicts = kept.report.iter().flat_map(|report| &report.verdicts);
+    let here = verdicts.filter(|judgement| judgement.id == check.id);
+    here.map(|judgement| Standing {
+        of: judgement.target.clone(),
+        state: judgement.verdict.to_string(),
+        because: judgement.cause.as_ref().map(ToString::to_string),
+        steps: kept.steps(check, &judgement.target),
+        remedy: if judgement.verdict == Verdict::Fail { judgement.remedy.clone() } else { String::new() },
+    })
+    .collect()
+}
+
+fn goal_here(goal: Goal<'_>, kept: &Kept) -> Vec<Standing> {
+    let Some(report) = &kept.report else { return Vec::new() };
+    let id = &goal.head().id;
+    let mut on = Vec::new();
+    let mut stands = |of: &str, state, cause: &Option<goodstead_model::Cause>, quantity, remedy: &str| {
+        on.push(Standing {
+            of: of.to_owned(),
+            state,
+            because: cause.as_ref().map(ToString::to_string),
+            steps: kept.goal_steps(goal, quantity, of),
+            remedy: remedy.to_owned(),
+        });
+    };
+    if let Some(adoption) = &report.adoption {
+        for one in adoption.capabilities.iter().filter(|one| one.id == *id) {
+            let of = &adoption.entitlement.deployment;
+            stands(of, one.stage.to_string(), &one.cause, one.quantity, &one.remedy);
+        }
     }
-    if let Some(cause) = &judgement.cause {
-        let _ = writeln!(text, "    because {cause}");
+    for one in report.milestones.iter().filter(|one| one.id == *id) {
+        stands(&one.deployment, one.state.to_string(), &one.cause, 1, &one.remedy);
     }
-    if !judgement.remedy.is_empty() {
-        let _ = writeln!(text, "    {}", judgement.remedy.trim().replace('\n', "\n    "));
+    for one in report.tasks.iter().filter(|one| one.id == *id) {
+        let state = counts(one).unwrap_or_else(|| "unknown".to_owned());
+        stands(&one.deployment, state, &one.cause, 1, &one.remedy);
     }
+    on
 }

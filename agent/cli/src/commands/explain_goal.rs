@@ -1,41 +1,28 @@
-//! `goodstead explain ID` of a capability, a milestone or a task.
-
-use std::fmt::Write;
+//! What there is to say about a capability, a milestone or a task.
 
 use goodstead_engine::Goal;
 
-use super::explain::{BOLD, DIM};
-use crate::installation::Installation;
-use crate::state::State;
+use crate::render::explain::About;
 
-/// All there is to say about it, and how it last went here.
-pub(super) fn text(goal: Goal<'_>, installation: &Installation) -> String {
+/// What is true of it everywhere; the facts are added by whoever knows the contracts.
+pub(super) fn about(goal: Goal<'_>) -> About<'_> {
     let head = goal.head();
-    let mut text = String::new();
-    let mut put = |line: String| text.push_str(&(line + "\n"));
-    put(format!("{BOLD}{}{BOLD:#}", head.title));
-    put(format!("{DIM}{}, {}, since {}{DIM:#}", head.id, goal.kind(), head.since));
-    put(format!("{DIM}{}{DIM:#}", head.file));
-    put(format!("\n{BOLD}What it is good for{BOLD:#}\n{}", head.why.trim()));
-    put(format!(
-        "\n{BOLD}What to do{BOLD:#} (values in braces are computed for the site)\n{}",
-        head.remedy.source().trim()
-    ));
-    put(format!("\n{BOLD}How it is judged{BOLD:#}"));
-    for (name, source) in judged(goal) {
-        put(format!("  {name:<12} {}", source.trim().replace('\n', "\n               ")));
+    let licensed = match goal {
+        Goal::Capability(_) => ", only where an entitlement says that it is licensed",
+        Goal::Milestone(_) | Goal::Task(_) => "",
+    };
+    About {
+        title: &head.title,
+        kind: format!("{}, {}{licensed}, since {}", head.id, goal.kind(), head.since),
+        file: &head.file,
+        reason: "What it is good for",
+        why: &head.why,
+        remedy: head.remedy.source(),
+        judged: judged(goal),
+        facts: Vec::new(),
+        links: &head.links,
+        waived: Vec::new(),
     }
-    if matches!(goal, Goal::Capability(_)) {
-        put("  Only where an entitlement says that it is licensed.".to_owned());
-    }
-    if !head.links.is_empty() {
-        put(format!("\n{BOLD}Read{BOLD:#}"));
-    }
-    for link in &head.links {
-        put(format!("  {}: {}", link.title, link.url));
-    }
-    last_time(&mut text, &head.id, installation);
-    text
 }
 
 /// Its conditions by name.
@@ -62,33 +49,4 @@ fn judged(goal: Goal<'_>) -> Vec<(&'static str, String)> {
         }
     }
     lines
-}
-
-/// How it last went is an extra; without a state there is none.
-fn last_time(text: &mut String, id: &str, installation: &Installation) {
-    let last =
-        State::open_existing(&installation.state_file()).and_then(|state| state.report(None).ok().flatten());
-    let Some(report) = last.and_then(|kept| kept.parse().ok()) else { return };
-    let mut lines = Vec::new();
-    if let Some(adoption) = &report.adoption {
-        let here = adoption.capabilities.iter().filter(|one| one.id == id);
-        lines.extend(here.map(|one| (&adoption.entitlement.deployment, one.stage.to_string(), &one.cause)));
-    }
-    let here = report.milestones.iter().filter(|one| one.id == id);
-    lines.extend(here.map(|one| (&one.deployment, one.state.to_string(), &one.cause)));
-    let here = report.tasks.iter().filter(|one| one.id == id);
-    lines.extend(here.map(|one| {
-        let counts = match (one.attempts, one.completions) {
-            (Some(attempts), Some(completions)) => format!("{completions} of {attempts} completed"),
-            _ => "unknown".to_owned(),
-        };
-        (&one.deployment, counts, &one.cause)
-    }));
-    if !lines.is_empty() {
-        let _ = writeln!(text, "\n{BOLD}Here, on {}{BOLD:#}", report.time);
-    }
-    for (deployment, state, cause) in lines {
-        let why = cause.as_ref().map_or(String::new(), |cause| format!(", because {cause}"));
-        let _ = writeln!(text, "  {deployment}: {state}{why}");
-    }
 }

@@ -10,6 +10,7 @@ pub(crate) mod grant;
 pub(crate) mod new;
 pub(crate) mod plugins;
 pub(crate) mod report;
+pub(crate) mod status;
 pub(crate) mod waive;
 
 use std::process::ExitCode;
@@ -20,12 +21,15 @@ use goodstead_protocol::diagnostic::{Diagnostic, Place, did_you_mean};
 use jiff::Timestamp;
 use semver::Version;
 
+use crate::args::Shown;
 use crate::config::Config;
 use crate::host;
 use crate::installation::Installation;
 use crate::packs::Packs;
 use crate::plugins::Plugins;
-use crate::render::diagnostics;
+use crate::render::face::Look;
+use crate::render::nagios::Service;
+use crate::render::{diagnostics, page};
 use crate::state::{State, StateError};
 use crate::trust::Trust;
 
@@ -33,16 +37,23 @@ use crate::trust::Trust;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
     /// Nothing to complain about.
-    Fine = 0,
+    Fine,
     /// Findings, a failed case, a report that could not be delivered.
-    Findings = 1,
+    Findings,
     /// Usage, broken input, output that cannot be written, nothing judged.
-    Trouble = 2,
+    Trouble,
+    /// As monitoring systems want it, who ask for their own face.
+    Service(Service),
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(exit as u8)
+        ExitCode::from(match exit {
+            Exit::Fine => 0,
+            Exit::Findings => 1,
+            Exit::Trouble => 2,
+            Exit::Service(service) => service as u8,
+        })
     }
 }
 
@@ -122,6 +133,11 @@ fn known<'a>(packs: &'a Packs, id: &str) -> Result<Known<'a>, Diagnostic> {
             .help("goodstead checks list shows them all")
             .maybe_help(did_you_mean(id, checks().map(|check| check.id.as_str()).chain(ids)))
     })
+}
+
+/// How the user wants to look at a report; `trouble` is what keeps it from counting in monitoring.
+fn look(shown: &Shown, trouble: Option<String>) -> Look {
+    Look { width: page::width(), detail: shown.detail(), unicode: page::unicode(), trouble }
 }
 
 /// The present second, RFC 3339 in UTC.

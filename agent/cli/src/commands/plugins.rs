@@ -15,7 +15,7 @@ use crate::args::{Format, Plugins as Args};
 use crate::installation::Installation;
 use crate::plugins::{Plugin, Plugins};
 use crate::render::table::{self, plain};
-use crate::render::{diagnostics, output};
+use crate::render::{diagnostics, json, output};
 use crate::state::State;
 use crate::trust::NOT_RUN;
 
@@ -41,7 +41,7 @@ fn last_report(installation: &Installation) -> Option<Report> {
 }
 
 /// How the plugin was isolated when it last ran on this kernel.
-fn isolation(plugin: &Plugin, last: Option<&Report>) -> String {
+pub(super) fn isolation(plugin: &Plugin, last: Option<&Report>) -> String {
     match last.and_then(|report| report.plugins.get(&plugin.manifest.name)?.lacks.as_ref()) {
         None => "not run yet".to_owned(),
         Some(lacks) if lacks.is_empty() => "full".to_owned(),
@@ -66,9 +66,9 @@ fn list(plugins: &Plugins, last: Option<&Report>, format: Format, sound: bool) -
                 })
             };
             let list: Vec<_> = plugins.usable.iter().map(entry).collect();
-            serde_json::to_string_pretty(&list).unwrap_or_default() + "\n"
+            json::pretty(&list)
         }
-        Format::Text | Format::Html => {
+        Format::Text => {
             let mut table = plain(&["PLUGIN", "VERSION", "FACTS", "INSPECTS", "SIGNED BY", "ISOLATION"]);
             for plugin in &plugins.usable {
                 let manifest = &plugin.manifest;
@@ -91,12 +91,12 @@ fn list(plugins: &Plugins, last: Option<&Report>, format: Format, sound: bool) -
 }
 
 /// Who vouches for the manifest and for the library as it lies there now.
-fn vouched(plugin: &Plugin) -> Result<Signature, Cause> {
+pub(super) fn vouched(plugin: &Plugin) -> Result<Signature, Cause> {
     plugin.sealed().map(|(_, signature)| signature)
 }
 
 /// Why nobody does, for readers who did not ask for a scan.
-fn why(cause: &Cause) -> &str {
+pub(super) fn why(cause: &Cause) -> &str {
     cause.detail.strip_prefix(NOT_RUN).unwrap_or(&cause.detail)
 }
 

@@ -1,49 +1,63 @@
-//! `goodstead report show|preview|send`. Only `send` sends.
+//! `goodstead report show|list|diff|preview|send`. Only `send` sends.
+
+mod diff;
+mod find;
+mod list;
 
 use std::io::{self, Write};
 
 use goodstead_protocol::diagnostic::{Diagnostic, Severity};
 
-use super::check::{face, log_face};
-use super::{Exit, Outcome, configuration, state, state_trouble};
-use crate::args::Report as Args;
+use self::find::{find, kept};
+use super::check::log_face;
+use super::{Exit, Outcome, configuration, look, state, state_trouble};
+use crate::args::{Format, Report as Args, Shown};
 use crate::deliver::Desk;
 use crate::installation::Installation;
-use crate::render::{diagnostics, output};
+use crate::render::face::{self, Face};
+use crate::render::{diagnostics, nagios, output};
 use crate::state::{KeptReport, State, StateError};
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, installation: &Installation) -> Outcome {
-    let state = state(installation)?;
-    let trouble = |error: StateError| state_trouble(installation, &error);
     match args {
-        Args::Show { id, format, access: true } => {
-            let report = kept(&state, id.as_deref(), installation)?;
-            let log = state.access_log(&report.id).map_err(trouble)?.unwrap_or_default();
-            output::write(&log_face(&log, *format), None)?;
-            Ok(Exit::Fine)
-        }
-        Args::Show { id, format, access: false } => {
-            let report = kept(&state, id.as_deref(), installation)?.parse().map_err(trouble)?;
-            output::write(&face(&report, *format), None)?;
-            Ok(Exit::Fine)
-        }
-        Args::Preview { id } => preview(&kept(&state, id.as_deref(), installation)?),
+        Args::Show { report, shown, access: true } => access(report.as_deref(), shown.format, installation),
+        Args::Show { report, shown, access: false } => show(report.as_deref(), shown, installation),
+        Args::List { format } => list::run(*format, installation),
+        Args::Diff { before, after, format } => diff::run(before, after, *format, installation),
+        Args::Preview { id } => preview(&kept(&state(installation)?, id.as_deref(), installation)?),
         Args::Send { id } => {
+            let state = state(installation)?;
             let report = kept(&state, id.as_deref(), installation)?;
-            state.spool(&report).map_err(trouble)?;
+            state.spool(&report).map_err(|error| state_trouble(installation, &error))?;
             send(&state, installation)
         }
     }
 }
 
-fn kept(state: &State, id: Option<&str>, installation: &Installation) -> Result<KeptReport, Diagnostic> {
-    let found = state.report(id).map_err(|error| state_trouble(installation, &error))?;
-    found.ok_or_else(|| match id {
-        Some(id) => Diagnostic::error("no-report", format!("no kept report's id begins with `{id}`"))
-            .help("the newest hundred are kept; without an id the newest is meant"),
-        None => Diagnostic::error("no-report", "no report is kept yet").help("goodstead check makes one"),
+fn show(named: Option<&str>, shown: &Shown, installation: &Installation) -> Outcome {
+    let report = find(named, installation)?;
+    output::write(&face::render(&report, shown.format, &look(shown, None)), None)?;
+    Ok(match shown.format {
+        Face::Nagios => Exit::Service(nagios::service(&report, None)),
+        _ => Exit::Fine,
     })
+}
+
+/// What was looked at is kept beside the report, not in it.
+fn access(named: Option<&str>, face: Face, installation: &Installation) -> Outcome {
+    let format = match face {
+        Face::Text => Format::Text,
+        Face::Json => Format::Json,
+        _ => {
+            return Err(Diagnostic::error("no-such-face", "the access log is printed as text or json"));
+        }
+    };
+    let state = state(installation)?;
+    let report = kept(&state, named, installation)?;
+    let log = state.access_log(&report.id).map_err(|error| state_trouble(installation, &error))?;
+    output::write(&log_face(&log.unwrap_or_default(), format), None)?;
+    Ok(Exit::Fine)
 }
 
 /// The bytes as they are: no colours, no line added.

@@ -15,7 +15,8 @@ use crate::args::{Format, Waive};
 use crate::installation::Installation;
 use crate::packs;
 use crate::render::table::{self, plain};
-use crate::render::{diagnostics, output};
+use crate::render::words::day;
+use crate::render::{diagnostics, json, output};
 use crate::state::State;
 use crate::users;
 
@@ -103,10 +104,10 @@ fn list(all: &[Accepted], format: Format) -> Outcome {
                     })
                 })
                 .collect();
-            serde_json::to_string_pretty(&list).unwrap_or_default() + "\n"
+            json::pretty(&list)
         }
-        Format::Text | Format::Html if all.is_empty() => "nothing is waived\n".to_owned(),
-        Format::Text | Format::Html => {
+        Format::Text if all.is_empty() => "nothing is waived\n".to_owned(),
+        Format::Text => {
             let mut table = plain(&["CHECK", "TARGET", "UNTIL", "BY", "REASON"]);
             for accepted in all {
                 let Waiver { who, why, until, .. } = &accepted.waiver;
@@ -128,11 +129,6 @@ fn list(all: &[Accepted], format: Format) -> Outcome {
 
 fn place(accepted: &Accepted) -> &str {
     accepted.target.as_deref().unwrap_or("every target")
-}
-
-/// The day of an RFC 3339 time in UTC.
-pub(crate) fn day(time: &str) -> &str {
-    time.split('T').next().unwrap_or_default()
 }
 
 fn known_check(id: &str, installation: &Installation) -> Result<(), Diagnostic> {

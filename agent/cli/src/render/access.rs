@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::value::plain;
 use crate::broker::AccessLog;
 
 /// Everything that every plugin asked for.
@@ -15,7 +16,7 @@ pub(crate) fn log(log: &AccessLog) -> String {
                 "{:>10.3} ms  {plugin}  {outcome}  {:<9}  {}  {} B  {:.3} ms",
                 entry.at_ms,
                 entry.kind,
-                printable(&entry.what),
+                plain(&entry.what),
                 entry.bytes,
                 entry.took_ms
             );
@@ -27,7 +28,7 @@ pub(crate) fn log(log: &AccessLog) -> String {
                     "{:>10.3} ms  {plugin}  {outcome}  {:<9}  {}  {} B",
                     entry.at_ms,
                     "- file",
-                    printable(&file.path),
+                    plain(&file.path),
                     file.bytes
                 );
                 put_reason(&mut text, file.refused.as_deref());
@@ -40,15 +41,10 @@ pub(crate) fn log(log: &AccessLog) -> String {
 fn put_reason(text: &mut String, refused: Option<&str>) {
     match refused {
         Some(reason) => {
-            let _ = writeln!(text, "  ({})", printable(reason));
+            let _ = writeln!(text, "  ({})", plain(reason));
         }
         None => text.push('\n'),
     }
-}
-
-/// A plugin chooses what it asks for; it does not get to write lines of its own into the log.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -79,7 +75,7 @@ mod tests {
             [
                 "1.500 ms  demo  granted  read_many  /etc/*  7 B  0.250 ms",
                 "1.500 ms  demo  granted  - file     /etc/a  7 B",
-                "1.500 ms  demo  refused  read       /etc/shadow\u{fffd}forged  7 B  0.250 ms  \
+                "1.500 ms  demo  refused  read       /etc/shadow\\nforged  7 B  0.250 ms  \
                  (plugin.toml does not ask to read it)",
             ]
         );

@@ -4,6 +4,8 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use goodstead_protocol::diagnostic::{Diagnostic, Severity};
 
+use super::value::plain;
+
 const HELP: anstyle::Style = anstyle::AnsiColor::Cyan.on_default().bold();
 
 /// Prints diagnostics to standard error.
@@ -23,6 +25,8 @@ fn render(diagnostic: &Diagnostic) -> String {
         Some(place) if place.at.is_none() => format!("{}: {}", place.file, diagnostic.message),
         _ => diagnostic.message.clone(),
     };
+    let message = lines(&message);
+    let help = diagnostic.help.as_deref().map(lines);
     let title = level.primary_title(message.as_str()).id(diagnostic.code);
     let located = diagnostic.place.as_ref().and_then(|place| Some((place, place.at.as_ref()?)));
     let group = match located {
@@ -30,7 +34,7 @@ fn render(diagnostic: &Diagnostic) -> String {
             let annotation = AnnotationKind::Primary.span(span.clone());
             let snippet = Snippet::source(source.as_ref()).path(place.file.as_str()).annotation(annotation);
             let group = title.element(snippet);
-            match diagnostic.help.as_deref() {
+            match help.as_deref() {
                 Some(help) => group.element(Level::HELP.message(help)),
                 None => group,
             }
@@ -38,10 +42,15 @@ fn render(diagnostic: &Diagnostic) -> String {
         None => Group::with_title(title),
     };
     let text = Renderer::styled().render(&[group]);
-    match (&diagnostic.help, located) {
+    match (&help, located) {
         (Some(help), None) => format!("{text}\n{HELP}help{HELP:#}: {help}"),
         _ => text,
     }
+}
+
+/// A text whose lines stay lines, with nothing else in it that a terminal acts on: it may quote an input.
+fn lines(text: &str) -> String {
+    text.lines().map(plain).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -1,11 +1,28 @@
-//! The faces of what the command line has to say.
+//! The faces of what the command line has to say; [`face`] leads to those of a report.
 
 pub(crate) mod access;
 pub(crate) mod cases;
 pub(crate) mod diagnostics;
+pub(crate) mod diff;
+pub(crate) mod explain;
+pub(crate) mod face;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub(crate) mod html;
+pub(crate) mod json;
+pub(crate) mod junit;
+pub(crate) mod markdown;
+pub(crate) mod nagios;
+pub(crate) mod openmetrics;
 pub(crate) mod output;
+pub(crate) mod page;
 mod progress;
+pub(crate) mod sarif;
+pub(crate) mod status;
 pub(crate) mod table;
+#[cfg(test)]
+mod tests;
 pub(crate) mod text;
+pub(crate) mod unjudged;
 pub(crate) mod value;
+pub(crate) mod words;

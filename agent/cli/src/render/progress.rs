@@ -8,8 +8,9 @@ use std::fmt::Write;
 
 use goodstead_model::{Adoption, Capability, Cause, CauseKind, Milestone, Reached, Report, Stage, Task};
 
-use super::text::{BOLD, DIM, GREEN, Page, YELLOW, grade, shortened};
+use super::page::{BOLD, DIM, GREEN, Page, YELLOW, grade, shortened};
 use super::value::plain;
+use super::words::{answer, counts, day};
 
 /// The columns beside a title: the margin, two answers, an extent and the points.
 const BESIDE: usize = 8 + 12 + 6 + 8;
@@ -36,13 +37,13 @@ impl Page {
     fn adoption(&mut self, adoption: &Adoption) {
         let of = &adoption.entitlement;
         put!(self, "");
-        put!(
-            self,
+        let said = format!(
             "{BOLD}Adoption{BOLD:#} of what {} licensed for {} (until {})",
             plain(&of.customer),
             plain(&of.deployment),
             plain(&of.valid_until)
         );
+        self.wrapped_styled("", "  ", &said);
         let titles = adoption.capabilities.iter().map(|one| one.title.chars().count()).max().unwrap_or(0);
         let width = titles.min(self.width.saturating_sub(BESIDE)).max(12);
         put!(self, "");
@@ -67,17 +68,13 @@ impl Page {
         if !later.is_empty() {
             put!(self, "");
             let ids: Vec<_> = later.iter().map(|(_, one)| one.id.as_str()).collect();
-            self.labelled("Then", &format!("goodstead explain {}", ids.join(", ")));
+            self.labelled("Then", &format!("goodstead explain {}", ids.join(" ")));
         }
     }
 
     fn capability(&mut self, one: &Capability, width: usize) {
-        let answer = |known: Option<bool>| match (one.stage, known) {
-            (Stage::NotApplicable, _) => "-",
-            (_, Some(true)) => "yes",
-            (_, Some(false)) => "no",
-            (_, None) => "?",
-        };
+        let applies = one.stage != Stage::NotApplicable;
+        let told = |known| if applies { answer(known) } else { "-" };
         let (extent, style) = match (one.stage, one.extent) {
             (Stage::NotApplicable, _) => ("-".to_owned(), DIM),
             (_, Some(extent)) => (format!("{:.0} %", 100.0 * extent), grade(100.0 * extent)),
@@ -88,8 +85,8 @@ impl Page {
             "{}  {:width$}  {:<10}  {:<4}  {style}{:>6}{style:#}",
             points(one.points),
             shortened(&plain(&one.title), width),
-            answer(one.configured),
-            answer(one.used),
+            told(one.configured),
+            told(one.used),
             extent
         );
         if let Some(obstacle) = &one.stuck_on {
@@ -106,7 +103,7 @@ impl Page {
         put!(self, "");
         put!(self, "{BOLD}Milestones{BOLD:#}: {reached} of {} reached", milestones.len());
         for one in milestones {
-            let state = match (one.state, one.first_seen.as_deref().and_then(|time| time.get(..10))) {
+            let state = match (one.state, one.first_seen.as_deref().map(day)) {
                 (Reached::Unknown, _) => format!("{YELLOW}not known{YELLOW:#}"),
                 (Reached::Reached, Some(day)) => format!("{GREEN}reached{GREEN:#}, seen {}", plain(day)),
                 (state, _) => state.to_string(),
@@ -125,7 +122,7 @@ impl Page {
         put!(self, "");
         put!(self, "{BOLD}Tasks{BOLD:#}");
         for one in tasks {
-            self.line(one.points, &one.title, &one.deployment, &counts(one));
+            self.line(one.points, &one.title, &one.deployment, &counted(one));
             if one.completions < one.attempts {
                 self.advice(&one.remedy, &one.id);
             }
@@ -165,12 +162,7 @@ impl Page {
         report.tasks.iter().for_each(|one| add(&one.deployment, &one.cause, &one.id));
         for ((deployment, cause, remedy), ids) in causes {
             put!(self, "");
-            let first = format!("   {YELLOW}?{YELLOW:#}    ");
-            self.wrapped(&first, "        ", &format!("{deployment}: {cause}"));
-            if let Some(remedy) = remedy {
-                self.prose("Do", remedy);
-            }
-            self.labelled("Costs", &ids.join(", "));
+            self.unknown(&format!("{deployment}: {cause}"), remedy, &ids);
         }
     }
 }
@@ -180,19 +172,6 @@ fn points(points: f64) -> String {
     if points > 0.0 { format!("{:>6.1}", -points) } else { " ".repeat(6) }
 }
 
-fn counts(task: &Task) -> String {
-    let window = format!("in the last {} days", task.window_days);
-    let since = task.counted_since.as_deref().and_then(|time| time.get(..10));
-    let since = since.map_or(String::new(), |day| format!(", counted since {}", plain(day)));
-    match (task.attempts, task.completions, &task.cause) {
-        (Some(0), _, _) => format!("none attempted {window}{since}"),
-        (Some(attempts), Some(completions), _) => {
-            let share = 100.0 * completions as f64 / attempts as f64;
-            format!("{completions} of {attempts} completed {window} ({share:.0} %){since}")
-        }
-        (_, _, Some(cause)) if cause.kind == CauseKind::NoPreviousScan => {
-            "counted from this scan on".to_owned()
-        }
-        _ => format!("{YELLOW}not known{YELLOW:#}"),
-    }
+fn counted(task: &Task) -> String {
+    counts(task).map_or_else(|| format!("{YELLOW}not known{YELLOW:#}"), |counts| plain(&counts).into_owned())
 }

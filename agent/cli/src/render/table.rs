@@ -2,6 +2,8 @@
 
 use comfy_table::{ContentArrangement, Table, presets};
 
+use super::value;
+
 /// A table with these headings, as wide as the terminal at most.
 pub(crate) fn plain(headings: &[&str]) -> Table {
     let mut table = Table::new();
@@ -15,7 +17,7 @@ pub(crate) fn plain(headings: &[&str]) -> Table {
     table
 }
 
-/// The table's text, without the blanks that fill its last column.
+/// The table's text, without the blanks that fill its last column and without anything that a terminal acts on.
 pub(crate) fn text(table: &Table) -> String {
-    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    table.lines().map(|line| format!("{}\n", value::plain(line.trim_end()))).collect()
 }

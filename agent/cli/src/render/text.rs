@@ -4,50 +4,40 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use anstyle::{AnsiColor, Style};
-use goodstead_model::{Impact, Judgement, Origin, Range, Readiness, Report, Target};
-
+use anstyle::Style;
+use goodstead_model::{Impact, Judgement, Range, Report, Target, TargetScore, Verdict};
 use goodstead_protocol::contract::Unit;
 use goodstead_protocol::fact::Fact;
 
+use super::face::{Detail, Look};
+use super::page::{BOLD, DIM, GREEN, Page, RED, YELLOW, ascii, bar, capitalised, grade, shortened};
+use super::unjudged::{self, Unjudged};
 use super::value::{plain, value};
+use super::words::{count, coverage, headline, looked_at, moment, range};
 
-/// Lines are no longer than this, however wide the terminal is: longer ones are hard to read.
-const MAX_WIDTH: usize = 100;
-
-pub(super) const BOLD: Style = Style::new().bold();
-pub(super) const DIM: Style = Style::new().dimmed();
-pub(super) const RED: Style = AnsiColor::Red.on_default().bold();
-pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default();
-pub(super) const GREEN: Style = AnsiColor::Green.on_default();
-
-/// How many evidence values of one finding are shown.
-const SHOWN_EVIDENCE: usize = 8;
-
-/// The width of the terminal on standard output, 80 without one.
-pub(crate) fn width() -> usize {
-    let columns =
-        rustix::termios::tcgetwinsize(std::io::stdout()).map(|size| usize::from(size.ws_col)).unwrap_or(0);
-    if columns == 0 { 80 } else { columns.clamp(40, MAX_WIDTH) }
-}
-
-/// The report in at most `width` columns.
-pub(crate) fn report(report: &Report, width: usize) -> String {
-    let mut page = Page { text: String::new(), width };
+/// The report as it is looked at.
+pub(crate) fn report(report: &Report, look: &Look) -> String {
+    let mut page = Page::new(look.width);
     page.head(report);
-    page.targets(report);
-    page.progress(report);
-    page.findings(report);
-    page.waived(report);
-    page.not_judged(report);
-    page.warnings(report);
-    page.access(report);
-    page.text
-}
-
-pub(super) struct Page {
-    pub(super) text: String,
-    pub(super) width: usize,
+    if look.detail == Detail::Quiet {
+        page.titles(report);
+    } else {
+        if look.detail == Detail::Verbose {
+            page.shown = usize::MAX;
+        }
+        page.targets(report);
+        page.progress(report);
+        page.findings(report);
+        page.waived(report);
+        page.not_judged(report);
+        page.warnings(report);
+        if look.detail == Detail::Verbose {
+            page.verdicts(report);
+            page.rules(report);
+        }
+        page.access(report);
+    }
+    if look.unicode { page.text } else { ascii(&page.text) }
 }
 
 /// Writing to a `String` cannot fail.
@@ -57,40 +47,31 @@ macro_rules! put {
 
 impl Page {
     fn head(&mut self, report: &Report) {
-        let what = match &report.origin {
-            Origin::Live => report.host.clone().unwrap_or_else(|| "this host".into()),
-            Origin::Root { path } => format!("the file system in {path}"),
-            Origin::Facts { path } => format!("the facts in {path}"),
-        };
-        put!(
-            self,
+        let said = format!(
             "{BOLD}Goodstead{BOLD:#} looked at {} on {}",
-            plain(&what),
-            report.time.replace('T', " ").replace('Z', " UTC")
+            plain(&looked_at(report)),
+            plain(&moment(&report.time))
         );
+        self.wrapped_styled("", "", &said);
         put!(self, "");
-        match &report.readiness {
-            None => {
-                put!(self, "  {BOLD}Readiness{BOLD:#}  no number: nothing could be judged");
+        let readiness = report.readiness.as_ref();
+        let style = readiness.map_or(DIM, |readiness| grade(readiness.range.high));
+        let hang = if self.narrow() { "    " } else { "             " };
+        self.wrapped_in(style, &format!("  {BOLD}Readiness{BOLD:#}  "), hang, &headline(readiness));
+        if let Some(readiness) = readiness {
+            if !self.narrow() {
+                put!(self, "{hang}{style}{}{style:#}", bar(readiness.range, 40));
             }
-            Some(readiness) => self.readiness(readiness),
+            self.wrapped(&format!("  {BOLD}Coverage{BOLD:#}   "), hang, &coverage(readiness));
         }
     }
 
-    fn readiness(&mut self, readiness: &Readiness) {
-        let style = grade(readiness.range.high);
-        put!(self, "  {BOLD}Readiness{BOLD:#}  {style}{}{style:#}", headline(readiness));
-        let judged = readiness.failed + readiness.waived + readiness.passed;
-        let all = judged + readiness.unknown;
-        let waived =
-            if readiness.waived > 0 { format!(", {} waived", readiness.waived) } else { String::new() };
-        put!(
-            self,
-            "  {BOLD}Coverage{BOLD:#}   {:.0} %: {judged} of {} judged, {} failed{waived}",
-            readiness.coverage,
-            count(all, "applicable check"),
-            readiness.failed
-        );
+    /// A score as a bar and two blanks, where there is room.
+    fn drawn(&self, range: Range, style: Style) -> String {
+        match self.cells() {
+            0 => String::new(),
+            cells => format!("{style}{}{style:#}  ", bar(range, cells)),
+        }
     }
 
     fn targets(&mut self, report: &Report) {
@@ -98,24 +79,64 @@ impl Page {
             return;
         }
         put!(self, "");
-        let id_width = report.targets.iter().map(|target| target.id.chars().count()).max().unwrap_or(0);
+        let widest = report.targets.iter().map(|target| plain(&target.id).chars().count()).max().unwrap_or(0);
+        // Areas stand beneath their target, in the same column.
+        let column = widest.clamp(15, 40);
+        let beside = if self.cells() > 0 { self.cells() + 2 } else { 0 };
         let worst = report.readiness.as_ref().and_then(|readiness| readiness.worst.as_deref());
         for target in &report.targets {
-            let (score, style) = match &target.score {
-                Some(score) => (range(score.range), grade(score.range.high)),
-                None => ("not judged".to_owned(), DIM),
-            };
             let mark = if worst == Some(target.id.as_str()) { "  <- the worst" } else { "" };
-            put!(
-                self,
-                "  {:id_width$}  {style}{:>12}{style:#}  {DIM}{}{DIM:#}{mark}",
-                target.id,
-                score,
-                shortened(&plain(&target.title), self.width.saturating_sub(id_width + 34).max(20))
+            let (score, drawn, style) = match &target.score {
+                Some(score) => {
+                    let style = grade(score.range.high);
+                    (range(score.range), self.drawn(score.range, style), style)
+                }
+                None => ("not judged".to_owned(), " ".repeat(beside), DIM),
+            };
+            let before = column + beside + 18 + mark.len();
+            let title = shortened(&plain(&target.title), self.width.saturating_sub(before).max(12));
+            let line = format!(
+                "  {:column$}  {drawn}{style}{score:>12}{style:#}  {DIM}{title}{DIM:#}{mark}",
+                plain(&target.id)
             );
+            put!(self, "{}", line.trim_end());
+            for score in target.score.iter().filter(|score| score.areas.len() > 1) {
+                self.areas(score, column);
+            }
         }
         for note in report.targets.iter().flat_map(|target: &Target| &target.notes) {
             self.wrapped("  note: ", "        ", note);
+        }
+    }
+
+    fn areas(&mut self, score: &TargetScore, column: usize) {
+        for area in &score.areas {
+            let style = grade(area.range.high);
+            put!(
+                self,
+                "    {DIM}{:<width$}{DIM:#}  {}{:>12}",
+                area.area,
+                self.drawn(area.range, style),
+                range(area.range),
+                width = column.saturating_sub(2)
+            );
+        }
+    }
+
+    /// The findings in a line each.
+    fn titles(&mut self, report: &Report) {
+        let findings: Vec<_> = report.findings().collect();
+        if !findings.is_empty() {
+            put!(self, "");
+        }
+        for finding in findings {
+            let style = impact_style(finding.impact);
+            let first = format!("{style}{:>6.1}{style:#}  ", -finding.points);
+            self.wrapped(
+                &first,
+                self.margin(),
+                &format!("{} ({} on {})", finding.title, finding.id, finding.target),
+            );
         }
     }
 
@@ -156,13 +177,14 @@ impl Page {
     /// The items that it is about, and what was observed.
     fn where_and_seen(&mut self, finding: &Judgement) {
         if !finding.items.is_empty() {
-            let shown = finding.items.iter().take(SHOWN_EVIDENCE).cloned().collect::<Vec<_>>().join(", ");
-            let more = finding.items.len().saturating_sub(SHOWN_EVIDENCE);
-            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-            self.labelled("Where", &format!("{shown}{more}"));
+            self.labelled("Where", &self.some(&finding.items));
         }
-        for evidence in finding.evidence.iter().take(SHOWN_EVIDENCE) {
+        for evidence in finding.evidence.iter().take(self.shown) {
             self.labelled("Seen", &format!("{} = {}", evidence.path, value(&evidence.value, evidence.unit)));
+        }
+        let more = finding.evidence.len().saturating_sub(self.shown);
+        if more > 0 {
+            self.labelled("Seen", &format!("and {more} more, with --verbose"));
         }
     }
 
@@ -170,15 +192,13 @@ impl Page {
         put!(self, "");
         let style = impact_style(finding.impact);
         let local = if finding.local { ", local check" } else { "" };
-        put!(self, "{style}{:>6.1}{style:#}  {BOLD}{}{BOLD:#}", -finding.points, finding.title);
-        put!(
-            self,
-            "        {DIM}{} on {}, {} impact, {} likelihood{local}{DIM:#}",
-            finding.id,
-            finding.target,
-            finding.impact,
-            finding.likelihood
+        let first = format!("{style}{:>6.1}{style:#}  ", -finding.points);
+        self.wrapped_in(BOLD, &first, self.margin(), &finding.title);
+        let said = format!(
+            "{} on {}, {} impact, {} likelihood{local}",
+            finding.id, finding.target, finding.impact, finding.likelihood
         );
+        self.wrapped_in(DIM, self.margin(), self.margin(), &said);
     }
 
     /// What is accepted: named and costed, without the advice that was declined.
@@ -188,11 +208,8 @@ impl Page {
             return;
         }
         put!(self, "");
-        put!(
-            self,
-            "{BOLD}{} waived{BOLD:#}, not mended: the points stay lost",
-            count(waived.len(), "finding")
-        );
+        let said = format!("{} waived, not mended: the points stay lost", count(waived.len(), "finding"));
+        self.wrapped_in(BOLD, "", "", &said);
         for finding in waived {
             self.finding_head(finding);
             if let Some(waiver) = &finding.waiver {
@@ -204,31 +221,31 @@ impl Page {
     }
 
     fn not_judged(&mut self, report: &Report) {
-        let unknown: Vec<_> = report.not_judged().collect();
-        if unknown.is_empty() {
+        let Unjudged { checks, causes, best } = unjudged::of(report);
+        if checks == 0 {
             return;
         }
         put!(self, "");
-        put!(self, "{BOLD}{} could not be judged{BOLD:#}", capitalised(&count(unknown.len(), "check")));
-        // One cause often stands for many checks: said once, with the checks that it costs.
-        let mut causes: BTreeMap<(&str, String, Option<&str>), Vec<&str>> = BTreeMap::new();
-        for judgement in unknown {
-            let (detail, remedy) = match &judgement.cause {
-                Some(cause) => (cause.to_string(), cause.remedy.as_deref()),
-                None => ("no cause is known".to_owned(), None),
-            };
-            causes.entry((judgement.target.as_str(), detail, remedy)).or_default().push(&judgement.id);
-        }
-        let mut causes: Vec<_> = causes.into_iter().collect();
-        causes.sort_by_key(|(_, ids)| std::cmp::Reverse(ids.len()));
-        for ((target, detail, remedy), ids) in causes {
+        put!(self, "{BOLD}{}{BOLD:#} could not be judged", capitalised(&count(checks, "check")));
+        if let Some(best) = best {
             put!(self, "");
-            self.wrapped(&format!("   {YELLOW}?{YELLOW:#}    "), "        ", &format!("{target}: {detail}"));
-            if let Some(remedy) = remedy {
-                self.prose("Do", remedy);
-            }
-            self.labelled("Costs", &ids.join(", "));
+            let said = format!("lets {} of them be judged: {}", best.checks, best.command);
+            self.labelled("Best", &said);
         }
+        for cause in causes {
+            put!(self, "");
+            self.unknown(&format!("{}: {}", cause.target, cause.detail), cause.remedy, &cause.ids);
+        }
+    }
+
+    /// What is not known, what would make it known, and what it costs.
+    pub(super) fn unknown(&mut self, what: &str, remedy: Option<&str>, costs: &[&str]) {
+        let first = if self.narrow() { "? ".to_owned() } else { format!("   {YELLOW}?{YELLOW:#}    ") };
+        self.wrapped(&first, self.margin(), what);
+        if let Some(remedy) = remedy {
+            self.labelled("Do", remedy);
+        }
+        self.labelled("Costs", &self.some(costs));
     }
 
     fn warnings(&mut self, report: &Report) {
@@ -242,127 +259,66 @@ impl Page {
         }
     }
 
+    /// Every verdict, also of what is in order.
+    fn verdicts(&mut self, report: &Report) {
+        let mut targets: BTreeMap<&str, Vec<&Judgement>> = BTreeMap::new();
+        for one in &report.verdicts {
+            targets.entry(&one.target).or_default().push(one);
+        }
+        for (target, verdicts) in targets {
+            put!(self, "");
+            self.wrapped_in(BOLD, "", "  ", &format!("All verdicts on {target}"));
+            for one in verdicts {
+                let style = match one.verdict {
+                    Verdict::Fail => RED,
+                    Verdict::Waived | Verdict::Unknown => YELLOW,
+                    Verdict::Pass => GREEN,
+                    Verdict::NotApplicable => DIM,
+                };
+                let first = format!("  {style}{:<14}{style:#}  ", one.verdict);
+                self.wrapped(&first, self.margin(), &one.id);
+                if one.verdict == Verdict::Pass {
+                    self.where_and_seen(one);
+                }
+            }
+        }
+    }
+
+    /// By which rules and with which plugins it was judged, and how long that took.
+    fn rules(&mut self, report: &Report) {
+        put!(self, "");
+        put!(self, "{BOLD}Judged by{BOLD:#}");
+        for pack in &report.packs {
+            self.wrapped("  ", "    ", &format!("pack {} {}, {}", pack.name, pack.version, pack.hash));
+        }
+        for (name, plugin) in &report.plugins {
+            self.wrapped("  ", "    ", &format!("plugin {name} {}", plugin.version));
+        }
+        self.wrapped("  ", "    ", &format!("Goodstead {}, report {}", report.agent.version, report.id));
+        let timings: Vec<_> =
+            report.timings_ms.iter().map(|(name, ms)| format!("{name} {ms:.1} ms")).collect();
+        self.wrapped("  ", "    ", &timings.join(", "));
+    }
+
     fn access(&mut self, report: &Report) {
         if report.access.is_empty() {
             return;
         }
         put!(self, "");
-        put!(self, "{BOLD}What was looked at{BOLD:#} (all of it: goodstead report show --access)");
+        let said = format!("{BOLD}What was looked at{BOLD:#} (all of it: goodstead report show --access)");
+        self.wrapped_styled("", "  ", &said);
         for (plugin, access) in &report.access {
             let refused =
                 if access.refused > 0 { format!(", {} refused", access.refused) } else { String::new() };
             let granted = count(usize::try_from(access.granted).unwrap_or(usize::MAX), "request");
             let bytes = value(&Fact::Int(i64::try_from(access.bytes).unwrap_or(i64::MAX)), Some(Unit::Bytes));
-            put!(self, "  {plugin}: {granted} granted{refused}, {bytes}");
+            self.wrapped("  ", "    ", &format!("{plugin}: {granted} granted{refused}, {bytes}"));
             for lack in
                 report.plugins.get(plugin).into_iter().flat_map(|plugin| plugin.lacks.iter().flatten())
             {
                 self.wrapped("    not fully isolated: ", "      ", lack);
             }
         }
-    }
-
-    /// A label and a text that wraps beneath itself.
-    pub(super) fn labelled(&mut self, label: &str, text: &str) {
-        self.wrapped(&format!("        {DIM}{label:<6}{DIM:#}"), &" ".repeat(14), text);
-    }
-
-    /// Markdown under a label: paragraphs and list items are wrapped, code blocks stay as they are.
-    pub(super) fn prose(&mut self, label: &str, markdown: &str) {
-        let mut label = format!("        {DIM}{label:<6}{DIM:#}");
-        let mut code = false;
-        let mut paragraph = String::new();
-        for line in markdown.trim().lines().chain([""]) {
-            let fence = line.trim_start().starts_with("```");
-            let apart = fence || code || line.trim().is_empty() || is_item(line.trim_start());
-            if apart && !paragraph.trim().is_empty() {
-                let hanging = if is_item(&paragraph) { 17 } else { 14 };
-                self.wrapped(&label, &" ".repeat(hanging), paragraph.trim());
-                label = " ".repeat(14);
-                paragraph.clear();
-            }
-            if fence {
-                code = !code;
-            } else if code {
-                put!(self, "{label}  {}", plain(line));
-                label = " ".repeat(14);
-            } else {
-                paragraph.push_str(line.trim());
-                paragraph.push(' ');
-            }
-        }
-    }
-
-    /// `text` is what a site, a plugin or a check wrote; of the labels we know that they are ours.
-    pub(super) fn wrapped(&mut self, first: &str, next: &str, text: &str) {
-        self.wrapped_styled(first, next, &plain(text));
-    }
-
-    /// A text that holds styles of ours, and of others only what [`plain`] let through.
-    pub(super) fn wrapped_styled(&mut self, first: &str, next: &str, text: &str) {
-        let first_width = anstream::adapter::strip_str(first).to_string().chars().count();
-        let width = self.width.saturating_sub(first_width.max(next.len())).max(24);
-        let options = textwrap::Options::new(width)
-            .break_words(false)
-            .word_separator(textwrap::WordSeparator::AsciiSpace)
-            .word_splitter(textwrap::WordSplitter::NoHyphenation);
-        for (number, line) in textwrap::wrap(text, options).iter().enumerate() {
-            put!(self, "{}{line}", if number == 0 { first } else { next });
-        }
-    }
-}
-
-/// Whether a line of Markdown begins an item of a list.
-fn is_item(line: &str) -> bool {
-    let number = line.trim_start_matches(|c: char| c.is_ascii_digit());
-    line.starts_with("- ")
-        || line.starts_with("* ")
-        || (number.len() < line.len() && number.starts_with(". "))
-}
-
-/// Readiness in words that cannot mislead: one number only where it can be trusted.
-fn headline(readiness: &Readiness) -> String {
-    let unknown = readiness.unknown;
-    match readiness.single {
-        Some(single) => format!("{single:.1}"),
-        None => format!(
-            "at most {:.1}; {} not judged, so it may be as low as {:.1}",
-            readiness.range.high,
-            count(unknown, "check"),
-            readiness.range.low
-        ),
-    }
-}
-
-fn range(range: Range) -> String {
-    if format!("{:.1}", range.low) == format!("{:.1}", range.high) {
-        format!("{:.1}", range.high)
-    } else {
-        format!("{:.1}..{:.1}", range.low, range.high)
-    }
-}
-
-fn count(number: usize, thing: &str) -> String {
-    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}
-
-pub(super) fn shortened(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-}
-
-pub(super) fn grade(score: f64) -> Style {
-    match score {
-        score if score >= 90.0 => GREEN,
-        score if score >= 60.0 => YELLOW,
-        _ => RED,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Observed values as a person reads them: bytes with their size, lists short, unknowns with their cause.
 
-pub(crate) use goodstead_page::plain;
+pub(crate) use goodstead_page::{acts, plain};
 use goodstead_page::printable;
 use goodstead_protocol::contract::Unit;
 use goodstead_protocol::fact::{CauseKind, Fact};
@@ -100,5 +100,16 @@ mod tests {
     #[test]
     fn what_a_site_wrote_cannot_move_the_cursor() {
         assert_eq!(value(&"a\u{1b}[2Jb\nc".into(), None), "\"a\\u{1b}[2Jb\\nc\"");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_shown() {
+        assert_eq!(
+            plain("a\u{202e}b\u{9b}c\u{7f}d\u{2028}e\u{e0041}"),
+            "a\\u{202e}b\\u{9b}c\\u{7f}d\\u{2028}e\\u{e0041}"
+        );
+        for text in ["naïve", "می\u{200c}خواهم", "日本", "👩\u{200d}💻"] {
+            assert_eq!(plain(text), text);
+        }
     }
 }

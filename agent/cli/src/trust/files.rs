@@ -23,8 +23,11 @@ pub(super) fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
 pub(crate) fn read_regular(path: &Path, limit: u64) -> io::Result<(Vec<u8>, Metadata)> {
     let (file, metadata) = open_regular(path)?;
     let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit {
+    // A file may say another size than it has, and grow.
+    if metadata.len() <= limit {
+        file.take(limit + 1).read_to_end(&mut bytes)?;
+    }
+    if metadata.len() > limit || bytes.len() as u64 > limit {
         let limit = if limit < 1024 { format!("{limit} bytes") } else { format!("{} KiB", limit >> 10) };
         return Err(io::Error::other(format!("it is larger than {limit}")));
     }

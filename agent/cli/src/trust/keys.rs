@@ -34,6 +34,11 @@ pub(super) struct TrustedKey {
 pub(super) struct Keys(Vec<TrustedKey>);
 
 impl Keys {
+    /// Their names, in the order of their folders.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.0.iter().map(|key| key.name.clone()).collect()
+    }
+
     /// The keys of an id, which are as a rule one.
     pub(super) fn with_id<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a TrustedKey> {
         self.0.iter().filter(move |key| key.id == id)

@@ -124,6 +124,11 @@ impl Trust {
         Trust { keys, revoked: Arc::new(revoked), allowed, own_keys, diagnostics }
     }
 
+    /// The names of the keys that may vouch for something.
+    pub(crate) fn key_names(&self) -> Vec<String> {
+        self.keys.names()
+    }
+
     /// Whether every key and list could be used.
     pub(crate) fn sound(&self) -> bool {
         self.diagnostics.iter().all(|found| found.severity == Severity::Warning)

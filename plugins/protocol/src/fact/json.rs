@@ -172,6 +172,42 @@ impl<'de> Deserialize<'de> for Fact {
     }
 }
 
+/// Any JSON but `null`, and what unknown and partial look like.
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Fact {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Fact".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let fact = generator.subschema_for::<Fact>();
+        let cause = generator.subschema_for::<Cause>();
+        let list = json!({ "type": "array", "items": fact });
+        let map = json!({
+            "type": "object", "additionalProperties": fact,
+            "not": { "anyOf": [{ "required": [UNKNOWN] }, { "required": [PARTIAL] }] },
+        });
+        schemars::json_schema!({
+            "description": "One observed value, or the reason why there is none.",
+            "anyOf": [
+                { "type": ["boolean", "number", "string"] },
+                list,
+                map,
+                {
+                    "description": "Not known, and why.",
+                    "type": "object", "additionalProperties": false, "required": [UNKNOWN],
+                    "properties": { UNKNOWN: cause },
+                },
+                {
+                    "description": "A list or map of which only a part could be read, and why.",
+                    "type": "object", "additionalProperties": false, "required": [PARTIAL, CAUSE],
+                    "properties": { PARTIAL: { "anyOf": [list, map] }, CAUSE: cause },
+                },
+            ],
+        })
+    }
+}
+
 struct FactVisitor;
 
 impl<'de> Visitor<'de> for FactVisitor {

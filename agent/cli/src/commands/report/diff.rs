@@ -1,0 +1,22 @@
+//! `goodstead report diff A B`: what came, what went and what changed.
+
+use goodstead_model::Diff;
+
+use super::find::find;
+use crate::args::Format;
+use crate::commands::{Exit, Outcome};
+use crate::installation::Installation;
+use crate::render::{diff, json, output, page};
+
+/// Runs the command.
+pub(super) fn run(before: &str, after: &str, format: Format, installation: &Installation) -> Outcome {
+    let before = find(Some(before), installation)?;
+    let after = find(Some(after), installation)?;
+    let found = Diff::between(&before, &after);
+    let text = match format {
+        Format::Json => json::pretty(&found),
+        Format::Text => diff::text(&found, page::width()),
+    };
+    output::write(&text, None)?;
+    Ok(Exit::Fine)
+}

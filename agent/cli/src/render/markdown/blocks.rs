@@ -1,0 +1,223 @@
+//! Markdown as the blocks that the line-oriented faces can show: paragraphs, items of lists, and code.
+//!
+//! A report's texts are foreign. What is no text or code comes out as the text that it is: HTML as written, images as
+//! their descriptions, headings and quotes as paragraphs, links with their address behind them.
+
+use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+
+/// One block, in the order of the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Block {
+    /// The lists that it stands in, from outside to inside: whether each is numbered.
+    pub(crate) lists: Vec<bool>,
+    /// `-` or `1.`, of the first block of an item.
+    pub(crate) marker: Option<String>,
+    pub(crate) content: Content,
+}
+
+impl Block {
+    /// What stands before the block's first line and before its others, where an item of a numbered list is indented
+    /// by `numbered` columns. Items of other lists are by 2.
+    pub(crate) fn indents(&self, numbered: usize) -> (String, String) {
+        let columns = |list: &bool| if *list { numbered } else { 2 };
+        let inner = " ".repeat(self.lists.iter().map(columns).sum());
+        match (&self.marker, self.lists.split_last()) {
+            (Some(marker), Some((last, outer))) => {
+                let outer = " ".repeat(outer.iter().map(columns).sum());
+                (format!("{outer}{marker:<width$} ", width = columns(last).saturating_sub(1)), inner)
+            }
+            _ => (inner.clone(), inner),
+        }
+    }
+}
+
+/// What a block holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// A paragraph.
+    Text(Vec<Inline>),
+    /// Code by lines, and its language or nothing.
+    Code(String, Vec<String>),
+}
+
+/// A part of a paragraph. It can hold anything but what ends a line in Markdown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Inline {
+    Text(String),
+    Code(String),
+}
+
+/// The most of a text that is read, in bytes: a check's file is no larger, so only a forged report is cut.
+const MAX_TEXT: usize = 256 << 10;
+
+/// Reads Markdown.
+pub(crate) fn read(markdown: &str) -> Vec<Block> {
+    let markdown = markdown.get(..markdown.floor_char_boundary(MAX_TEXT)).unwrap_or_default();
+    let mut reader = Reader::default();
+    for event in Parser::new_ext(markdown, Options::empty()) {
+        reader.event(event);
+    }
+    reader.flush();
+    reader.blocks
+}
+
+#[derive(Default)]
+struct Reader {
+    blocks: Vec<Block>,
+    /// The open lists, each with the number of its next item.
+    lists: Vec<Option<u64>>,
+    marker: Option<String>,
+    line: Vec<Inline>,
+    code: Option<(String, String)>,
+    /// Where the open links lead.
+    links: Vec<String>,
+}
+
+impl Reader {
+    fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Text(text) => match &mut self.code {
+                Some((_, code)) => code.push_str(&text),
+                None => self.text(&text),
+            },
+            Event::Code(code) => self.line.push(Inline::Code(code.into_string())),
+            Event::Html(text) | Event::InlineHtml(text) => self.text(text.replace('\n', " ").trim_end()),
+            Event::SoftBreak | Event::HardBreak => self.text(" "),
+            Event::Start(tag) => self.start(tag),
+            Event::End(end) => self.end(end),
+            _ => {}
+        }
+    }
+
+    fn start(&mut self, tag: Tag<'_>) {
+        match tag {
+            Tag::List(first) => {
+                self.flush();
+                self.lists.push(first);
+            }
+            Tag::Item => {
+                self.flush();
+                self.marker = match self.lists.last_mut() {
+                    Some(Some(number)) => {
+                        let marker = format!("{number}.");
+                        *number = number.saturating_add(1);
+                        Some(marker)
+                    }
+                    _ => Some("-".to_owned()),
+                };
+            }
+            Tag::CodeBlock(kind) => {
+                self.flush();
+                let language = match kind {
+                    CodeBlockKind::Fenced(language) => language.into_string(),
+                    CodeBlockKind::Indented => String::new(),
+                };
+                self.code = Some((language, String::new()));
+            }
+            Tag::Link { dest_url, .. } => self.links.push(dest_url.into_string()),
+            Tag::Paragraph | Tag::Heading { .. } | Tag::BlockQuote(_) | Tag::HtmlBlock => self.flush(),
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, end: TagEnd) {
+        match end {
+            TagEnd::List(_) => {
+                self.flush();
+                self.lists.pop();
+            }
+            TagEnd::Item => {
+                self.flush();
+                self.marker = None;
+            }
+            TagEnd::CodeBlock => {
+                if let Some((language, code)) = self.code.take() {
+                    let lines = code.trim_end_matches('\n').split('\n').map(str::to_owned).collect();
+                    self.push(Content::Code(language, lines));
+                }
+            }
+            TagEnd::Link => {
+                let address = self.links.pop().unwrap_or_default();
+                // An address that stands for itself is said once.
+                if !matches!(self.line.last(), Some(Inline::Text(text)) if text.ends_with(&address)) {
+                    self.text(&format!(" ({address})"));
+                }
+            }
+            TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::BlockQuote(_) | TagEnd::HtmlBlock => {
+                self.flush()
+            }
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, more: &str) {
+        match self.line.last_mut() {
+            Some(Inline::Text(text)) => text.push_str(more),
+            _ => self.line.push(Inline::Text(more.to_owned())),
+        }
+    }
+
+    fn flush(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        let empty = |part: &Inline| matches!(part, Inline::Text(text) if text.trim().is_empty());
+        if !line.iter().all(empty) {
+            self.push(Content::Text(line));
+        }
+    }
+
+    fn push(&mut self, content: Content) {
+        self.blocks.push(Block {
+            lists: self.lists.iter().map(Option::is_some).collect(),
+            marker: self.marker.take(),
+            content,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+
+    /// One line a block, with what tells it from others.
+    fn told(markdown: &str) -> String {
+        let mut text = String::new();
+        for Block { lists, marker, content } in read(markdown) {
+            let depth = lists.len();
+            let marker = marker.unwrap_or_default();
+            let _ = match content {
+                Content::Text(line) => writeln!(text, "{depth} {marker} {line:?}"),
+                Content::Code(language, lines) => writeln!(text, "{depth} {marker} {language} {lines:?}"),
+            };
+        }
+        text
+    }
+
+    #[test]
+    fn what_remedies_are_written_with_is_read() {
+        insta::assert_snapshot!(told("Set `a`,\n**now**:\n\n```sql\nSELECT 1;\n\nSELECT 2;\n```\n1. one\n   - inner\n\n   more\n2. two"), @r#"
+        0  [Text("Set "), Code("a"), Text(", now:")]
+        0  sql ["SELECT 1;", "", "SELECT 2;"]
+        1 1. [Text("one")]
+        2 - [Text("inner")]
+        1  [Text("more")]
+        1 2. [Text("two")]
+        "#);
+    }
+
+    #[test]
+    fn what_is_no_text_comes_out_as_text() {
+        insta::assert_snapshot!(told("# Loud\n> said\n\n<script>x</script>\n\na <b>b</b> ![pic](http://x.test/p.png) [l](javascript:y) <http://x.test>"), @r#"
+        0  [Text("Loud")]
+        0  [Text("said")]
+        0  [Text("<script>x</script>")]
+        0  [Text("a <b>b</b> pic l (javascript:y) http://x.test")]
+        "#);
+    }
+
+    #[test]
+    fn nothing_at_all_is_no_block() {
+        assert_eq!(read(" \n\n"), []);
+    }
+}

@@ -1,0 +1,299 @@
+//! The report as Markdown: the same order as on a terminal.
+
+use std::fmt::Write;
+
+use goodstead_model::{Adoption, Capability, Judgement, Milestone, Reached, Report, Stage, Task};
+
+use super::blocks::{self, Content, Inline};
+use super::escape::{code, fence, line, link, text};
+use crate::render::unjudged::{self, Unjudged};
+use crate::render::value::value;
+use crate::render::words::{answer, count, counts, coverage, day, headline, looked_at, moment, range};
+
+/// Writing to a `String` cannot fail.
+macro_rules! put {
+    ($out:expr, $($rest:tt)*) => { let _ = writeln!($out, $($rest)*); };
+}
+
+/// The whole report.
+pub(crate) fn report(report: &Report) -> String {
+    let mut out = String::new();
+    put!(out, "# Goodstead: {}, {}\n", text(&looked_at(report)), text(&moment(&report.time)));
+    put!(out, "**Readiness** {}  ", headline(report.readiness.as_ref()));
+    if let Some(readiness) = &report.readiness {
+        put!(out, "**Coverage** {}", coverage(readiness));
+    }
+    targets(&mut out, report);
+    findings(&mut out, report);
+    waived(&mut out, report);
+    if let Some(adoption) = &report.adoption {
+        self::adoption(&mut out, adoption);
+    }
+    milestones(&mut out, &report.milestones);
+    tasks(&mut out, &report.tasks);
+    not_judged(&mut out, report);
+    if !report.warnings.is_empty() {
+        put!(out, "\n## Worth knowing\n");
+        for warning in &report.warnings {
+            put!(out, "- {}", line(warning));
+        }
+    }
+    out
+}
+
+fn targets(out: &mut String, report: &Report) {
+    if report.targets.is_empty() {
+        return;
+    }
+    let worst = report.readiness.as_ref().and_then(|readiness| readiness.worst.as_deref());
+    put!(out, "\n| Target | Readiness | Areas | |\n|---|--:|---|---|");
+    for target in &report.targets {
+        let (score, areas) = match &target.score {
+            Some(score) => {
+                let areas = score.areas.iter().map(|area| format!("{} {}", area.area, range(area.range)));
+                (range(score.range), areas.collect::<Vec<_>>().join(", "))
+            }
+            None => ("not judged".to_owned(), String::new()),
+        };
+        let mark = if worst == Some(target.id.as_str()) { " (the worst)" } else { "" };
+        put!(out, "| {} | {score} | {areas} | {}{mark} |", text(&target.id), text(&target.title));
+    }
+    let notes: Vec<_> = report.targets.iter().flat_map(|target| &target.notes).collect();
+    if !notes.is_empty() {
+        put!(out, "");
+    }
+    for note in notes {
+        put!(out, "- {}", line(note));
+    }
+}
+
+fn findings(out: &mut String, report: &Report) {
+    let findings: Vec<_> = report.findings().collect();
+    if findings.is_empty() {
+        if report.readiness.is_some() {
+            put!(out, "\n## No findings");
+        }
+        return;
+    }
+    put!(out, "\n## {}, the most costly first", count(findings.len(), "finding"));
+    for finding in findings {
+        head(out, finding);
+        if let Some(waiver) = &finding.waiver {
+            let said =
+                format!("waived until {}, which is over, by {}: {}", waiver.until, waiver.who, waiver.why);
+            put!(out, "\n**Note** {}", text(&said));
+        }
+        where_and_seen(out, finding);
+        prose(out, "Why", &finding.why);
+        prose(out, "What to do", &finding.remedy);
+        if finding.gain > 0.0 {
+            put!(out, "\n**Gain** {:+.1} points when this alone is mended", finding.gain);
+        }
+        if !finding.links.is_empty() {
+            put!(out, "\n**Read**\n");
+        }
+        for one in &finding.links {
+            put!(out, "- {}", link(&one.title, &one.url));
+        }
+    }
+}
+
+fn head(out: &mut String, finding: &Judgement) {
+    put!(out, "\n### {:.1}: {}\n", -finding.points, text(&finding.title));
+    let local = if finding.local { ", local check" } else { "" };
+    put!(
+        out,
+        "{} on {}, {} impact, {} likelihood{local}",
+        code(&finding.id),
+        text(&finding.target),
+        finding.impact,
+        finding.likelihood
+    );
+}
+
+fn where_and_seen(out: &mut String, finding: &Judgement) {
+    if !finding.items.is_empty() {
+        let items: Vec<_> = finding.items.iter().map(|item| code(item)).collect();
+        put!(out, "\n**Where** {}", items.join(", "));
+    }
+    if !finding.evidence.is_empty() {
+        put!(out, "\n**Seen**\n");
+    }
+    for evidence in &finding.evidence {
+        put!(out, "- {} = {}", code(&evidence.path), code(&value(&evidence.value, evidence.unit)));
+    }
+}
+
+/// What a check says, in the blocks that it is made of.
+fn prose(out: &mut String, label: &str, markdown: &str) {
+    let blocks = blocks::read(markdown);
+    if blocks.is_empty() {
+        return;
+    }
+    put!(out, "\n**{label}**");
+    for block in blocks {
+        // Two digits and what follows them fit into four columns.
+        let (outer, inner) = block.indents(4);
+        put!(out, "");
+        match block.content {
+            Content::Text(parts) => {
+                put!(out, "{outer}{}", paragraph(&parts));
+            }
+            Content::Code(language, lines) => {
+                let fence = fence(&lines);
+                let language: String = language.chars().filter(char::is_ascii_alphanumeric).collect();
+                put!(out, "{outer}{fence}{language}");
+                for line in lines {
+                    put!(out, "{}", format!("{inner}{}", crate::render::value::plain(&line)).trim_end());
+                }
+                put!(out, "{inner}{fence}");
+            }
+        }
+    }
+}
+
+fn paragraph(parts: &[Inline]) -> String {
+    let mut written = String::new();
+    for part in parts {
+        match part {
+            Inline::Text(said) if written.is_empty() => written.push_str(&line(said)),
+            Inline::Text(said) => written.push_str(&text(said)),
+            Inline::Code(said) => written.push_str(&code(said)),
+        }
+    }
+    written.trim_end().to_owned()
+}
+
+fn waived(out: &mut String, report: &Report) {
+    let waived: Vec<_> = report.waived().collect();
+    if waived.is_empty() {
+        return;
+    }
+    put!(out, "\n## {} waived, not mended: the points stay lost", count(waived.len(), "finding"));
+    for finding in waived {
+        head(out, finding);
+        if let Some(waiver) = &finding.waiver {
+            let said = format!("waived until {}, by {}: {}", waiver.until, waiver.who, waiver.why);
+            put!(out, "\n**Note** {}", text(&said));
+        }
+        where_and_seen(out, finding);
+    }
+}
+
+fn adoption(out: &mut String, adoption: &Adoption) {
+    let of = &adoption.entitlement;
+    put!(
+        out,
+        "\n## Adoption of what {} licensed for {}, until {}\n\n| Licensed | Configured | Used | Extent | Points | Stuck on |\n|---|---|---|--:|--:|---|",
+        text(&of.customer),
+        text(&of.deployment),
+        text(&of.valid_until)
+    );
+    for one in &adoption.capabilities {
+        let Capability { title, configured, used, extent, stage, points, stuck_on, .. } = one;
+        let applies = *stage != Stage::NotApplicable;
+        let told = |known| if applies { answer(known) } else { "-" };
+        let extent = match extent {
+            Some(extent) if applies => format!("{:.0} %", 100.0 * extent),
+            None if applies => "?".to_owned(),
+            _ => "-".to_owned(),
+        };
+        let stuck =
+            stuck_on.as_ref().map_or(String::new(), |it| format!("{}: {}", text(&it.id), text(&it.title)));
+        put!(
+            out,
+            "| {} | {} | {} | {extent} | {} | {stuck} |",
+            text(title),
+            told(*configured),
+            told(*used),
+            lost(*points)
+        );
+    }
+    for one in &adoption.capabilities {
+        next(out, &one.title, &one.remedy, one.stuck_on.is_none() && one.cause.is_none());
+    }
+}
+
+fn milestones(out: &mut String, milestones: &[Milestone]) {
+    if milestones.is_empty() {
+        return;
+    }
+    let reached = milestones.iter().filter(|one| one.state == Reached::Reached).count();
+    put!(out, "\n## Milestones: {reached} of {} reached\n", milestones.len());
+    for one in milestones {
+        let seen = one.first_seen.as_deref().filter(|_| one.state == Reached::Reached);
+        let seen = seen.map_or(String::new(), |time| format!(", seen {}", text(day(time))));
+        put!(
+            out,
+            "- {} of {}: {}{seen}{}",
+            line(&one.title),
+            text(&one.deployment),
+            one.state,
+            costs(one.points)
+        );
+    }
+    for one in milestones {
+        next(out, &one.title, &one.remedy, one.state == Reached::NotReached);
+    }
+}
+
+fn tasks(out: &mut String, tasks: &[Task]) {
+    if tasks.is_empty() {
+        return;
+    }
+    put!(out, "\n## Tasks\n");
+    for one in tasks {
+        let counts = counts(one).unwrap_or_else(|| "not known".to_owned());
+        put!(
+            out,
+            "- {} of {}: {}{}",
+            line(&one.title),
+            text(&one.deployment),
+            text(&counts),
+            costs(one.points)
+        );
+    }
+    for one in tasks {
+        next(out, &one.title, &one.remedy, one.completions < one.attempts);
+    }
+}
+
+/// What to do about something of the adoption chain, a milestone or a task.
+fn next(out: &mut String, title: &str, remedy: &str, open: bool) {
+    if open && !remedy.is_empty() {
+        put!(out, "\n### {}", text(title));
+        prose(out, "What to do", remedy);
+    }
+}
+
+fn lost(points: f64) -> String {
+    if points > 0.0 { format!("{:.1}", -points) } else { String::new() }
+}
+
+fn costs(points: f64) -> String {
+    if points > 0.0 { format!(" ({:.1} points)", -points) } else { String::new() }
+}
+
+fn not_judged(out: &mut String, report: &Report) {
+    let Unjudged { checks, causes, best } = unjudged::of(report);
+    if checks == 0 {
+        return;
+    }
+    put!(out, "\n## {} could not be judged\n", count(checks, "check"));
+    if let Some(best) = best {
+        put!(out, "What lets {} of them be judged: {}\n", best.checks, code(best.command));
+    }
+    for cause in causes {
+        let ids: Vec<_> = cause.ids.iter().map(|id| code(id)).collect();
+        let help = cause.remedy.map_or(String::new(), |remedy| format!(" What helps: {}.", code(remedy)));
+        put!(out, "- {}: {}.{help} Costs {}", line(cause.target), text(&cause.detail), ids.join(", "));
+    }
+}
+
+/// Why a check matters and what to do, for those who embed that.
+pub(crate) fn advice(why: &str, remedy: &str) -> String {
+    let mut out = String::new();
+    prose(&mut out, "Why", why);
+    prose(&mut out, "What to do", remedy);
+    out.trim_start().to_owned()
+}

@@ -1,0 +1,74 @@
+//! What holds of all faces; and each in the eyes of the readers that it is made for.
+
+mod junit;
+mod openmetrics;
+mod sarif;
+
+use anstream::adapter::strip_str;
+use clap::ValueEnum;
+use goodstead_model::Report;
+
+use super::face::{Detail, Face, Look, render};
+use super::fixture;
+use super::value::acts;
+
+fn look(detail: Detail, width: usize) -> Look {
+    Look { width, detail, unicode: true, trouble: None }
+}
+
+/// The reports that every reader has to accept.
+fn reports() -> [Report; 3] {
+    let mut nothing = fixture::sample();
+    nothing.readiness = None;
+    nothing.verdicts.clear();
+    nothing.targets.clear();
+    [fixture::sample(), fixture::hostile(), nothing]
+}
+
+const DETAILS: [Detail; 3] = [Detail::Quiet, Detail::Normal, Detail::Verbose];
+
+#[test]
+fn nothing_that_a_site_wrote_is_raw_in_any_face() {
+    let report = fixture::hostile();
+    for face in Face::value_variants() {
+        for detail in DETAILS {
+            let text = render(&report, *face, &look(detail, 80));
+            assert!(!text.contains("\u{1b}[2J"), "{face:?}");
+            // Colours are ours; a site's would still be there without ours.
+            let ours = if *face == Face::Text { strip_str(&text).to_string() } else { text };
+            let raw = ours.chars().find(|c| acts(*c) && *c != '\n');
+            assert_eq!(raw, None, "{face:?}: {ours}");
+            assert!(ours.contains("[2J"), "{face:?} hides that something is there: {ours}");
+        }
+    }
+}
+
+#[test]
+fn no_line_of_a_site_begins_a_line() {
+    let report = fixture::hostile();
+    for face in [Face::Openmetrics, Face::Nagios, Face::Markdown] {
+        let text = render(&report, face, &look(Detail::Verbose, 10_000));
+        for begins in ["# x", "| z", "GOODSTEAD OK"] {
+            assert!(!text.lines().any(|line| line.starts_with(begins)), "{face:?}: {text}");
+        }
+    }
+}
+
+#[test]
+fn the_terminal_may_be_of_any_width() {
+    for report in reports() {
+        for width in [0, 1, 20, 40, 80, 200, usize::MAX] {
+            for detail in DETAILS {
+                let text = render(&report, Face::Text, &look(detail, width));
+                let text = strip_str(&text).to_string();
+                assert!(!text.lines().any(|line| line.ends_with(' ')), "{width}: {text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_terminal_without_unicode_gets_ascii() {
+    let text = render(&fixture::sample(), Face::Text, &Look { unicode: false, ..look(Detail::Verbose, 80) });
+    assert!(text.is_ascii(), "{text}");
+}

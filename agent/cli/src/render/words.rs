@@ -1,0 +1,96 @@
+//! What every face says in the same words: readiness, counts, how an area, a capability or a task stands.
+
+use goodstead_model::{CauseKind, Origin, Range, Readiness, Report, Task};
+use goodstead_protocol::fact::Cause;
+
+/// What was looked at.
+pub(crate) fn looked_at(report: &Report) -> String {
+    match &report.origin {
+        Origin::Live => report.host.clone().unwrap_or_else(|| "this host".to_owned()),
+        Origin::Root { path } => format!("the file system in {path}"),
+        Origin::Facts { path } => format!("the facts in {path}"),
+    }
+}
+
+/// When: `2026-11-22 03:24:34 UTC`.
+pub(crate) fn moment(time: &str) -> String {
+    time.replace('T', " ").replace('Z', " UTC")
+}
+
+/// The day of an RFC 3339 time in UTC.
+pub(crate) fn day(time: &str) -> &str {
+    time.split('T').next().unwrap_or_default()
+}
+
+/// Readiness in words that cannot mislead: one number only where it can be trusted.
+pub(crate) fn headline(readiness: Option<&Readiness>) -> String {
+    let Some(readiness) = readiness else { return "no number: nothing could be judged".to_owned() };
+    match readiness.single {
+        Some(single) => format!("{single:.1}"),
+        None => format!(
+            "at most {:.1}; {} not judged, so it may be as low as {:.1}",
+            readiness.range.high,
+            count(readiness.unknown, "check"),
+            readiness.range.low
+        ),
+    }
+}
+
+/// Of how much that was said.
+pub(crate) fn coverage(readiness: &Readiness) -> String {
+    let judged = readiness.failed + readiness.waived + readiness.passed;
+    let all = judged + readiness.unknown;
+    let waived = if readiness.waived > 0 { format!(", {} waived", readiness.waived) } else { String::new() };
+    format!(
+        "{:.0} %: {judged} of {} judged, {} failed{waived}",
+        readiness.coverage,
+        count(all, "applicable check"),
+        readiness.failed
+    )
+}
+
+/// A score: one number where both ends are the same.
+pub(crate) fn range(range: Range) -> String {
+    if format!("{:.1}", range.low) == format!("{:.1}", range.high) {
+        format!("{:.1}", range.high)
+    } else {
+        format!("{:.1}..{:.1}", range.low, range.high)
+    }
+}
+
+/// `1 check`, `2 checks`.
+pub(crate) fn count(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Why something is not known.
+pub(crate) fn because(cause: Option<&Cause>) -> String {
+    cause.map_or_else(|| "no cause is known".to_owned(), ToString::to_string)
+}
+
+/// How often a task was completed; `None` when that is not known.
+pub(crate) fn counts(task: &Task) -> Option<String> {
+    let window = format!("in the last {} days", task.window_days);
+    let since =
+        task.counted_since.as_deref().map_or(String::new(), |time| format!(", counted since {}", day(time)));
+    match (task.attempts, task.completions, &task.cause) {
+        (Some(0), _, _) => Some(format!("none attempted {window}{since}")),
+        (Some(attempts), Some(completions), _) => {
+            let share = 100.0 * completions as f64 / attempts as f64;
+            Some(format!("{completions} of {attempts} completed {window} ({share:.0} %){since}"))
+        }
+        (_, _, Some(cause)) if cause.kind == CauseKind::NoPreviousScan => {
+            Some("counted from this scan on".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// A yes, a no, or neither.
+pub(crate) fn answer(known: Option<bool>) -> &'static str {
+    match known {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "?",
+    }
+}
