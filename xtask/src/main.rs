@@ -5,6 +5,7 @@
 mod demo;
 mod dist;
 mod packages;
+mod plugin;
 mod sign;
 mod soak;
 mod stage;
@@ -43,6 +44,11 @@ enum Task {
         /// Build with this profile
         #[arg(long, default_value = "dev")]
         profile: String,
+    },
+    /// Test, build and stage one plugin and its pack, and show what it finds on this host
+    Plugin {
+        /// Its folder below plugins/
+        name: String,
     },
     /// Make the tarball that is shipped, signed with a key of yours
     Dist {
@@ -94,6 +100,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Stage { profile } => {
             stage::stage(profile).map(|folder| println!("staged in {}", folder.display()))
         }
+        Task::Plugin { name } => plugin::run(name),
         Task::Dist { key, out, profile } => {
             dist::run(key, out.as_deref(), profile).map(|tarball| println!("made {}", tarball.display()))
         }

@@ -7,4 +7,5 @@ pub(crate) mod output;
 mod progress;
 pub(crate) mod table;
 pub(crate) mod text;
+pub(crate) mod trial;
 pub(crate) mod value;
