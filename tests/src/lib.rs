@@ -9,6 +9,7 @@ pub mod desk;
 pub mod foreign;
 pub mod host;
 pub mod hostile;
+pub mod mounts;
 pub mod peak;
 pub mod postgres;
 pub mod reference;

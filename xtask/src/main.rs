@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod deb;
 mod demo;
 mod dist;
 mod packages;
@@ -50,12 +51,12 @@ enum Task {
         /// Its folder below plugins/
         name: String,
     },
-    /// Make the tarball that is shipped, signed with a key of yours
+    /// Make the tarball and the Debian packages that are shipped, signed with a key of yours
     Dist {
         /// A minisign secret key; the password of an encrypted one is read from GOODSTEAD_KEY_PASSWORD or standard input
         #[arg(long, value_name = "FILE")]
         key: PathBuf,
-        /// Where to put tree and tarball [default: target/dist]
+        /// Where to put tree, tarball and packages [default: target/dist]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
         /// Build with this profile
@@ -102,7 +103,9 @@ fn run(task: &Task) -> Result<()> {
         }
         Task::Plugin { name } => plugin::run(name),
         Task::Dist { key, out, profile } => {
-            dist::run(key, out.as_deref(), profile).map(|tarball| println!("made {}", tarball.display()))
+            let made = dist::run(key, out.as_deref(), profile)?;
+            made.iter().for_each(|file| println!("made {}", file.display()));
+            Ok(())
         }
         Task::Sign { key, folder } => sign::sign(folder, &sign::read_key(key)?),
         Task::Generate => test::generate(),

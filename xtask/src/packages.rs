@@ -13,13 +13,17 @@ struct Package {
     present: fn() -> bool,
 }
 
-const PACKAGES: [Package; 4] = [
+const PACKAGES: [Package; 8] = [
     Package {
         name: "postgresql",
         present: || Path::new("/usr/lib/postgresql").read_dir().is_ok_and(|mut it| it.next().is_some()),
     },
     Package { name: "pgbackrest", present: || found("pgbackrest") },
     Package { name: "gcc", present: || found("cc") },
+    Package { name: "make", present: || found("make") },
+    Package { name: "git", present: || found("git") },
+    Package { name: "dpkg-dev", present: || found("dpkg-shlibdeps") },
+    Package { name: "mmdebstrap", present: || found("mmdebstrap") },
     Package { name: "libc6-dev", present: || Path::new("/usr/include/stdint.h").exists() },
 ];
 

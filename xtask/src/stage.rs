@@ -133,7 +133,7 @@ pub(crate) fn manifest(plugin: &Path) -> Result<Manifest> {
     })
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder)?;
     }

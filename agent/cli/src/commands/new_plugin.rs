@@ -5,7 +5,7 @@
 
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use goodstead_engine::{Loaded, PackSource, Plugins, load};
 use goodstead_protocol::diagnostic::{Diagnostic, Place};
