@@ -24,6 +24,12 @@ pub(crate) enum Action {
     Token(TokenArgs),
     /// Set a user's password, which is read from standard input
     Login(LoginArgs),
+    /// Write a manual page for each command into a folder
+    #[command(hide = true)]
+    Manual {
+        /// The folder
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

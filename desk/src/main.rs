@@ -8,7 +8,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use command::{Action, Cli, LoginArgs, ServeArgs, TokenArgs};
 use goodstead_desk::auth::Logins;
 use goodstead_desk::serve::{Server, Wish};
@@ -29,6 +29,7 @@ async fn main() -> ExitCode {
         Action::Serve(args) => serve(args).await,
         Action::Token(args) => token(args).await,
         Action::Login(args) => login(&args),
+        Action::Manual { folder } => clap_mangen::generate_to(Cli::command(), folder).map_err(Into::into),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

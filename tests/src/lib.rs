@@ -14,6 +14,7 @@ pub mod foreign;
 pub mod host;
 pub mod hostile;
 pub mod http;
+pub mod mounts;
 pub mod peak;
 pub mod postgres;
 pub mod reference;

@@ -9,25 +9,14 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use goodstead_tests::mounts::with_own_mounts;
 use goodstead_tests::tree::Tree;
 use rustix::fs::{Mode, OFlags};
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
-use rustix::thread::UnshareFlags;
+use rustix::mount::{MountFlags, mount};
 use serde_json::Value as Json;
 
 /// Far less than the sum of what a careless agent would wait for, far more than a busy machine needs.
 const PATIENCE: Duration = Duration::from_secs(15);
-
-/// Runs `test` on a thread with mounts of its own; what it starts shares them.
-fn with_own_mounts(test: impl FnOnce() + Send + 'static) {
-    let done = thread::spawn(move || {
-        #[expect(deprecated, reason = "the file descriptors stay shared, which is what may be unsafe")]
-        rustix::thread::unshare(UnshareFlags::NEWNS).expect("a mount namespace: run the tests as root");
-        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
-        test();
-    });
-    done.join().unwrap();
-}
 
 /// Mounts a file system at `folder` that answers nothing until what is returned is dropped.
 fn hanging(folder: &Path) -> OwnedFd {

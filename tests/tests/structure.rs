@@ -5,13 +5,11 @@ use std::path::{Path, PathBuf};
 
 use goodstead_tests::checkout;
 
-/// A crate's folder, and the crates of this workspace that it may import.
-const MAY_IMPORT: [(&str, &[&str]); 14] = [
+/// A crate's folder, and the crates of this workspace that it may import. Plugins have [`OF_A_PLUGIN`].
+const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("plugins/protocol", &[]),
     ("plugins/sdk", &["goodstead-protocol"]),
     ("plugins/runner", &["goodstead-protocol", "goodstead-plugin"]),
-    ("plugins/linux", &["goodstead-plugin"]),
-    ("plugins/postgresql", &["goodstead-plugin"]),
     ("plugins/hostile", &["goodstead-plugin"]),
     ("agent/model", &["goodstead-protocol"]),
     ("agent/page", &[]),
@@ -33,13 +31,29 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("xtask", &["goodstead-protocol"]),
 ];
 
+/// What a plugin may import.
+const OF_A_PLUGIN: &[&str] = &["goodstead-plugin"];
+
+/// All crates: the listed ones, and the plugins, which are those that have a manifest.
+fn crates() -> Vec<(String, &'static [&'static str])> {
+    let mut found: Vec<_> = MAY_IMPORT.iter().map(|(folder, may)| ((*folder).to_owned(), *may)).collect();
+    for entry in fs::read_dir(checkout().join("plugins")).unwrap() {
+        let folder = entry.unwrap().path();
+        if folder.join("plugin.toml").is_file() {
+            let name = folder.file_name().unwrap().to_str().unwrap();
+            found.push((format!("plugins/{name}"), OF_A_PLUGIN));
+        }
+    }
+    found
+}
+
 /// Clients that a plugin may use and the agent must not.
 const NEVER_IN_THE_AGENT: [&str; 3] = ["tokio-postgres", "libloading", "goodstead-plugin"];
 
 #[test]
 fn imports_point_one_way() {
-    for (folder, allowed) in MAY_IMPORT {
-        let manifest = fs::read_to_string(checkout().join(folder).join("Cargo.toml")).unwrap();
+    for (folder, allowed) in crates() {
+        let manifest = fs::read_to_string(checkout().join(&folder).join("Cargo.toml")).unwrap();
         let dependencies = manifest.lines().filter_map(|line| line.split(['.', ' ', '=']).next());
         let ours: Vec<_> = dependencies.filter(|name| name.starts_with("goodstead-")).collect();
         for name in &ours {
@@ -54,24 +68,46 @@ fn imports_point_one_way() {
 }
 
 #[test]
-fn every_crate_is_in_the_list() {
+fn every_crate_is_a_plugin_or_in_the_list() {
     let workspace = fs::read_to_string(checkout().join("Cargo.toml")).unwrap();
     let members = workspace.split_once("members = [").unwrap().1.split_once(']').unwrap().0;
-    let mut members: Vec<_> =
-        members.split(',').map(|it| it.trim().trim_matches('"')).filter(|it| !it.is_empty()).collect();
-    let mut listed: Vec<_> = MAY_IMPORT.iter().map(|(folder, _)| *folder).collect();
-    members.sort_unstable();
-    listed.sort_unstable();
-    assert_eq!(members, listed);
+    let members = members.split(',').map(|it| it.trim().trim_matches('"')).filter(|it| !it.is_empty());
+    let mut found = Vec::new();
+    for member in members {
+        match member.strip_suffix("/*") {
+            Some(parent) => found.extend(
+                fs::read_dir(checkout().join(parent))
+                    .unwrap()
+                    .map(|entry| format!("{parent}/{}", entry.unwrap().file_name().to_str().unwrap())),
+            ),
+            None => found.push(member.to_owned()),
+        }
+    }
+    let mut known: Vec<_> = crates().into_iter().map(|(folder, _)| folder).collect();
+    found.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(found, known);
+}
+
+#[test]
+fn no_plugin_that_is_begun_takes_the_name_of_a_crate() {
+    let source = fs::read_to_string(checkout().join("agent/cli/src/commands/new_plugin.rs")).unwrap();
+    for (folder, _) in MAY_IMPORT {
+        let manifest = fs::read_to_string(checkout().join(folder).join("Cargo.toml")).unwrap();
+        let name = manifest.lines().find_map(|line| line.strip_prefix("name = \"goodstead-"));
+        if let Some(name) = name.map(|name| name.trim_end_matches('"')) {
+            assert!(source.contains(&format!("\"{name}\"")), "{name} is not refused");
+        }
+    }
 }
 
 #[test]
 fn unsafe_stays_where_it_belongs() {
-    for (folder, _) in MAY_IMPORT {
-        if ["plugins/sdk", "plugins/runner"].contains(&folder) {
+    for (folder, _) in crates() {
+        if ["plugins/sdk", "plugins/runner"].contains(&folder.as_str()) {
             continue;
         }
-        let source = checkout().join(folder).join("src");
+        let source = checkout().join(&folder).join("src");
         let roots = [source.join("lib.rs"), source.join("main.rs")];
         for root in roots.iter().filter(|root| root.exists()) {
             let text = fs::read_to_string(root).unwrap();
@@ -100,7 +136,7 @@ fn the_engine_does_no_io() {
 
 #[test]
 fn every_module_says_what_it_is_for() {
-    for (folder, _) in MAY_IMPORT {
+    for (folder, _) in crates() {
         for file in sources(&checkout().join(folder).join("src")) {
             let text = fs::read_to_string(&file).unwrap();
             assert!(text.starts_with("//! "), "{} begins without a word", file.display());

@@ -2,9 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+mod deb;
 mod demo;
 mod dist;
 mod packages;
+mod plugin;
 mod sign;
 mod soak;
 mod stage;
@@ -44,12 +46,17 @@ enum Task {
         #[arg(long, default_value = "dev")]
         profile: String,
     },
-    /// Make the tarball that is shipped, signed with a key of yours
+    /// Test, build and stage one plugin and its pack, and show what it finds on this host
+    Plugin {
+        /// Its folder below plugins/
+        name: String,
+    },
+    /// Make the tarball and the Debian packages that are shipped, signed with a key of yours
     Dist {
         /// A minisign secret key; the password of an encrypted one is read from GOODSTEAD_KEY_PASSWORD or standard input
         #[arg(long, value_name = "FILE")]
         key: PathBuf,
-        /// Where to put tree and tarball [default: target/dist]
+        /// Where to put tree, tarball and packages [default: target/dist]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
         /// Build with this profile
@@ -97,8 +104,11 @@ fn run(task: &Task) -> Result<()> {
         Task::Stage { profile } => {
             stage::stage(profile).map(|folder| println!("staged in {}", folder.display()))
         }
+        Task::Plugin { name } => plugin::run(name),
         Task::Dist { key, out, profile } => {
-            dist::run(key, out.as_deref(), profile).map(|tarball| println!("made {}", tarball.display()))
+            let made = dist::run(key, out.as_deref(), profile)?;
+            made.iter().for_each(|file| println!("made {}", file.display()));
+            Ok(())
         }
         Task::Sign { key, folder } => sign::sign(folder, &sign::read_key(key)?),
         Task::Generate => test::generate(),

@@ -14,7 +14,7 @@ struct Package {
     present: fn() -> bool,
 }
 
-const PACKAGES: [Package; 7] = [
+const PACKAGES: [Package; 11] = [
     Package {
         name: "postgresql",
         present: || Path::new("/usr/lib/postgresql").read_dir().is_ok_and(|mut it| it.next().is_some()),
@@ -25,6 +25,10 @@ const PACKAGES: [Package; 7] = [
     // Fetches the accessibility checker.
     Package { name: "npm", present: || found("npm") },
     Package { name: "gcc", present: || found("cc") },
+    Package { name: "make", present: || found("make") },
+    Package { name: "git", present: || found("git") },
+    Package { name: "dpkg-dev", present: || found("dpkg-shlibdeps") },
+    Package { name: "mmdebstrap", present: || found("mmdebstrap") },
     Package { name: "libc6-dev", present: || Path::new("/usr/include/stdint.h").exists() },
 ];
 

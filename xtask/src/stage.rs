@@ -72,6 +72,8 @@ pub(crate) fn lay(profile: &str, tree: &Path) -> Result<()> {
     for schema in ["check.schema.json", "pack.schema.json"] {
         copy(&checkout().join("docs").join(schema), &tree.join("share/goodstead").join(schema))?;
     }
+    let header = "include/goodstead_plugin.h";
+    copy(&checkout().join("plugins/sdk").join(header), &tree.join(header))?;
     let sample = checkout().join("agent/cli/src/agent.sample.toml");
     copy(&sample, &tree.join("share/goodstead/agent.sample.toml"))
 }
@@ -131,7 +133,7 @@ pub(crate) fn manifest(plugin: &Path) -> Result<Manifest> {
     })
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder)?;
     }

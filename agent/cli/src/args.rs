@@ -53,13 +53,13 @@ pub(crate) enum Command {
     },
     /// Accept a finding until a day, with a reason; show or end what is accepted
     Waive(Waive),
-    /// Begin something of your own: a check
+    /// Begin something of your own: a check, a plugin
     #[command(subcommand)]
     New(New),
     /// The checks: list, lint, test
     #[command(subcommand)]
     Checks(Checks),
-    /// The plugins: list, inspect
+    /// The plugins: list, inspect, test
     #[command(subcommand)]
     Plugins(Plugins),
     /// Kept reports: show, preview what would be sent, send
@@ -73,6 +73,12 @@ pub(crate) enum Command {
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+    /// Write a manual page for each command into a folder
+    #[command(hide = true)]
+    Manual {
+        /// The folder
+        folder: PathBuf,
     },
 }
 
@@ -221,6 +227,32 @@ pub(crate) enum New {
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
+    /// Write a plugin with a fact, and a pack with a check, that builds and runs as it stands
+    Plugin(NewPlugin),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewPlugin {
+    /// The first word of its facts: lower case letters, digits and `_`
+    pub(crate) name: String,
+    /// What to write it in
+    #[arg(long, value_enum, default_value_t = Language::Rust)]
+    pub(crate) language: Language,
+    /// Where to make its folder; a checkout of Goodstead takes it in as one of its own
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// For Rust outside of a checkout: the folder plugins/sdk of one [default: that of the checkout that staged this
+    /// goodstead]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) sdk: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    /// A crate on the SDK
+    Rust,
+    /// A file of C on the header alone
+    C,
 }
 
 #[derive(Debug, Subcommand)]
@@ -256,6 +288,24 @@ pub(crate) enum Plugins {
         /// An installed plugin's name, a folder that holds a plugin.toml, or that file
         plugin: String,
     },
+    /// Run a plugin that is being written: every fact, what was refused, and what its checks say; keeps nothing
+    Test(Trial),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trial {
+    /// A folder that holds a plugin.toml, or that file, which need no signature here; or an installed plugin's name
+    pub(crate) plugin: String,
+    /// Its library, when that does not lie beside the manifest
+    #[arg(long, value_name = "FILE")]
+    pub(crate) library: Option<PathBuf>,
+    /// The folder of a pack of checks for it (repeatable) [default: those in `checks` beside the manifest; of an
+    /// installed plugin the installed ones]
+    #[arg(long = "pack", value_name = "DIR")]
+    pub(crate) packs: Vec<PathBuf>,
+    /// Inspect a folder that holds a root file system instead of the live host
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,6 +4,8 @@
 //! Its condition and its three cases use a real fact of the plugin, so that lint and test pass before anything is
 //! changed, and each thing that is changed shows its own mistakes.
 
+pub(crate) mod plugin;
+
 use goodstead_engine::PLACEHOLDER;
 use goodstead_protocol::contract::{Contract, Sensitivity, Shape};
 use semver::Version;

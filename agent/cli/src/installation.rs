@@ -70,6 +70,22 @@ impl Installation {
         self.prefix.join("share/goodstead").join(name)
     }
 
+    /// The folder of the C header with which plugins are built.
+    pub(crate) fn include(&self) -> PathBuf {
+        self.prefix.join("include")
+    }
+
+    /// The checkout that staged this tree, when one did.
+    pub(crate) fn checkout(&self) -> Option<&Path> {
+        let checkout = self.prefix.parent()?.parent()?;
+        checkout.join("plugins/sdk/Cargo.toml").is_file().then_some(checkout)
+    }
+
+    /// The program itself.
+    pub(crate) fn program(&self) -> PathBuf {
+        self.prefix.join("bin/goodstead")
+    }
+
     /// The folders of trusted keys: the installed tree's, which a package leaves empty, and the admin's.
     pub(crate) fn trusted_keys(&self) -> [PathBuf; 2] {
         [self.prefix.join("etc/trusted-keys"), self.own_trusted_keys()]

@@ -34,6 +34,7 @@ use clap::{CommandFactory, Parser};
 
 use args::{Cli, Command};
 use commands::{Exit, Outcome};
+use goodstead_protocol::diagnostic::{Diagnostic, Place};
 use installation::Installation;
 use render::face::Face;
 
@@ -75,6 +76,13 @@ fn run(cli: &Cli) -> Outcome {
         render::output::write(&String::from_utf8_lossy(&script), None)?;
         return Ok(Exit::Fine);
     }
+    if let Command::Manual { folder } = &cli.command {
+        clap_mangen::generate_to(Cli::command(), folder).map_err(|error| {
+            Diagnostic::error("cannot-write", format!("the manual cannot be written: {error}"))
+                .at(Place::file(folder.display().to_string()))
+        })?;
+        return Ok(Exit::Fine);
+    }
     let installation = Installation::find(cli.config_dir.as_deref(), cli.state_dir.as_deref())?;
     match &cli.command {
         Command::Check(args) => commands::check::run(args, &installation),
@@ -87,6 +95,6 @@ fn run(cli: &Cli) -> Outcome {
         Command::Report(args) => commands::report::run(args, &installation),
         Command::Enroll(args) => commands::enroll::run(args, &installation),
         Command::Grant(args) => commands::grant::run(args, &installation),
-        Command::Completions { .. } => Ok(Exit::Fine),
+        Command::Completions { .. } | Command::Manual { .. } => Ok(Exit::Fine),
     }
 }

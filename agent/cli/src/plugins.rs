@@ -24,16 +24,13 @@ pub(crate) struct Plugin {
     pub(crate) manifest: Manifest,
     /// Its folder.
     pub(crate) folder: PathBuf,
+    /// Its library: the file that the manifest names, beside it.
+    pub(crate) library: PathBuf,
     /// Who vouches for its manifest, and for which library.
     pub(crate) standing: Standing,
 }
 
 impl Plugin {
-    /// The library's path.
-    pub(crate) fn library(&self) -> PathBuf {
-        self.folder.join(&self.manifest.library)
-    }
-
     /// The library in sealed memory, as it may be run, and who vouches for it.
     ///
     /// # Errors
@@ -41,7 +38,7 @@ impl Plugin {
     pub(crate) fn sealed(&self) -> Result<(OwnedFd, Signature), Cause> {
         match &self.standing {
             Standing::Vouched(signature, library) => {
-                Ok((sealed_copy(&self.library(), library)?, signature.clone()))
+                Ok((sealed_copy(&self.library, library)?, signature.clone()))
             }
             Standing::Refused(refusal) => Err(refusal.cause()),
         }
@@ -63,7 +60,8 @@ impl Plugin {
         let document = Document::from_bytes(file, bytes).map_err(|error| vec![error])?;
         let manifest = Manifest::read(&document)?;
         let standing = trust.plugin(folder, &manifest, document.source.as_bytes());
-        Ok(Plugin { manifest, folder: folder.to_owned(), standing })
+        let library = folder.join(&manifest.library);
+        Ok(Plugin { manifest, folder: folder.to_owned(), library, standing })
     }
 }
 

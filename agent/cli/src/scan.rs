@@ -149,13 +149,13 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
     let sealed = plugin.sealed();
     let signature = sealed.as_ref().ok().map(|(_, signature)| signature.clone());
     if signature == Some(Signature::Unsigned) {
-        warnings.push(format!("the plugin {name} is not signed, which agent.toml allows"));
+        warnings.push(unsigned(name));
     }
     let none = BTreeSet::new();
     let confinement = confinement(time_limit(plugin, request), request.config.require_full_isolation);
     let task = Task {
         runner: &request.installation.runner(),
-        library_path: &plugin.library(),
+        library_path: &plugin.library,
         library: sealed.map(|(library, _)| library),
         time_limit: time_limit(plugin, request),
         confinement: &confinement,
@@ -209,6 +209,11 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
         warnings,
         milliseconds,
     }
+}
+
+/// What a report says of a plugin that nobody signed.
+pub(crate) fn unsigned(name: &str) -> String {
+    format!("the plugin {name} is not signed, which agent.toml allows")
 }
 
 /// How long the plugin may take.

@@ -239,7 +239,7 @@ fn observe(
     Ok((origin, scan))
 }
 
-fn open_root(path: &Path) -> Result<Root, Diagnostic> {
+pub(super) fn open_root(path: &Path) -> Result<Root, Diagnostic> {
     Root::folder(path).map_err(|error| {
         let place = Place::file(path.display().to_string());
         Diagnostic::error("no-root", format!("the root cannot be opened: {error}"))

@@ -1,4 +1,5 @@
-//! One module a command: what it does, in the order in which it does it. [`accepted`] is a part of `check`.
+//! One module a command: what it does, in the order in which it does it. [`accepted`] is a part of `check`, [`trial`]
+//! of `plugins`.
 
 mod accepted;
 pub(crate) mod check;
@@ -8,9 +9,11 @@ pub(crate) mod explain;
 mod explain_goal;
 pub(crate) mod grant;
 pub(crate) mod new;
+mod new_plugin;
 pub(crate) mod plugins;
 pub(crate) mod report;
 pub(crate) mod status;
+mod trial;
 pub(crate) mod waive;
 
 use std::process::ExitCode;

@@ -1,4 +1,5 @@
 //! `goodstead new check`: the file of a check that lints, whose cases hold, and that only needs its meaning filled in.
+//! `goodstead new plugin` is [`new_plugin`].
 //!
 //! Nothing that exists is written over.
 
@@ -16,7 +17,7 @@ use goodstead_protocol::document::Document;
 use semver::Version;
 use serde::Deserialize;
 
-use super::{Exit, Installed, Outcome, configuration};
+use super::{Exit, Installed, Outcome, configuration, new_plugin};
 use crate::args::New;
 use crate::begun::{self, Begun};
 use crate::installation::Installation;
@@ -29,9 +30,12 @@ const FIRST_VERSION: &str = "0.1.0";
 
 /// Runs the command.
 pub(crate) fn run(args: &New, installation: &Installation) -> Outcome {
-    let New::Check { name, pack, dir } = args;
     let (config, _) = configuration(installation);
     let installed = Installed::read(installation, &config)?;
+    let (name, pack, dir) = match args {
+        New::Check { name, pack, dir } => (name, pack, dir),
+        New::Plugin(args) => return new_plugin::run(args, installation, &installed),
+    };
     let id = id(name, pack.as_deref(), installation)?;
     let bad_id = || {
         Diagnostic::error("bad-id", format!("`{}` is no id of a check", id.escape_debug()))
@@ -69,8 +73,8 @@ pub(crate) fn run(args: &New, installation: &Installation) -> Outcome {
 }
 
 /// The files with which editors complete and complain.
-const CHECK: &str = "check.schema.json";
-const PACK: &str = "pack.schema.json";
+pub(super) const CHECK: &str = "check.schema.json";
+pub(super) const PACK: &str = "pack.schema.json";
 
 /// The id: as it was given, or with the plugin of the named pack before it.
 fn id(name: &str, pack: Option<&str>, installation: &Installation) -> Result<String, Diagnostic> {
@@ -177,7 +181,7 @@ fn version_of(header: &Path, plugin: &str, version: &Version) -> Result<String, 
 
 /// How an editor finds a schema from a file in `folder`: within a checkout by a relative path, so that it can be
 /// committed, else where it is installed.
-fn schema(folder: &Path, name: &str, installation: &Installation) -> String {
+pub(super) fn schema(folder: &Path, name: &str, installation: &Installation) -> String {
     if folder.join("../../docs").join(name).is_file() {
         return format!("../../docs/{name}");
     }
@@ -202,7 +206,7 @@ fn folder_name(folder: &Path) -> Result<String, Diagnostic> {
     plain_name(&name).map(|()| name)
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Diagnostic> {
+pub(super) fn write(path: &Path, text: &str) -> Result<(), Diagnostic> {
     let mut new = OpenOptions::new();
     let file = new.write(true).create_new(true).mode(0o644).open(path);
     match file.and_then(|mut file| file.write_all(text.as_bytes())) {
@@ -211,13 +215,13 @@ fn write(path: &Path, text: &str) -> Result<(), Diagnostic> {
     }
 }
 
-fn taken(path: &Path) -> Diagnostic {
+pub(super) fn taken(path: &Path) -> Diagnostic {
     Diagnostic::error("exists", "this file is there already, and nothing is written over it")
         .at(Place::file(path.display().to_string()))
         .help("choose another name, or edit that file")
 }
 
-fn failed(path: &Path, error: &io::Error) -> Diagnostic {
+pub(super) fn failed(path: &Path, error: &io::Error) -> Diagnostic {
     Diagnostic::error("cannot-write", format!("it cannot be written: {error}"))
         .at(Place::file(path.display().to_string()))
 }

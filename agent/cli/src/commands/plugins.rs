@@ -1,4 +1,5 @@
-//! `goodstead plugins list|inspect`: what is installed, and what a plugin may do. Runs none of its code.
+//! `goodstead plugins list|inspect|test`: what is installed, and what a plugin may do. Only `test` ([`trial`]) runs any
+//! of its code.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use goodstead_protocol::diagnostic::{Diagnostic, did_you_mean};
 use goodstead_protocol::manifest::Manifest;
 use serde_json::json;
 
-use super::{Exit, Installed, Outcome, configuration};
+use super::{Exit, Installed, Outcome, configuration, trial};
 use crate::args::{Format, Plugins as Args};
 use crate::installation::Installation;
 use crate::plugins::{Plugin, Plugins};
@@ -32,6 +33,7 @@ pub(crate) fn run(args: &Args, installation: &Installation) -> Outcome {
             list(&installed.plugins, last.as_ref(), *format, installed.trust.sound())
         }
         Args::Inspect { plugin } => inspect(plugin, installed),
+        Args::Test(args) => trial::run(args, installation, &config, installed),
     }
 }
 
@@ -109,7 +111,7 @@ fn signed_by(plugin: &Plugin) -> String {
 }
 
 /// The folder that is meant when no installed plugin is: one with a `/`, or its manifest.
-fn folder(name: &str) -> Option<PathBuf> {
+pub(super) fn folder(name: &str) -> Option<PathBuf> {
     let path = Path::new(name);
     if path.is_file() {
         // The manifest of the folder in which the user stands has an empty parent.
@@ -119,23 +121,27 @@ fn folder(name: &str) -> Option<PathBuf> {
     name.contains('/').then(|| path.to_owned())
 }
 
-fn inspect(name: &str, installed: Installed) -> Outcome {
-    let plugin = if let Some(folder) = folder(name) {
-        Plugin::read(&folder, &installed.trust).map_err(|mut errors| {
+/// The plugin that is meant: the one in a folder, or an installed one.
+pub(super) fn named(name: &str, installed: &Installed) -> Result<Plugin, Diagnostic> {
+    if let Some(folder) = folder(name) {
+        return Plugin::read(&folder, &installed.trust).map_err(|mut errors| {
             let last = errors.pop();
             diagnostics::print(&errors);
             last.unwrap_or_else(|| Diagnostic::error("bad-manifest", "the manifest cannot be used"))
-        })?
-    } else {
-        let plugins = installed.plugins;
-        let names: Vec<_> = plugins.usable.iter().map(|plugin| plugin.manifest.name.clone()).collect();
-        plugins.usable.into_iter().find(|plugin| plugin.manifest.name == name).ok_or_else(|| {
-            diagnostics::print(&plugins.diagnostics);
-            Diagnostic::error("unknown-plugin", format!("no plugin `{name}` is installed"))
-                .help("goodstead plugins list shows them all; a path with a `/` inspects a folder")
-                .maybe_help(did_you_mean(name, names.iter().map(String::as_str)))
-        })?
-    };
+        });
+    }
+    let plugins = &installed.plugins;
+    plugins.usable.iter().find(|plugin| plugin.manifest.name == name).cloned().ok_or_else(|| {
+        diagnostics::print(&plugins.diagnostics);
+        let names = plugins.usable.iter().map(|plugin| plugin.manifest.name.as_str());
+        Diagnostic::error("unknown-plugin", format!("no plugin `{name}` is installed"))
+            .help("goodstead plugins list shows them all; a path with a `/` means a folder")
+            .maybe_help(did_you_mean(name, names))
+    })
+}
+
+fn inspect(name: &str, installed: Installed) -> Outcome {
+    let plugin = named(name, &installed)?;
     output::write(&(provenance(&plugin) + &inspected(&plugin.manifest)), None)?;
     Ok(Exit::Fine)
 }

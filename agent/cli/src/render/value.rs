@@ -1,7 +1,7 @@
 //! Observed values as a person reads them: bytes with their size, lists short, unknowns with their cause.
 
-pub(crate) use goodstead_page::{acts, plain};
 use goodstead_page::printable;
+pub(crate) use goodstead_page::{acts, plain};
 use goodstead_protocol::contract::Unit;
 use goodstead_protocol::fact::{CauseKind, Fact};
 
