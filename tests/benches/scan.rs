@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use goodstead_linux::Linux;
-use goodstead_plugin::{Answer, Cause, Plugin, Request, Site, Target};
+use goodstead_plugin::{Answer, Cause, CauseKind, Plugin, Request, Site, Target};
 use goodstead_tests::peak::children;
 use goodstead_tests::tree::Tree;
 

@@ -6,7 +6,6 @@
 use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use goodstead_tests::mounts::with_own_mounts;

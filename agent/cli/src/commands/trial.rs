@@ -3,6 +3,8 @@
 //! It runs as in any scan: locked in, and held to its manifest and its contract. Only the signature is not asked for
 //! where its author names the folder. Nothing is kept, and nothing that was kept is looked at.
 
+mod page;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +13,7 @@ use std::sync::Arc;
 use goodstead_engine::{CaseOutcome, Target, judge, run_cases};
 use goodstead_protocol::diagnostic::{Diagnostic, Place, Severity};
 
+use self::page::Trial;
 use super::check::open_root;
 use super::plugins::{folder, named};
 use super::{Exit, Installed, Outcome, now};
@@ -20,8 +23,7 @@ use crate::config::Config;
 use crate::installation::Installation;
 use crate::packs::{self, Packs};
 use crate::plugins::Plugin;
-use crate::render::trial::{Trial, page};
-use crate::render::{diagnostics, output, text};
+use crate::render::{diagnostics, output};
 use crate::scan::{Request, scan, unsigned};
 
 /// Runs the command.
@@ -77,7 +79,7 @@ pub(super) fn run(
         exit(&packs, &cases, &scan.warnings, scan.targets.iter().any(|target| !target.notes.is_empty()));
     let trial =
         Trial { manifest: &manifest, scan: &scan, packs: &packs, cases: &cases, judgements: &judgements };
-    output::write(&page(&trial, text::width()), None)?;
+    output::write(&page::page(&trial, crate::render::page::width()), None)?;
     Ok(exit)
 }
 

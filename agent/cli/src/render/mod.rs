@@ -23,7 +23,6 @@ pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
-pub(crate) mod trial;
 pub(crate) mod unjudged;
 pub(crate) mod value;
 pub(crate) mod words;

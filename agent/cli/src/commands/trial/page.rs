@@ -10,9 +10,9 @@ use goodstead_protocol::contract::{Field, Shape};
 use goodstead_protocol::fact::Fact;
 use goodstead_protocol::manifest::Manifest;
 
-use super::value::{plain, value};
-use super::{cases, table};
 use crate::packs::Packs;
+use crate::render::value::{plain, value};
+use crate::render::{cases, table};
 use crate::scan::Scan;
 
 const BOLD: Style = Style::new().bold();
@@ -136,8 +136,8 @@ fn checks(text: &mut String, trial: &Trial<'_>, width: usize) {
     for judgement in trial.judgements {
         let why = judgement.cause.as_ref().filter(|_| judgement.verdict == Verdict::Unknown);
         let about = why.map_or_else(|| judgement.title.clone(), |cause| cause.to_string());
-        let target = plain(&judgement.target);
-        table.add_row([&judgement.verdict.to_string(), &judgement.id, &target, &plain(&about)]);
+        let verdict = judgement.verdict.to_string();
+        table.add_row([&verdict, &judgement.id, &*plain(&judgement.target), &*plain(&about)]);
     }
     text.push_str(&table::text(&table));
 }
