@@ -13,9 +13,12 @@ use serde_json::{Value as Json, json};
 
 const WIDTHS: [u32; 3] = [390, 768, 1280];
 
-/// What a site would call an index if it meant harm: markup, an escape sequence, marks of direction.
-const HOSTILE: &str =
-    "x\"><script>window.harm=1</script><img src=x onerror=window.harm=1>\u{1b}[2J\u{202e}live";
+/// What a site would call an index if it meant harm: markup, an escape sequence, a mark of direction. PostgreSQL keeps 63
+/// bytes of it.
+const HOSTILE: &str = "x\"><script>window.harm=1</script>\u{1b}[2J\u{202e}live";
+
+/// What somebody would give as a reason.
+const REASON: &str = "<b>moved</b> in May <img src=x onerror=window.harm=1>";
 
 /// Where pages and the checker lie between runs.
 fn folder() -> &'static Path {

@@ -25,6 +25,8 @@ pub(super) struct Chain<'a> {
     /// How many are stuck on a finding, and of how many it is not known how far they came.
     pub(super) stuck: usize,
     pub(super) unknown: usize,
+    /// How many do not concern the deployment and are left out of the numbers.
+    pub(super) elsewhere: usize,
     pub(super) links: Vec<Licensed<'a>>,
 }
 
@@ -103,6 +105,7 @@ impl<'a> Chain<'a> {
             ],
             stuck: of_those(|one| one.stuck_on.is_some()),
             unknown: of_those(|one| one.stage == Stage::Unknown),
+            elsewhere: of.capabilities.len().saturating_sub(all),
             links: of
                 .capabilities
                 .iter()

@@ -109,12 +109,12 @@ fn a_finding_in_the_way_is_linked_where_it_stands_on_the_page() {
     let stuck = with.adoption.as_mut().unwrap().capabilities[0].stuck_on.as_mut().unwrap();
     (stuck.id, stuck.target) = ("linux.swappiness-zero".into(), "linux".into());
     assert!(report(&with).contains("<a href=\"#finding-2\">The archive has stopped growing"));
-    assert!(!report(&sample(2)).contains("#finding-"), "what is not there is not linked");
+    assert!(!report(&sample(2)).contains("href=\"#finding-"), "what is not there is not linked");
 }
 
 #[test]
 fn old_and_empty_reports_have_a_page() {
-    assert!(report(&sample(1)).contains("Committed") || report(&sample(1)).contains("Findings"));
+    assert!(report(&sample(1)).contains("<h2 id=\"findings\">Findings</h2>"));
     let mut empty = sample(2);
     empty.readiness = None;
     empty.host = None;
