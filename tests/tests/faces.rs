@@ -57,15 +57,10 @@ fn write(tree: &Tree, name: &str, content: &[u8]) -> String {
 
 /// What the command line offers, so that no face is forgotten here.
 fn faces(tree: &Tree) -> Vec<String> {
-    let help = tree.run(&["report", "show", "--help"]).stdout;
-    let (_, values) =
-        help.split_once("Possible values:").or(help.split_once("[possible values: ")).expect("values");
-    let words = values.split(['\n', ',', ']']).map(|line| line.trim().trim_start_matches("- "));
-    let faces: Vec<_> = words
-        .filter_map(|line| Some(line.split(':').next()?.to_owned()))
-        .take_while(|word| !word.starts_with('-') && !word.starts_with('['))
-        .filter(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase()))
-        .collect();
+    let refused = tree.run(&["report", "show", "--format", "none"]).stderr.replace('\n', " ");
+    let (_, values) = refused.split_once("possible values: ").expect("the values");
+    let values = values.split(']').next().unwrap_or_default().split(',');
+    let faces: Vec<_> = values.map(|face| face.trim().to_owned()).collect();
     for face in ["text", "json", "markdown", "sarif", "junit", "openmetrics", "nagios"] {
         assert!(faces.iter().any(|known| known == face), "{face} is not among {faces:?}");
     }

@@ -54,6 +54,13 @@ fn fields(installed: &Installed) -> BTreeMap<String, &Field> {
     leaves.map(|(path, field)| (path.replace("{}", ""), field)).collect()
 }
 
+/// `linux.sysctl["vm/swappiness"]` is declared as `linux.sysctl`.
+fn without_indexes(path: &str) -> String {
+    let mut parts = path.split("[\"");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |whole, part| whole + part.split_once("\"]").map_or("", |(_, rest)| rest))
+}
+
 /// What is left of the last scan. Without a state, or when it cannot be read, that is nothing.
 #[derive(Default)]
 struct Kept {
@@ -114,7 +121,8 @@ fn explained(known: Known<'_>, fields: &BTreeMap<String, &Field>, kept: &Kept) -
         Known::Check(check) => (about_check(check, kept), check_here(check, kept), check.facts()),
         Known::Goal(goal) => (super::explain_goal::about(goal), goal_here(goal, kept), goal.facts()),
     };
-    about.facts = facts.into_iter().map(|path| (path.clone(), fields.get(&path).copied())).collect();
+    let declared = |path: &str| fields.get(&without_indexes(path)).copied();
+    about.facts = facts.into_iter().map(|path| (path.clone(), declared(&path))).collect();
     let here = kept.report.as_ref().filter(|_| !on.is_empty());
     let here = here.map(|report| Here { time: report.time.clone(), on });
     text(&about, here.as_ref(), page::width())
@@ -191,4 +199,21 @@ fn goal_here(goal: Goal<'_>, kept: &Kept) -> Vec<Standing> {
         stands(&one.deployment, state, &one.cause, 1, &one.remedy);
     }
     on
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_is_no_part_of_what_a_contract_declares() {
+        for (path, declared) in [
+            ("linux.sysctl[\"vm/swappiness\"]", "linux.sysctl"),
+            ("a.b[\"x\"].c[\"y\"].d[]", "a.b.c.d[]"),
+            ("linux.mounts[].fstype", "linux.mounts[].fstype"),
+            ("a[\"open", "a"),
+        ] {
+            assert_eq!(without_indexes(path), declared);
+        }
+    }
 }

@@ -47,7 +47,9 @@ impl Page {
         let titles = adoption.capabilities.iter().map(|one| one.title.chars().count()).max().unwrap_or(0);
         let width = titles.min(self.width.saturating_sub(BESIDE)).max(12);
         put!(self, "");
-        put!(self, "        {DIM}{:width$}  configured  used  extent{DIM:#}", "licensed");
+        if !self.narrow() {
+            put!(self, "        {DIM}{:width$}  configured  used  extent{DIM:#}", "licensed");
+        }
         for one in &adoption.capabilities {
             self.capability(one, width);
         }
@@ -62,7 +64,7 @@ impl Page {
             capabilities.iter().filter(open).enumerate().partition(|(place, _)| *place < ADVISED);
         for (_, one) in first {
             put!(self, "");
-            self.wrapped(&format!("{}  ", points(one.points)), "          ", &one.title);
+            self.wrapped(&format!("{}  ", points(one.points)), self.margin(), &one.title);
             self.advice(&one.remedy, &one.id);
         }
         if !later.is_empty() {
@@ -80,15 +82,14 @@ impl Page {
             (_, Some(extent)) => (format!("{:.0} %", 100.0 * extent), grade(100.0 * extent)),
             (_, None) => ("?".to_owned(), YELLOW),
         };
-        put!(
-            self,
-            "{}  {:width$}  {:<10}  {:<4}  {style}{:>6}{style:#}",
-            points(one.points),
-            shortened(&plain(&one.title), width),
-            told(one.configured),
-            told(one.used),
-            extent
-        );
+        let (lost, configured, used) = (points(one.points), told(one.configured), told(one.used));
+        if self.narrow() {
+            let said = format!("{}: configured {configured}, used {used}, extent {extent}", one.title);
+            self.wrapped(&format!("{}  ", lost.trim_start()), self.margin(), &said);
+        } else {
+            let title = shortened(&plain(&one.title), width);
+            put!(self, "{lost}  {title:width$}  {configured:<10}  {used:<4}  {style}{extent:>6}{style:#}");
+        }
         if let Some(obstacle) = &one.stuck_on {
             let text = format!("{} on {}: {}", obstacle.id, obstacle.target, obstacle.title);
             self.labelled("Stuck", &text);
@@ -132,7 +133,12 @@ impl Page {
     /// One milestone or task: what it costs, what it is, and how it stands.
     fn line(&mut self, lost: f64, title: &str, deployment: &str, state: &str) {
         let text = format!("{} {DIM}of {}{DIM:#}: {state}", plain(title), plain(deployment));
-        self.wrapped_styled(&format!("{}  ", points(lost)), "          ", &text);
+        let (first, next) = if self.narrow() {
+            (points(lost).trim_start().to_owned() + "  ", "  ")
+        } else {
+            (points(lost) + "  ", "          ")
+        };
+        self.wrapped_styled(&first, next, &text);
     }
 
     /// What to do, and where more stands.

@@ -93,13 +93,17 @@ impl Page {
                 }
                 None => ("not judged".to_owned(), " ".repeat(beside), DIM),
             };
-            let before = column + beside + 18 + mark.len();
-            let title = shortened(&plain(&target.title), self.width.saturating_sub(before).max(12));
-            let line = format!(
-                "  {:column$}  {drawn}{style}{score:>12}{style:#}  {DIM}{title}{DIM:#}{mark}",
-                plain(&target.id)
-            );
-            put!(self, "{}", line.trim_end());
+            if self.narrow() {
+                self.wrapped(&format!("  {style}{score}{style:#} "), "    ", &format!("{}{mark}", target.id));
+            } else {
+                let before = column + beside + 18 + mark.len();
+                let title = shortened(&plain(&target.title), self.width.saturating_sub(before).max(12));
+                let line = format!(
+                    "  {:column$}  {drawn}{style}{score:>12}{style:#}  {DIM}{title}{DIM:#}{mark}",
+                    plain(&target.id)
+                );
+                put!(self, "{}", line.trim_end());
+            }
             for score in target.score.iter().filter(|score| score.areas.len() > 1) {
                 self.areas(score, column);
             }
@@ -112,6 +116,10 @@ impl Page {
     fn areas(&mut self, score: &TargetScore, column: usize) {
         for area in &score.areas {
             let style = grade(area.range.high);
+            if self.narrow() {
+                put!(self, "    {DIM}{}{DIM:#} {}", area.area, range(area.range));
+                continue;
+            }
             put!(
                 self,
                 "    {DIM}{:<width$}{DIM:#}  {}{:>12}",

@@ -72,3 +72,14 @@ fn a_terminal_without_unicode_gets_ascii() {
     let text = render(&fixture::sample(), Face::Text, &Look { unicode: false, ..look(Detail::Verbose, 80) });
     assert!(text.is_ascii(), "{text}");
 }
+
+#[test]
+fn a_terminal_of_20_columns_is_laid_out_for() {
+    for detail in DETAILS {
+        let text = render(&fixture::sample(), Face::Text, &look(detail, 20));
+        for line in strip_str(&text).to_string().lines() {
+            let long = line.split(' ').any(|word| word.chars().count() > 12);
+            assert!(line.chars().count() <= 20 || long, "{line:?}");
+        }
+    }
+}
