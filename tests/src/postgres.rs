@@ -193,7 +193,8 @@ impl Postgres {
             "-U",
             "postgres",
             "-d",
-            database,
+            // Said so, no name is taken for an address.
+            &format!("dbname='{}'", database.replace('\\', r"\\").replace('\'', r"\'")),
         ]);
         command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
