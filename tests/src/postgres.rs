@@ -129,7 +129,7 @@ impl Postgres {
 
     /// The same; what it said if it ended instead.
     fn try_up(&mut self) -> Result<(), String> {
-        let mut command = self.command("postgres");
+        let mut command = self.server_command();
         let (data, said) = (self.data(), self.folder.path().join("said"));
         let file = fs::File::create(&said).expect("a file for what it says");
         // A folder of the configuration names that of the data.
@@ -225,6 +225,15 @@ impl Postgres {
         if let Some((uid, gid)) = owner() {
             command.uid(uid).gid(gid);
         }
+        command
+    }
+
+    /// The server's program, run with every group of its owner's: Debian's configuration names a key of such a group's.
+    fn server_command(&self) -> Command {
+        let Some((uid, gid)) = owner() else { return self.command("postgres") };
+        let mut command = Command::new("setpriv");
+        command.arg(format!("--reuid={uid}")).arg(format!("--regid={gid}")).arg("--init-groups");
+        command.arg(programs().join("postgres")).current_dir("/");
         command
     }
 

@@ -73,7 +73,9 @@ fn healthy_servers_are_left_alone() {
         facts["data_bytes"] = json!(53_687_091_200_i64);
         facts["has_user_data"] = json!(true);
     });
-    assert_eq!((look.findings(), look.unknown()), (expected(&[]), vec!["config-files-broken".to_owned()]));
+    assert_eq!(look.findings(), expected(&[]));
+    // What archives here is no tool that the agent knows: its catalogue, if it has one, is out of sight.
+    assert_eq!(look.unknown(), ["backup-holds-damaged-pages", "backup-too-old", "config-files-broken"]);
 }
 
 #[test]

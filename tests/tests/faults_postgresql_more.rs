@@ -86,6 +86,7 @@ fn a_standby_that_stays_behind_is_told_at_the_second_look() {
     primary.postgres.until(streaming, |count| count == "1");
     standby.sql("SELECT pg_wal_replay_pause()");
     standby.until("SELECT pg_get_wal_replay_pause_state()", |state| state == "paused");
+    primary.look().is_clear("replication-lag-high");
     // A gibibyte of log, nearly all of it empty.
     primary.postgres.sql(
         "DO $$ BEGIN FOR n IN 1..66 LOOP PERFORM pg_logical_emit_message(false, 'test', 'x'); PERFORM pg_switch_wal(); \
