@@ -133,7 +133,7 @@ impl Postgres {
 
     /// The same; what it said if it ended instead.
     fn try_up(&mut self) -> Result<(), String> {
-        let mut command = self.command("postgres");
+        let mut command = self.server_command();
         let (data, said) = (self.data(), self.folder.path().join("said"));
         let file = fs::File::create(&said).expect("a file for what it says");
         // A folder of the configuration names that of the data.
@@ -197,7 +197,8 @@ impl Postgres {
             "-U",
             "postgres",
             "-d",
-            database,
+            // Said so, no name is taken for an address.
+            &format!("dbname='{}'", database.replace('\\', r"\\").replace('\'', r"\'")),
         ]);
         command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -228,6 +229,15 @@ impl Postgres {
         if let Some((uid, gid)) = owner() {
             command.uid(uid).gid(gid);
         }
+        command
+    }
+
+    /// The server's program, run with every group of its owner's: Debian's configuration names a key of such a group's.
+    fn server_command(&self) -> Command {
+        let Some((uid, gid)) = owner() else { return self.command("postgres") };
+        let mut command = Command::new("setpriv");
+        command.arg(format!("--reuid={uid}")).arg(format!("--regid={gid}")).arg("--init-groups");
+        command.arg(programs().join("postgres")).current_dir("/");
         command
     }
 

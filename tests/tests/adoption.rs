@@ -136,10 +136,10 @@ fn the_chain_is_followed_on_a_real_server() {
     let vault = postgres.receiver("vault");
     postgres
         .until("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'", |count| count == "1");
-    let received = check(&tree);
-    let standby = by_id(&received["adoption"]["capabilities"], "postgresql.streaming-standby");
+    let report = check(&tree);
+    let standby = by_id(&report["adoption"]["capabilities"], "postgresql.streaming-standby");
     assert_eq!(standby["stage"], "not-used", "{standby:#}");
-    let lag = verdict(&received, "postgresql.replication-lag-high", "postgresql:test");
+    let lag = verdict(&report, "postgresql.replication-lag-high", "postgresql:test");
     assert_eq!(lag["verdict"], "pass", "{lag:#}");
     drop(vault);
 

@@ -77,13 +77,16 @@ fn data_in_memory_are_brought_to_a_disk() {
 
 #[test]
 fn a_standby_that_stays_behind_is_told_at_the_second_look() {
-    let primary = Scene::of(Postgres::start("fsync = off\nwal_init_zero = off\nwal_recycle = off"));
+    let primary = Scene::of(Postgres::start(
+        "fsync = off\nwal_init_zero = off\nwal_recycle = off\nwal_keep_size = 2GB",
+    ));
     primary.postgres.rules("");
     let standby = primary.postgres.standby("b");
     let streaming = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'";
     primary.postgres.until(streaming, |count| count == "1");
     standby.sql("SELECT pg_wal_replay_pause()");
     standby.until("SELECT pg_get_wal_replay_pause_state()", |state| state == "paused");
+    primary.look().is_clear("replication-lag-high");
     // A gibibyte of log, nearly all of it empty.
     primary.postgres.sql(
         "DO $$ BEGIN FOR n IN 1..66 LOOP PERFORM pg_logical_emit_message(false, 'test', 'x'); PERFORM pg_switch_wal(); \
@@ -139,7 +142,7 @@ fn what_time_a_tool_or_a_large_machine_brings_is_put_into_the_facts() {
     let remedy = as_if(&scene, "no-recovery-point", &lonely);
     let (sockets, port) = (scene.postgres.sockets().display().to_string(), scene.postgres.port().to_string());
     for dump in ["pg_dumpall", "pg_dump"] {
-        let command = step(&remedy, dump);
+        let command = step(&remedy, &format!("{dump} "));
         let words: Vec<_> = command.split(' ').skip(1).collect();
         let server = ["-U", "postgres", "-h", &sockets, "-p", &port];
         scene.postgres.tool(dump, &[&server[..], &words].concat());

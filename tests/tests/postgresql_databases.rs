@@ -38,9 +38,9 @@ const CHECKS: [&str; 21] = [
 /// No autovacuum comes between a fault and its finding; it is on all the same.
 const QUIET: &str = "autovacuum_naptime = 1h\nfsync = off\nsynchronous_commit = off\nshared_preload_libraries = 'pg_stat_statements'";
 
-/// The database, and its name as SQL writes it.
-const SHOP: &str = "My \"Shop\" {{x}} 'n";
-const SHOP_SQL: &str = "\"My \"\"Shop\"\" {{x}} 'n\"";
+/// The database, which psql would take for an address, and its name as SQL writes it.
+const SHOP: &str = "host=db.example.test My \"Shop\" {{x}} 'n";
+const SHOP_SQL: &str = "\"host=db.example.test My \"\"Shop\"\" {{x}} 'n\"";
 
 /// A large table costs a test its time, and what the catalogs say of its size is what counts. The counters of the
 /// session before have arrived when another begins.

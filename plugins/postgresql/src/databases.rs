@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use goodstead_plugin::{Cause, CauseKind, Fact, UnknownOr};
 
 use crate::row::{int, missing, switch, text};
-use crate::session::{Row, Session};
+use crate::session::{Row, Session, connect};
 
 /// `datconnlimit` of a database whose DROP was interrupted (15.4, 14.9, 13.12 and later).
 const HALF_DROPPED: i64 = -2;
@@ -111,6 +111,7 @@ fn database(row: &Row, sizes: Result<&BTreeMap<String, i64>, &Cause>) -> Option<
     let mut facts = BTreeMap::from([
         ("name".to_owned(), Fact::from(name)),
         ("sql".to_owned(), sql.into()),
+        ("connect".to_owned(), connect(sql).into()),
         ("half_dropped".to_owned(), half_dropped.or_unknown()),
         ("size_bytes".to_owned(), size.clone().or_unknown()),
     ]);

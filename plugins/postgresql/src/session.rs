@@ -199,6 +199,19 @@ pub(crate) fn identifier(name: &str) -> String {
     if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
+/// The psql command that goes to the database that SQL writes so. A name that psql would take for a whole address, which
+/// may be that of somebody else's host, is said as one part of an address.
+pub(crate) fn connect(sql: &str) -> String {
+    let quoted = sql.strip_prefix('"').and_then(|sql| sql.strip_suffix('"'));
+    let name = quoted.map_or_else(|| sql.to_owned(), |quoted| quoted.replace("\"\"", "\""));
+    if name.contains('=') || name.starts_with("postgres://") || name.starts_with("postgresql://") {
+        let value = name.replace('\\', r"\\").replace('\'', r"\'").replace('"', "\"\"");
+        format!("\\connect -reuse-previous=on \"dbname='{value}'\"")
+    } else {
+        format!("\\connect {sql}")
+    }
+}
+
 /// Why a login failed.
 fn refused(error: &tokio_postgres::Error, login: Login<'_>) -> Cause {
     let Login { user, database, .. } = login;
@@ -297,5 +310,19 @@ mod tests {
         assert_eq!(identifier("Good stead"), "\"Good stead\"");
         assert_eq!(identifier("x\"; DROP ROLE y; --"), "\"x\"\"; DROP ROLE y; --\"");
         assert_eq!(identifier("9lives"), "\"9lives\"");
+    }
+
+    #[test]
+    fn a_name_is_never_an_address() {
+        assert_eq!(connect("shop"), r"\connect shop");
+        assert_eq!(connect("\"My \"\"Shop\"\"\""), "\\connect \"My \"\"Shop\"\"\"");
+        assert_eq!(
+            connect("\"host=db.example.test 'x'\\ \"\"\""),
+            r#"\connect -reuse-previous=on "dbname='host=db.example.test \'x\'\\ ""'""#
+        );
+        assert_eq!(
+            connect("\"postgres://db.example.test\""),
+            r#"\connect -reuse-previous=on "dbname='postgres://db.example.test'""#
+        );
     }
 }

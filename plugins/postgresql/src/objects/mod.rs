@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use goodstead_plugin::{Cause, CauseKind, Fact, UnknownOr};
 
 use crate::row::{int, missing, switch, text};
-use crate::session::{Row, Session};
+use crate::session::{Row, Session, connect};
 
 pub(crate) use extensions::{Available, extensions};
 pub(crate) use overview::{Contents, NAMES as OVERVIEW_NAMES, Overview, overview};
@@ -122,6 +122,7 @@ fn element(row: &Row, database: &str, columns: &[(&str, Column)]) -> Option<Fact
     let mut item = BTreeMap::from([
         ("name".to_owned(), Fact::from(format!("{database}.{}", text(row, "label")?))),
         ("database".to_owned(), Fact::from(database)),
+        ("connect".to_owned(), connect(database).into()),
     ]);
     for (name, column) in columns {
         let fact = match column {

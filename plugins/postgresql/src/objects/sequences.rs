@@ -10,7 +10,7 @@ use goodstead_plugin::{Cause, CauseKind, Fact};
 
 use super::Found;
 use crate::row::{int, switch, text};
-use crate::session::{Row, Session, identifier};
+use crate::session::{Row, Session, connect, identifier};
 
 /// How many sequences are asked for at once, and how many of one database at most.
 const AT_ONCE: usize = 100;
@@ -104,6 +104,7 @@ fn near_end(row: &Row, value: i64, database: &str) -> Option<Fact> {
     let mut item = BTreeMap::from([
         ("name".to_owned(), Fact::from(format!("{database}.{sql}"))),
         ("database".to_owned(), database.into()),
+        ("connect".to_owned(), connect(database).into()),
         ("sql".to_owned(), sql.into()),
         ("last_value".to_owned(), value.into()),
         ("end".to_owned(), int(row, "last")?.into()),
@@ -127,7 +128,8 @@ fn not_readable(hidden: &[&Row], database: &str, user: &str) -> Cause {
         "in the database {database} the role {user} may not read what {number} sequences have reached"
     );
     Cause::new(CauseKind::NotPermitted, detail).remedy(format!(
-        "as the server's owner, in psql after `\\connect {database}`: `{}`",
+        "as the server's owner, in psql after `{}`: `{}`",
+        connect(database),
         grants.join(" ")
     ))
 }
