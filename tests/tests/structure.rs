@@ -144,6 +144,22 @@ fn every_module_says_what_it_is_for() {
     }
 }
 
+#[test]
+fn the_map_names_every_folder() {
+    let map = fs::read_to_string(checkout().join("ARCHITECTURE.md")).unwrap();
+    for (folder, _) in MAY_IMPORT {
+        assert!(map.contains(&format!("`{folder}`")), "{folder} is not on the map");
+    }
+    for entry in fs::read_dir(checkout().join("plugins/linux/src")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(
+            !path.join("mod.rs").exists() || map.contains(&format!("`{name}`")),
+            "{name} is not on the map"
+        );
+    }
+}
+
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {

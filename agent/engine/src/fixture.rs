@@ -22,27 +22,7 @@ pub(crate) fn contract(plugin: &str, lines: &str) -> Contract {
 
 /// A made-up database with every shape of fact.
 pub(crate) fn demo() -> Contract {
-    contract(
-        "demo",
-        "version = { type = 'text' }\n\
-         port = { type = 'int' }\n\
-         ratio = { type = 'float' }\n\
-         size_bytes = { type = 'int', unit = 'bytes' }\n\
-         primary = { type = 'bool' }\n\
-         started = { type = 'time' }\n\
-         note = { type = 'text', optional = true }\n\
-         names = { type = 'list', of = 'text' }\n\
-         numbers = { type = 'list', of = 'int' }\n\
-         settings = { type = 'map', of = 'scalar' }\n\
-         'memory.free_bytes' = { type = 'int', unit = 'bytes' }\n\
-         tables = { type = 'list', key = 'name' }\n\
-         'tables[].name' = { type = 'text' }\n\
-         'tables[].rows' = { type = 'int', unit = 'count' }\n\
-         'tables[].indexes' = { type = 'list', key = 'name' }\n\
-         'tables[].indexes[].name' = { type = 'text' }\n\
-         'tables[].indexes[].valid' = { type = 'bool' }\n\
-         password = { type = 'text', sensitivity = 'secret', derived = ['present', 'length-class'] }\n",
-    )
+    contract("demo", include_str!("fixture/facts.toml"))
 }
 
 /// The agent's and the Linux plugin's facts, as far as the tests need them.
@@ -65,29 +45,7 @@ pub(crate) const PACK: &str =
     "name = 'demo'\ntitle = 'Demo'\nversion = '0.1.0'\n[requires]\ndemo = '^0.1'\nlinux = '^0.1'\n";
 
 /// A check on the port, with its three cases.
-pub(crate) const CHECK: &str = r#"id = "demo.port-taken"
-title = "The port is taken"
-since = "0.1.0"
-concern = "reliability"
-impact = "critical"
-likelihood = "high"
-pass = 'demo.port != 80'
-evidence = ['demo.port', 'demo.size_bytes']
-why = "Another program listens there."
-remedy = "Choose another port than {{ demo.port }}. It may grow to {{ bytes(demo.size_bytes) }}."
-[[case]]
-name = "free"
-facts.demo.port = 81
-expect = "pass"
-[[case]]
-name = "taken"
-facts.demo.port = 80
-expect = "fail"
-[[case]]
-name = "not known"
-facts.demo.port = "$unknown"
-expect = "unknown"
-"#;
+pub(crate) const CHECK: &str = include_str!("fixture/check.toml");
 
 /// Loads the pack `demo` with these check files.
 pub(crate) fn loaded(checks: &[&str]) -> Loaded {

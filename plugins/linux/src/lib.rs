@@ -8,7 +8,6 @@
 
 mod access;
 mod basics;
-mod foreseen;
 mod host;
 mod kernel;
 mod logs;
@@ -21,7 +20,7 @@ mod storage;
 use goodstead_plugin::{Cause, CauseKind, Fact, Plugin, Proposal, Site, Target, UnknownOr, facts};
 
 use crate::basics::clock;
-use crate::host::{security, upkeep, workload};
+use crate::host::{foreseen, security, upkeep, workload};
 use crate::kernel::sysctl::Running;
 use crate::kernel::sysctl_files::SysctlFiles;
 use crate::kernel::{counters, presence};

@@ -15,27 +15,8 @@ use crate::tellable;
 const PACK: &str = "name = 'demo'\ntitle = 'Demo'\nversion = '0.1.0'\n\
                     [requires]\ndemo = '^0.1'\nlinux = '^0.1'\npostgresql = '^0.1'\n";
 
-/// A check with texts to put in; the cases are left to the shipped ones.
-const CHECK: &str = r#"
-title = "The port is taken"
-since = "0.1.0"
-concern = "reliability"
-impact = "critical"
-likelihood = "high"
-why = "Another program listens there."
-[[case]]
-name = "free"
-facts.demo.port = 81
-expect = "pass"
-[[case]]
-name = "taken"
-facts.demo.port = 80
-expect = "fail"
-[[case]]
-name = "not known"
-facts.demo.port = "$unknown"
-expect = "unknown"
-"#;
+/// A good check, with its cases.
+const CHECK: &str = include_str!("../../../agent/engine/src/fixture/check.toml");
 
 /// Reads `data` as a check, and as the pack's own file.
 pub fn run(data: &[u8]) {
@@ -68,8 +49,12 @@ pub fn condition(data: &[u8]) {
     ]);
 }
 
+/// The check with `lines` in the place of its id, conditions and remedy.
 fn check_with(lines: &str) -> Document {
-    Document::new("demo/a.toml", format!("{lines}{CHECK}"))
+    let own =
+        |line: &&str| ["id =", "pass =", "evidence =", "remedy ="].iter().any(|key| line.starts_with(key));
+    let rest: Vec<&str> = CHECK.lines().filter(|line| !own(line)).collect();
+    Document::new("demo/a.toml", format!("{lines}\n{}", rest.join("\n")))
 }
 
 /// A TOML string; JSON's escapes are TOML's but for one character.

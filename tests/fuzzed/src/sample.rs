@@ -16,26 +16,7 @@ use serde_json::{Value as Json, json};
 /// The demo's secret.
 pub(crate) const SECRET: &str = "password";
 
-const DEMO: &str = r#"
-version = { type = 'text' }
-port = { type = 'int' }
-ratio = { type = 'float' }
-size_bytes = { type = 'int', unit = 'bytes' }
-primary = { type = 'bool' }
-started = { type = 'time' }
-note = { type = 'text', optional = true }
-names = { type = 'list', of = 'text' }
-numbers = { type = 'list', of = 'int' }
-settings = { type = 'map', of = 'scalar' }
-'memory.free_bytes' = { type = 'int', unit = 'bytes' }
-tables = { type = 'list', key = 'name' }
-'tables[].name' = { type = 'text' }
-'tables[].rows' = { type = 'int', unit = 'count' }
-'tables[].indexes' = { type = 'list', key = 'name' }
-'tables[].indexes[].name' = { type = 'text' }
-'tables[].indexes[].valid' = { type = 'bool' }
-password = { type = 'text', sensitivity = 'secret', derived = ['present', 'length-class'] }
-"#;
+const DEMO: &str = include_str!("../../../agent/engine/src/fixture/facts.toml");
 
 /// The demo's contract.
 pub(crate) fn demo() -> &'static Contract {

@@ -75,3 +75,35 @@ pub(super) fn undisturbed(user: User) -> Host {
         .get_or_init(|| Host::of(&Scanned::of("nobody disturbs", &Tree::new(), &["linux"], user)))
         .clone()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_loss_shows_at_any_depth() {
+        let cause = json!({"kind": "absent", "detail": "d"});
+        let fact = json!({
+            "known": 1, "a": {"$unknown": cause},
+            "list": [{"b": {"$partial": [{"c": {"$unknown": cause}}], "$cause": cause}}, {"b": []}],
+        });
+        let mut lost = BTreeSet::new();
+        collect("f", &fact, &mut lost);
+        assert_eq!(
+            lost.iter().map(String::as_str).collect::<Vec<_>>(),
+            ["f.a: \"absent\"", "f.list[].b, in part: \"absent\"", "f.list[].b[].c: \"absent\""]
+        );
+    }
+
+    #[test]
+    fn of_what_comes_and_goes_only_the_loss_of_the_whole_counts() {
+        let cause = json!({"kind": "timed-out", "detail": "d"});
+        let mut lost = BTreeSet::new();
+        whole("mounts", &json!({"$partial": [{"$unknown": cause}], "$cause": cause}), &mut lost);
+        assert!(lost.is_empty(), "{lost:?}");
+        whole("mounts", &json!({"$unknown": cause}), &mut lost);
+        assert_eq!(lost.len(), 1);
+    }
+}

@@ -78,14 +78,18 @@ fn held(packs: &Packs) -> String {
     for goal in packs.usable.iter().flat_map(Pack::goals) {
         *counts.entry(goal.kind()).or_insert(0) += 1;
     }
-    let plural = |(kind, count): (&str, usize)| match (count, kind.strip_suffix('y')) {
-        (1, _) => format!("1 {kind}"),
-        (_, Some(stem)) => format!("{count} {stem}ies"),
-        (_, None) => format!("{count} {kind}s"),
-    };
     let order = ["check", "capability", "milestone", "task"];
-    let held = order.into_iter().filter_map(|kind| Some(plural((kind, *counts.get(kind)?))));
+    let held = order.into_iter().filter_map(|kind| Some(counted(*counts.get(kind)?, kind)));
     held.collect::<Vec<_>>().join(", ")
+}
+
+/// A number of things in words: `1 check`, `2 capabilities`.
+fn counted(count: usize, thing: &str) -> String {
+    match (count, thing.strip_suffix('y')) {
+        (1, _) => format!("1 {thing}"),
+        (_, Some(stem)) => format!("{count} {stem}ies"),
+        (_, None) => format!("{count} {thing}s"),
+    }
 }
 
 fn table(packs: &Packs) -> String {
@@ -108,7 +112,7 @@ fn table(packs: &Packs) -> String {
     if goals.row_count() > 0 {
         text.push_str(&format!("{}\n", table::text(&goals)));
     }
-    text.push_str(&format!("{} in {} packs\n", held(packs), packs.usable.len()));
+    text.push_str(&format!("{} in {}\n", held(packs), counted(packs.usable.len(), "pack")));
     for note in &packs.notes {
         text.push_str(&format!("{note}\n"));
     }
@@ -120,13 +124,13 @@ fn table(packs: &Packs) -> String {
 
 fn lint(packs: &Packs) -> Outcome {
     diagnostics::print(&packs.diagnostics);
-    let trouble = packs.diagnostics.len();
     let skipped: String = packs.skipped.iter().map(|skipped| format!("{skipped}\n")).collect();
     output::write(
         &format!(
-            "{skipped}{} in {} packs are in order, {trouble} problems\n",
+            "{skipped}In order: {} in {}; {}\n",
             held(packs),
-            packs.usable.len()
+            counted(packs.usable.len(), "pack"),
+            counted(packs.diagnostics.len(), "problem")
         ),
         None,
     )?;
@@ -151,6 +155,6 @@ fn test(packs: &Packs) -> Outcome {
             failures.push('\n');
         }
     }
-    output::write(&format!("{failures}{passed} cases passed, {failed} failed\n"), None)?;
+    output::write(&format!("{failures}{} passed, {failed} failed\n", counted(passed, "case")), None)?;
     Ok(if failed > 0 { Exit::Findings.max(verdict(packs)) } else { verdict(packs) })
 }

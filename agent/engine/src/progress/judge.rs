@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use goodstead_model::{
-    Adoption, Capability as Licensed, Cause, CauseKind, Entitlement, Judgement, Milestone as MilestoneFound,
-    Obstacle, Reached, Stage, Task as TaskFound, Verdict,
+    Adoption, Capability as Licensed, Cause, CauseKind, Entitlement, Judgement, Link,
+    Milestone as MilestoneFound, Obstacle, Reached, Stage, Task as TaskFound, Verdict,
 };
 use goodstead_protocol::fact::Fact;
 
@@ -114,10 +114,15 @@ impl<'s> Scan<'s> {
         mine.map(|target| self.scopes.of(target, &NO_ITEM))
     }
 
-    /// The advice for the first of these targets to which the head applies.
-    fn remedy(&self, head: &Head, deployment: &str) -> String {
+    /// Why it matters, the remedy for the first of these targets to which the head applies, and where to read more;
+    /// nothing where nothing is left to do.
+    fn advice(&self, head: &Head, deployment: &str, done: bool) -> (String, String, Vec<Link>) {
+        if done {
+            return Default::default();
+        }
         let scope = self.of(head, deployment).find(|scope| head.applies(scope) != Ok(false));
-        scope.map_or(String::new(), |scope| head.remedy.render(&scope))
+        let remedy = scope.map_or(String::new(), |scope| head.remedy.render(&scope));
+        (head.why.clone(), remedy, head.links.clone())
     }
 
     /// `None` where no target of the capability's plugin belongs to the deployment.
@@ -134,6 +139,7 @@ impl<'s> Scan<'s> {
         let stage = chain.as_ref().map_or(Stage::NotApplicable, Chain::stage);
         let done = matches!(stage, Stage::Used | Stage::NotApplicable);
         let stuck_on = if done { None } else { self.obstacle(one, deployment, verdicts) };
+        let (why, remedy, links) = self.advice(&one.head, deployment, done);
         Some(Licensed {
             id: one.head.id.clone(),
             title: one.head.title.clone(),
@@ -146,9 +152,9 @@ impl<'s> Scan<'s> {
             stuck_on,
             points: 0.0,
             gain: 0.0,
-            why: if done { String::new() } else { one.head.why.clone() },
-            remedy: if done { String::new() } else { self.remedy(&one.head, deployment) },
-            links: if done { Vec::new() } else { one.head.links.clone() },
+            why,
+            remedy,
+            links,
             cause: chain.and_then(Chain::cause),
         })
     }
@@ -181,6 +187,7 @@ impl<'s> Scan<'s> {
             (None, None) => return None,
         };
         let done = state == Reached::Reached;
+        let (why, remedy, links) = self.advice(&one.head, deployment, done);
         Some(MilestoneFound {
             id: one.head.id.clone(),
             title: one.head.title.clone(),
@@ -189,9 +196,9 @@ impl<'s> Scan<'s> {
             first_seen,
             points: 0.0,
             gain: 0.0,
-            why: if done { String::new() } else { one.head.why.clone() },
-            remedy: if done { String::new() } else { self.remedy(&one.head, deployment) },
-            links: if done { Vec::new() } else { one.head.links.clone() },
+            why,
+            remedy,
+            links,
             cause,
         })
     }
@@ -219,6 +226,7 @@ impl<'s> Scan<'s> {
             Err(cause) => (None, Some(cause)),
         };
         let done = counts.is_some_and(|counts| counts.completions == counts.attempts);
+        let (why, remedy, links) = self.advice(&one.head, deployment, done);
         Some(TaskFound {
             id: one.head.id.clone(),
             title: one.head.title.clone(),
@@ -229,9 +237,9 @@ impl<'s> Scan<'s> {
             completions: counts.map(|counts| counts.completions),
             points: 0.0,
             gain: 0.0,
-            why: if done { String::new() } else { one.head.why.clone() },
-            remedy: if done { String::new() } else { self.remedy(&one.head, deployment) },
-            links: if done { Vec::new() } else { one.head.links.clone() },
+            why,
+            remedy,
+            links,
             cause,
         })
     }

@@ -6,4 +6,3 @@ pub(crate) mod ranges;
 pub(crate) mod readings;
 pub(crate) mod record;
 pub(crate) mod sysfs;
-pub(crate) mod wildcard;

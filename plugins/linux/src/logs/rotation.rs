@@ -2,13 +2,13 @@
 //!
 //! Files are never opened here, only their size is asked for, in /var/log and the folders directly in it.
 
+use fast_glob::glob_match;
 use goodstead_plugin::{
     Cause, CauseKind, Elements, Entry, Fact, FileKind, Foreseen, Request, Site, SiteExt, Stat, UnknownOr,
 };
 
 use crate::basics::plain::plain;
 use crate::basics::record::record;
-use crate::basics::wildcard;
 
 /// Smaller files are not told.
 const LARGE_BYTES: u64 = 256 << 20;
@@ -197,10 +197,10 @@ impl Rules {
         }
     }
 
-    /// Whether a rule names `path`.
+    /// Whether a rule names `path`. In a pattern of logrotate no `*` crosses a slash.
     fn cover(&self, path: &str) -> Result<bool, Cause> {
         match &self.partial {
-            _ if self.patterns.iter().any(|pattern| wildcard::matches(pattern, path)) => Ok(true),
+            _ if self.patterns.iter().any(|pattern| glob_match(pattern, path)) => Ok(true),
             Some(cause) => Err(cause.clone()),
             None => Ok(false),
         }

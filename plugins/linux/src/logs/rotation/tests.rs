@@ -76,3 +76,34 @@ proptest! {
         let _ = rules.cover("/var/log/a");
     }
 }
+
+#[test]
+fn patterns_match_as_in_a_shell() {
+    for (pattern, path, expected) in [
+        ("/var/log/syslog", "/var/log/syslog", true),
+        ("/var/log/*.log", "/var/log/a.log", true),
+        ("/var/log/*.log", "/var/log/web/a.log", false),
+        ("/var/log/*/*.log", "/var/log/web/a.log", true),
+        ("/var/log/*log", "/var/log/logloglog", true),
+        ("/var/log/a?c", "/var/log/abc", true),
+        ("/var/log/a?c", "/var/log/a/c", false),
+        ("/var/log/[ab]*", "/var/log/bc", true),
+        ("/var/log/[!ab]*", "/var/log/bc", false),
+        ("/var/log/x[0-9]", "/var/log/x7", true),
+        ("/var/log/x[0-9", "/var/log/x7", false),
+        ("/var/log/*", "/var/log/", true),
+        ("", "", true),
+        ("*", "", true),
+        ("", "a", false),
+    ] {
+        let rules = Rules { patterns: vec![pattern.to_owned()], partial: None };
+        assert_eq!(rules.cover(path), Ok(expected), "{pattern} {path}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_pattern_breaks_it(pattern in "/[ab*?\\[\\]!\\\\ä/-]{0,60}", path in "/[abä/]{0,60}") {
+        let _ = Rules { patterns: vec![pattern], partial: None }.cover(&path);
+    }
+}
