@@ -365,11 +365,10 @@ impl Postgres {
     /// Moves the data of a server that is down to where they lie if nothing else is said.
     pub fn bring_home(&mut self) {
         let from = self.data();
-        self.elsewhere.take().map(|folder| {
-            let copied = Command::new("cp").arg("--archive").arg(&from).arg(self.data()).status();
-            assert!(copied.is_ok_and(|status| status.success()), "the data are copied");
-            folder
-        });
+        // Gone once they are copied.
+        let _elsewhere = self.elsewhere.take();
+        let copied = Command::new("cp").arg("--archive").arg(&from).arg(self.data()).status();
+        assert!(copied.is_ok_and(|status| status.success()), "the data are copied");
     }
 
     /// Somebody who receives the write-ahead log and replays nothing, until the value goes.
