@@ -1,6 +1,7 @@
 //! A finding, waived or not, as the page shows it.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use goodstead_model::{Impact, Judgement, Link, Report, Verdict};
 
@@ -13,6 +14,21 @@ const SHOWN_ITEMS: usize = 100;
 
 /// How many observed values of one finding are shown; the JSON has them all.
 const SHOWN_EVIDENCE: usize = 50;
+
+/// Why each check matters, rendered already: it mostly says the same on each of its targets.
+#[derive(Default)]
+pub(super) struct Rendered<'a>(HashMap<&'a str, (&'a str, Rc<str>)>);
+
+impl<'a> Rendered<'a> {
+    fn why(&mut self, of: &'a Judgement) -> Rc<str> {
+        let render = || (of.why.as_str(), markdown::render(&of.why).into());
+        let known = self.0.entry(&of.id).or_insert_with(render);
+        if known.0 != of.why {
+            *known = render();
+        }
+        Rc::clone(&known.1)
+    }
+}
 
 /// Where on the page each finding stands, by check and target.
 pub(super) struct Anchors<'a>(HashMap<(&'a str, &'a str), usize>);
@@ -48,15 +64,15 @@ pub(super) struct Finding<'a> {
     pub(super) more_evidence: usize,
     /// Who accepts it, why and until when; of a finding, that this is over.
     pub(super) waiver: Option<String>,
-    /// Markup that `markdown` made.
-    pub(super) why: String,
+    /// Markup that `markdown` made, once for all targets of a check.
+    pub(super) why: Rc<str>,
     /// Markup that `markdown` made; empty for what is waived, whose advice was declined.
     pub(super) remedy: String,
     pub(super) links: Vec<&'a Link>,
 }
 
 impl<'a> Finding<'a> {
-    pub(super) fn new(of: &'a Judgement, anchors: &Anchors<'_>) -> Finding<'a> {
+    pub(super) fn new(of: &'a Judgement, anchors: &Anchors<'_>, rendered: &mut Rendered<'a>) -> Finding<'a> {
         let waived = of.verdict == Verdict::Waived;
         Finding {
             number: anchors.of(&of.id, &of.target).unwrap_or_default(),
@@ -82,7 +98,7 @@ impl<'a> Finding<'a> {
                 let since = day(&waiver.since);
                 format!("Waived until {}{over}, by {} on {since}: {}", waiver.until, waiver.who, waiver.why)
             }),
-            why: markdown::render(&of.why),
+            why: rendered.why(of),
             remedy: if waived { String::new() } else { markdown::render(&of.remedy) },
             links: web(&of.links),
             of,
