@@ -57,7 +57,6 @@ pub(super) struct Finding<'a> {
     pub(super) gain: Option<String>,
     /// 4 for critical to 1 for low: for sorting, and as many bars are drawn.
     pub(super) rank: usize,
-    pub(super) evidence: Vec<(&'a str, String)>,
     pub(super) items: &'a [String],
     /// How many items or values are not shown.
     pub(super) more_items: usize,
@@ -66,8 +65,6 @@ pub(super) struct Finding<'a> {
     pub(super) waiver: Option<String>,
     /// Markup that `markdown` made, once for all targets of a check.
     pub(super) why: Rc<str>,
-    /// Markup that `markdown` made; empty for what is waived, whose advice was declined.
-    pub(super) remedy: String,
     pub(super) links: Vec<&'a Link>,
 }
 
@@ -84,12 +81,6 @@ impl<'a> Finding<'a> {
                 Impact::Medium => 2,
                 Impact::Low => 1,
             },
-            evidence: of
-                .evidence
-                .iter()
-                .take(SHOWN_EVIDENCE)
-                .map(|evidence| (evidence.path.as_str(), value(&evidence.value, evidence.unit)))
-                .collect(),
             items: of.items.get(..SHOWN_ITEMS).unwrap_or(&of.items),
             more_items: of.items.len().saturating_sub(SHOWN_ITEMS),
             more_evidence: of.evidence.len().saturating_sub(SHOWN_EVIDENCE),
@@ -99,10 +90,28 @@ impl<'a> Finding<'a> {
                 format!("Waived until {}{over}, by {} on {since}: {}", waiver.until, waiver.who, waiver.why)
             }),
             why: rendered.why(of),
-            remedy: if waived { String::new() } else { markdown::render(&of.remedy) },
             links: web(&of.links),
             of,
         }
+    }
+}
+
+/// What is made only when its place on the page has come, so that a thousand findings are never all in memory twice.
+impl Finding<'_> {
+    /// What was observed, by the fact's path.
+    pub(super) fn evidence(&self) -> impl Iterator<Item = (&str, String)> {
+        let shown = self.of.evidence.iter().take(SHOWN_EVIDENCE);
+        shown.map(|evidence| (evidence.path.as_str(), value(&evidence.value, evidence.unit)))
+    }
+
+    /// Whether there is something to do; of what is waived the advice was declined.
+    pub(super) fn advised(&self) -> bool {
+        self.of.verdict != Verdict::Waived && !self.of.remedy.is_empty()
+    }
+
+    /// What to do, as markup that `markdown` made.
+    pub(super) fn remedy(&self) -> String {
+        markdown::render(&self.of.remedy)
     }
 }
 
