@@ -11,7 +11,8 @@ use crate::visible::lines;
 pub fn render(source: &str) -> String {
     let source = lines(source);
     let mut markup = String::with_capacity(source.len() * 2);
-    html::push_html(&mut markup, Parser::new_ext(&source, Options::empty()).flat_map(Safe::default().each()));
+    let events = Parser::new_ext(&source, Options::empty());
+    html::push_html(&mut markup, Safe { events, links: Vec::new(), next: None });
     markup
 }
 
@@ -22,43 +23,48 @@ pub fn is_web(address: &str) -> bool {
     starts("https://") || starts("http://")
 }
 
-/// At most two, without an allocation for each.
-type Events<'a> = std::iter::Chain<std::option::IntoIter<Event<'a>>, std::option::IntoIter<Event<'a>>>;
-
-/// Which of the links that are open are shown as links.
-#[derive(Default)]
-struct Safe {
+/// The events with nothing in them but what may be shown.
+struct Safe<'a> {
+    events: Parser<'a>,
+    /// Which of the links that are open are shown as links.
     links: Vec<bool>,
+    /// The second of two that one has become.
+    next: Option<Event<'a>>,
 }
 
-impl Safe {
-    fn each<'a>(mut self) -> impl FnMut(Event<'a>) -> Events<'a> {
-        move |event| {
-            let [first, second] = self.event(event);
-            first.into_iter().chain(second)
-        }
-    }
+impl<'a> Iterator for Safe<'a> {
+    type Item = Event<'a>;
 
-    /// What an event becomes: nothing, one, or two.
-    fn event<'a>(&mut self, event: Event<'a>) -> [Option<Event<'a>>; 2] {
-        let one = |event| [Some(event), None];
-        match event {
-            Event::Html(text) | Event::InlineHtml(text) => one(Event::Text(text)),
-            Event::Start(Tag::HtmlBlock) => one(Event::Start(Tag::Paragraph)),
-            Event::End(TagEnd::HtmlBlock) => one(Event::End(TagEnd::Paragraph)),
-            Event::Start(Tag::Image { .. }) | Event::End(TagEnd::Image) => [None, None],
-            Event::Start(Tag::Heading { .. }) => {
-                [Some(Event::Start(Tag::Paragraph)), Some(Event::Start(Tag::Strong))]
-            }
-            Event::End(TagEnd::Heading(_)) => {
-                [Some(Event::End(TagEnd::Strong)), Some(Event::End(TagEnd::Paragraph))]
-            }
-            Event::Start(Tag::Link { ref dest_url, .. }) => {
-                self.links.push(is_web(dest_url));
-                [self.links.last().filter(|shown| **shown).map(|_| event), None]
-            }
-            Event::End(TagEnd::Link) => [self.links.pop().filter(|shown| *shown).map(|_| event), None],
-            other => one(other),
+    fn next(&mut self) -> Option<Event<'a>> {
+        if let Some(event) = self.next.take() {
+            return Some(event);
+        }
+        loop {
+            let event = self.events.next()?;
+            return Some(match event {
+                Event::Html(text) | Event::InlineHtml(text) => Event::Text(text),
+                Event::Start(Tag::HtmlBlock) => Event::Start(Tag::Paragraph),
+                Event::End(TagEnd::HtmlBlock) => Event::End(TagEnd::Paragraph),
+                Event::Start(Tag::Image { .. }) | Event::End(TagEnd::Image) => continue,
+                Event::Start(Tag::Heading { .. }) => {
+                    self.next = Some(Event::Start(Tag::Strong));
+                    Event::Start(Tag::Paragraph)
+                }
+                Event::End(TagEnd::Heading(_)) => {
+                    self.next = Some(Event::End(TagEnd::Paragraph));
+                    Event::End(TagEnd::Strong)
+                }
+                Event::Start(Tag::Link { ref dest_url, .. }) => {
+                    let shown = is_web(dest_url);
+                    self.links.push(shown);
+                    if !shown {
+                        continue;
+                    }
+                    event
+                }
+                Event::End(TagEnd::Link) if self.links.pop() != Some(true) => continue,
+                other => other,
+            });
         }
     }
 }

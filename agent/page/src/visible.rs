@@ -41,7 +41,7 @@ pub fn plain(text: &str) -> Cow<'_, str> {
 /// The same for a text of many lines: new lines and tabs stay what they are.
 pub(crate) fn lines(text: &str) -> Cow<'_, str> {
     let stays = |c: char| !acts(c) || c == '\n' || c == '\t';
-    if text.chars().all(stays) {
+    if is_printable_ascii::<true>(text) || text.chars().all(stays) {
         return Cow::Borrowed(text);
     }
     let text = text.replace("\r\n", "\n");
@@ -52,14 +52,23 @@ pub(crate) fn lines(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown.collect())
 }
 
+/// Whether a text is of ASCII that can be seen, with new lines and tabs among it if it may have lines. Nearly every text
+/// is, and without a way out in between the processor looks at many letters at once.
+fn is_printable_ascii<const LINES: bool>(text: &str) -> bool {
+    let fits = |byte| matches!(byte, b' '..=b'~') || LINES && matches!(byte, b'\n' | b'\t');
+    text.bytes().fold(true, |so_far, byte| so_far & fits(byte))
+}
+
 /// How templates print text: no markup in it survives, and what acts is seen. `askama.toml` makes it the way for all.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Visible;
 
 impl Escaper for Visible {
     fn write_escaped_str<W: fmt::Write>(&self, mut page: W, text: &str) -> fmt::Result {
+        if is_printable_ascii::<false>(text) {
+            return Html.write_escaped_str(page, text);
+        }
         let mut rest = text;
-        // Most text has nothing to make visible, and is written as a whole.
         while let Some((at, c)) = rest.char_indices().find(|(_, c)| acts(*c)) {
             let (before, after) = rest.split_at(at);
             Html.write_escaped_str(&mut page, before)?;

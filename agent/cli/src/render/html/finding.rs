@@ -1,6 +1,7 @@
 //! A finding, waived or not, as the page shows it.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use goodstead_model::{Impact, Judgement, Link, Report, Verdict};
 
@@ -13,6 +14,21 @@ const SHOWN_ITEMS: usize = 100;
 
 /// How many observed values of one finding are shown; the JSON has them all.
 const SHOWN_EVIDENCE: usize = 50;
+
+/// Why each check matters, rendered already: it mostly says the same on each of its targets.
+#[derive(Default)]
+pub(super) struct Rendered<'a>(HashMap<&'a str, (&'a str, Rc<str>)>);
+
+impl<'a> Rendered<'a> {
+    fn why(&mut self, of: &'a Judgement) -> Rc<str> {
+        let render = || (of.why.as_str(), markdown::render(&of.why).into());
+        let known = self.0.entry(&of.id).or_insert_with(render);
+        if known.0 != of.why {
+            *known = render();
+        }
+        Rc::clone(&known.1)
+    }
+}
 
 /// Where on the page each finding stands, by check and target.
 pub(super) struct Anchors<'a>(HashMap<(&'a str, &'a str), usize>);
@@ -41,22 +57,19 @@ pub(super) struct Finding<'a> {
     pub(super) gain: Option<String>,
     /// 4 for critical to 1 for low: for sorting, and as many bars are drawn.
     pub(super) rank: usize,
-    pub(super) evidence: Vec<(&'a str, String)>,
     pub(super) items: &'a [String],
     /// How many items or values are not shown.
     pub(super) more_items: usize,
     pub(super) more_evidence: usize,
     /// Who accepts it, why and until when; of a finding, that this is over.
     pub(super) waiver: Option<String>,
-    /// Markup that `markdown` made.
-    pub(super) why: String,
-    /// Markup that `markdown` made; empty for what is waived, whose advice was declined.
-    pub(super) remedy: String,
+    /// Markup that `markdown` made, once for all targets of a check.
+    pub(super) why: Rc<str>,
     pub(super) links: Vec<&'a Link>,
 }
 
 impl<'a> Finding<'a> {
-    pub(super) fn new(of: &'a Judgement, anchors: &Anchors<'_>) -> Finding<'a> {
+    pub(super) fn new(of: &'a Judgement, anchors: &Anchors<'_>, rendered: &mut Rendered<'a>) -> Finding<'a> {
         let waived = of.verdict == Verdict::Waived;
         Finding {
             number: anchors.of(&of.id, &of.target).unwrap_or_default(),
@@ -68,12 +81,6 @@ impl<'a> Finding<'a> {
                 Impact::Medium => 2,
                 Impact::Low => 1,
             },
-            evidence: of
-                .evidence
-                .iter()
-                .take(SHOWN_EVIDENCE)
-                .map(|evidence| (evidence.path.as_str(), value(&evidence.value, evidence.unit)))
-                .collect(),
             items: of.items.get(..SHOWN_ITEMS).unwrap_or(&of.items),
             more_items: of.items.len().saturating_sub(SHOWN_ITEMS),
             more_evidence: of.evidence.len().saturating_sub(SHOWN_EVIDENCE),
@@ -82,11 +89,29 @@ impl<'a> Finding<'a> {
                 let since = day(&waiver.since);
                 format!("Waived until {}{over}, by {} on {since}: {}", waiver.until, waiver.who, waiver.why)
             }),
-            why: markdown::render(&of.why),
-            remedy: if waived { String::new() } else { markdown::render(&of.remedy) },
+            why: rendered.why(of),
             links: web(&of.links),
             of,
         }
+    }
+}
+
+/// What is made only when its place on the page has come, so that a thousand findings are never all in memory twice.
+impl Finding<'_> {
+    /// What was observed, by the fact's path.
+    pub(super) fn evidence(&self) -> impl Iterator<Item = (&str, String)> {
+        let shown = self.of.evidence.iter().take(SHOWN_EVIDENCE);
+        shown.map(|evidence| (evidence.path.as_str(), value(&evidence.value, evidence.unit)))
+    }
+
+    /// Whether there is something to do; of what is waived the advice was declined.
+    pub(super) fn advised(&self) -> bool {
+        self.of.verdict != Verdict::Waived && !self.of.remedy.is_empty()
+    }
+
+    /// What to do, as markup that `markdown` made.
+    pub(super) fn remedy(&self) -> String {
+        markdown::render(&self.of.remedy)
     }
 }
 

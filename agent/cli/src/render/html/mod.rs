@@ -22,7 +22,7 @@ use goodstead_model::{Origin, Readiness, Report, Target, Verdict};
 use goodstead_page::{COLOURS, markdown};
 use sha2::{Digest, Sha256};
 
-use self::finding::{Anchors, Finding};
+use self::finding::{Anchors, Finding, Rendered};
 use self::made::Made;
 use self::meter::{Meter, Ring};
 use self::not_judged::NotJudged;
@@ -88,6 +88,7 @@ impl<'a> Page<'a> {
             Origin::Facts { path } => (path.as_str(), "Facts that were saved earlier"),
         };
         let anchors = Anchors::new(report);
+        let mut rendered = Rendered::default();
         Page {
             policy: format!(
                 "default-src 'none'; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",
@@ -101,8 +102,11 @@ impl<'a> Page<'a> {
             time: words::time(&report.time),
             readiness: report.readiness.as_ref().map(Headline::new),
             targets: report.targets.iter().map(|target| TargetView::new(target, report)).collect(),
-            findings: report.findings().map(|finding| Finding::new(finding, &anchors)).collect(),
-            waived: report.waived().map(|finding| Finding::new(finding, &anchors)).collect(),
+            findings: report
+                .findings()
+                .map(|finding| Finding::new(finding, &anchors, &mut rendered))
+                .collect(),
+            waived: report.waived().map(|finding| Finding::new(finding, &anchors, &mut rendered)).collect(),
             progress: Progress::new(report, &anchors),
             not_judged: NotJudged::new(report),
             passed: report
@@ -124,7 +128,10 @@ impl<'a> Headline<'a> {
             ring: Ring::new(readiness),
             between: words::between(readiness.range),
             coverage: Meter::exact(readiness.coverage, percent(readiness.coverage)),
-            judged: format!("{judged} of {} judged", count(judged + readiness.unknown, "applicable check")),
+            judged: format!(
+                "{judged} of {} could be judged",
+                count(judged + readiness.unknown, "applicable check")
+            ),
             of: readiness,
         }
     }

@@ -22,10 +22,10 @@ pub(super) fn time(time: &str) -> String {
     time.replace('T', " ").replace('Z', " UTC")
 }
 
-/// `Between 50.2 and 59.4: `, or nothing where both are the same.
+/// `Readiness lies between 50.2 and 59.4. `, or nothing where both are the same.
 pub(super) fn between(range: Range) -> String {
     let (low, high) = (format!("{:.1}", range.low), format!("{:.1}", range.high));
-    if low == high { String::new() } else { format!("Between {low} and {high}: ") }
+    if low == high { String::new() } else { format!("Readiness lies between {low} and {high}. ") }
 }
 
 /// The day of a time.
