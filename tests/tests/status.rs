@@ -45,7 +45,10 @@ fn what_was_scanned_waived_configured_and_refused_shows() {
         let plugins = status["plugins"].as_array().unwrap();
         plugins.iter().find(|plugin| plugin["name"] == name).unwrap().clone()
     };
-    assert_eq!((&plugin("linux")["isolation"], &plugin("linux")["connects_as"]), (&json!("full"), &json!(null)));
+    assert_eq!(
+        (&plugin("linux")["isolation"], &plugin("linux")["connects_as"]),
+        (&json!("full"), &json!(null))
+    );
     let postgresql = plugin("postgresql");
     assert_eq!((&postgresql["enabled"], &postgresql["connects_as"]), (&json!(false), &json!("nobody")));
     let packs: Vec<_> = status["packs"].as_array().unwrap().iter().map(|pack| pack["name"].clone()).collect();
@@ -57,7 +60,8 @@ fn what_is_broken_shows_and_is_no_success() {
     let tree = Tree::new();
     tree.configure("nonsense");
     fs::create_dir_all(tree.scratch("state")).unwrap();
-    fs::write(tree.scratch("state/state.db"), "this is no database, and it is long enough to look like one").unwrap();
+    fs::write(tree.scratch("state/state.db"), "this is no database, and it is long enough to look like one")
+        .unwrap();
     let run = tree.run(&["status"]);
     assert_eq!(run.code, 2, "{run:?}");
     let told = run.words();

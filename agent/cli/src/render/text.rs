@@ -10,7 +10,7 @@ use goodstead_protocol::contract::Unit;
 use goodstead_protocol::fact::Fact;
 
 use super::face::{Detail, Look};
-use super::page::{BOLD, DIM, GREEN, Page, RED, YELLOW, ascii, bar, capitalised, grade, shortened};
+use super::page::{BOLD, DIM, GREEN, Page, RED, YELLOW, ascii, bar, grade, shortened};
 use super::unjudged::{self, Unjudged};
 use super::value::{plain, value};
 use super::words::{count, coverage, headline, looked_at, moment, range};
@@ -158,7 +158,8 @@ impl Page {
             }
             return;
         }
-        put!(self, "{BOLD}{}{BOLD:#}, the most costly first", capitalised(&count(findings.len(), "finding")));
+        let said = format!("{BOLD}{}{BOLD:#}, the most costly first", count(findings.len(), "finding"));
+        self.wrapped_styled("", "  ", &said);
         for finding in findings {
             self.finding(finding);
         }
@@ -234,7 +235,11 @@ impl Page {
             return;
         }
         put!(self, "");
-        put!(self, "{BOLD}{}{BOLD:#} could not be judged", capitalised(&count(checks, "check")));
+        self.wrapped_styled(
+            "",
+            "  ",
+            &format!("{BOLD}{}{BOLD:#} could not be judged", count(checks, "check")),
+        );
         if let Some(best) = best {
             put!(self, "");
             let said = format!("lets {} of them be judged: {}", best.checks, best.command);
