@@ -7,7 +7,7 @@ use goodstead_engine::{
     Accepted, Check, Goal, Step, Target as EngineTarget, retraced, retraced_goal, split_id,
 };
 use goodstead_model::{Report, Verdict};
-use goodstead_protocol::contract::Field;
+use goodstead_protocol::contract::{Field, Shape};
 use goodstead_protocol::fact::{CauseKind, Fact};
 
 use super::check::origin_key;
@@ -47,11 +47,29 @@ fn packs_of(ids: &[String], installed: &Installed, installation: &Installation) 
     packs::installed(installation, &installed.trust, &installed.known)
 }
 
-/// Every declared fact by its path, as conditions name it.
+/// Every declared fact by its path, as conditions name it; lists and maps as a whole, too.
 fn fields(installed: &Installed) -> BTreeMap<String, &Field> {
+    let mut found = BTreeMap::new();
     let contracts = installed.plugins.usable.iter().map(|plugin| &plugin.manifest.contract);
-    let leaves = contracts.chain([&installed.host_contract]).flat_map(|contract| contract.leaves());
-    leaves.map(|(path, field)| (path.replace("{}", ""), field)).collect()
+    for contract in contracts.chain([&installed.host_contract]) {
+        for (name, field) in &contract.fields {
+            collect(format!("{}.{name}", contract.plugin), field, &mut found);
+        }
+    }
+    found
+}
+
+fn collect<'a>(path: String, field: &'a Field, found: &mut BTreeMap<String, &'a Field>) {
+    match &field.shape {
+        Shape::Record(fields) => {
+            fields.iter().for_each(|(name, inner)| collect(format!("{path}.{name}"), inner, found));
+        }
+        Shape::List(element) => collect(format!("{path}[]"), element, found),
+        // What the site names is no part of the path.
+        Shape::Map(element) => collect(path.clone(), element, found),
+        _ => {}
+    }
+    found.insert(path, field);
 }
 
 /// `linux.sysctl["vm/swappiness"]` is declared as `linux.sysctl`.

@@ -83,7 +83,11 @@ impl Page {
         for pack in rules {
             let version =
                 |version: &Option<String>| version.clone().unwrap_or_else(|| "not there".to_owned());
-            let text = format!("{}: {} -> {}", pack.name, version(&pack.before), version(&pack.after));
+            let text = if pack.before == pack.after {
+                format!("{}: {} with other content", pack.name, version(&pack.after))
+            } else {
+                format!("{}: {} -> {}", pack.name, version(&pack.before), version(&pack.after))
+            };
             self.wrapped(&format!("{YELLOW}Rules changed{YELLOW:#}  "), "  ", &text);
         }
     }

@@ -1,6 +1,7 @@
 //! The faces of what the command line has to say; [`face`] leads to those of a report.
 
 pub(crate) mod access;
+mod basis;
 pub(crate) mod cases;
 pub(crate) mod diagnostics;
 pub(crate) mod diff;

@@ -154,15 +154,22 @@ impl Page {
         }
     }
 
-    /// The lines that fit beside both beginnings. A word that is wider is broken only where all words would be.
+    /// The lines that fit beside these beginnings. A word that is wider stays whole.
     fn lines(&self, first: &str, next: &str, text: &str) -> Vec<String> {
-        let beside = textwrap::core::display_width(first).max(textwrap::core::display_width(next));
-        let width = self.width.saturating_sub(beside).max(if self.narrow() { 12 } else { 24 });
-        let options = textwrap::Options::new(width)
+        if text.trim().is_empty() {
+            return vec![String::new()];
+        }
+        let least = if self.narrow() { 7 } else { 24 };
+        let widest = textwrap::core::display_width(first).max(textwrap::core::display_width(next));
+        let options = textwrap::Options::new(self.width.max(widest + least))
+            .initial_indent(first)
+            .subsequent_indent(next)
             .break_words(false)
             .word_separator(textwrap::WordSeparator::AsciiSpace)
             .word_splitter(textwrap::WordSplitter::NoHyphenation);
-        textwrap::wrap(text, options).into_iter().map(std::borrow::Cow::into_owned).collect()
+        let begun = [first].into_iter().chain(std::iter::repeat(next));
+        let lines = textwrap::wrap(text, options).into_iter().zip(begun);
+        lines.map(|(line, begin)| line.strip_prefix(begin).unwrap_or(&line).to_owned()).collect()
     }
 }
 
@@ -198,11 +205,6 @@ pub(crate) fn unicode() -> bool {
         let locale = locale.to_ascii_lowercase();
         locale.ends_with("utf-8") || locale.ends_with("utf8")
     })
-}
-
-pub(super) fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 pub(super) fn shortened(text: &str, width: usize) -> String {

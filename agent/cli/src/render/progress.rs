@@ -102,7 +102,8 @@ impl Page {
         }
         let reached = milestones.iter().filter(|one| one.state == Reached::Reached).count();
         put!(self, "");
-        put!(self, "{BOLD}Milestones{BOLD:#}: {reached} of {} reached", milestones.len());
+        let said = format!("{BOLD}Milestones{BOLD:#}: {reached} of {} reached", milestones.len());
+        self.wrapped_styled("", "  ", &said);
         for one in milestones {
             let state = match (one.state, one.first_seen.as_deref().map(day)) {
                 (Reached::Unknown, _) => format!("{YELLOW}not known{YELLOW:#}"),

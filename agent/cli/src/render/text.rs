@@ -1,16 +1,13 @@
 //! The report for a person at a terminal: readiness first, then what is wrong by points, then what is accepted, then what
 //! could not be judged.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anstyle::Style;
-use goodstead_model::{Impact, Judgement, Range, Report, Target, TargetScore, Verdict};
-use goodstead_protocol::contract::Unit;
-use goodstead_protocol::fact::Fact;
+use goodstead_model::{Impact, Judgement, Range, Report, Target, TargetScore};
 
 use super::face::{Detail, Look};
-use super::page::{BOLD, DIM, GREEN, Page, RED, YELLOW, ascii, bar, capitalised, grade, shortened};
+use super::page::{BOLD, DIM, GREEN, Page, RED, YELLOW, ascii, bar, grade, shortened};
 use super::unjudged::{self, Unjudged};
 use super::value::{plain, value};
 use super::words::{count, coverage, headline, looked_at, moment, range};
@@ -158,7 +155,8 @@ impl Page {
             }
             return;
         }
-        put!(self, "{BOLD}{}{BOLD:#}, the most costly first", capitalised(&count(findings.len(), "finding")));
+        let said = format!("{BOLD}{}{BOLD:#}, the most costly first", count(findings.len(), "finding"));
+        self.wrapped_styled("", "  ", &said);
         for finding in findings {
             self.finding(finding);
         }
@@ -183,7 +181,7 @@ impl Page {
     }
 
     /// The items that it is about, and what was observed.
-    fn where_and_seen(&mut self, finding: &Judgement) {
+    pub(super) fn where_and_seen(&mut self, finding: &Judgement) {
         if !finding.items.is_empty() {
             self.labelled("Where", &self.some(&finding.items));
         }
@@ -234,7 +232,11 @@ impl Page {
             return;
         }
         put!(self, "");
-        put!(self, "{BOLD}{}{BOLD:#} could not be judged", capitalised(&count(checks, "check")));
+        self.wrapped_styled(
+            "",
+            "  ",
+            &format!("{BOLD}{}{BOLD:#} could not be judged", count(checks, "check")),
+        );
         if let Some(best) = best {
             put!(self, "");
             let said = format!("lets {} of them be judged: {}", best.checks, best.command);
@@ -264,68 +266,6 @@ impl Page {
         put!(self, "{BOLD}Worth knowing{BOLD:#}");
         for warning in &report.warnings {
             self.wrapped("  - ", "    ", warning);
-        }
-    }
-
-    /// Every verdict, also of what is in order.
-    fn verdicts(&mut self, report: &Report) {
-        let mut targets: BTreeMap<&str, Vec<&Judgement>> = BTreeMap::new();
-        for one in &report.verdicts {
-            targets.entry(&one.target).or_default().push(one);
-        }
-        for (target, verdicts) in targets {
-            put!(self, "");
-            self.wrapped_in(BOLD, "", "  ", &format!("All verdicts on {target}"));
-            for one in verdicts {
-                let style = match one.verdict {
-                    Verdict::Fail => RED,
-                    Verdict::Waived | Verdict::Unknown => YELLOW,
-                    Verdict::Pass => GREEN,
-                    Verdict::NotApplicable => DIM,
-                };
-                let first = format!("  {style}{:<14}{style:#}  ", one.verdict);
-                self.wrapped(&first, self.margin(), &one.id);
-                if one.verdict == Verdict::Pass {
-                    self.where_and_seen(one);
-                }
-            }
-        }
-    }
-
-    /// By which rules and with which plugins it was judged, and how long that took.
-    fn rules(&mut self, report: &Report) {
-        put!(self, "");
-        put!(self, "{BOLD}Judged by{BOLD:#}");
-        for pack in &report.packs {
-            self.wrapped("  ", "    ", &format!("pack {} {}, {}", pack.name, pack.version, pack.hash));
-        }
-        for (name, plugin) in &report.plugins {
-            self.wrapped("  ", "    ", &format!("plugin {name} {}", plugin.version));
-        }
-        self.wrapped("  ", "    ", &format!("Goodstead {}, report {}", report.agent.version, report.id));
-        let timings: Vec<_> =
-            report.timings_ms.iter().map(|(name, ms)| format!("{name} {ms:.1} ms")).collect();
-        self.wrapped("  ", "    ", &timings.join(", "));
-    }
-
-    fn access(&mut self, report: &Report) {
-        if report.access.is_empty() {
-            return;
-        }
-        put!(self, "");
-        let said = format!("{BOLD}What was looked at{BOLD:#} (all of it: goodstead report show --access)");
-        self.wrapped_styled("", "  ", &said);
-        for (plugin, access) in &report.access {
-            let refused =
-                if access.refused > 0 { format!(", {} refused", access.refused) } else { String::new() };
-            let granted = count(usize::try_from(access.granted).unwrap_or(usize::MAX), "request");
-            let bytes = value(&Fact::Int(i64::try_from(access.bytes).unwrap_or(i64::MAX)), Some(Unit::Bytes));
-            self.wrapped("  ", "    ", &format!("{plugin}: {granted} granted{refused}, {bytes}"));
-            for lack in
-                report.plugins.get(plugin).into_iter().flat_map(|plugin| plugin.lacks.iter().flatten())
-            {
-                self.wrapped("    not fully isolated: ", "      ", lack);
-            }
         }
     }
 }

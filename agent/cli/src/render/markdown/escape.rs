@@ -121,6 +121,28 @@ mod tests {
     }
 
     #[test]
+    fn a_text_stays_in_its_cell_of_a_table() {
+        for hostile in HOSTILE {
+            let table = format!("| a | b |\n|---|---|\n| {} | x |\n", text(hostile));
+            let read = events(&table);
+            let row = read.iter().rposition(|event| matches!(event, Event::Start(Tag::TableRow))).unwrap();
+            let cells = read[row..].split(|event| matches!(event, Event::Start(Tag::TableCell))).skip(1);
+            let said = |cell: &[Event<'_>]| -> String {
+                cell.iter()
+                    .filter_map(
+                        |event| if let Event::Text(text) = event { Some(text.as_ref()) } else { None },
+                    )
+                    .collect()
+            };
+            assert_eq!(
+                cells.map(said).collect::<Vec<_>>(),
+                [plain(hostile).trim().to_owned(), "x".to_owned()],
+                "{table}"
+            );
+        }
+    }
+
+    #[test]
     fn code_is_read_back_as_that_code() {
         for hostile in HOSTILE.into_iter().chain(["`", "``", " a ", "a`` `b", "```sql", " `x"]) {
             let written = code(hostile);

@@ -4,13 +4,16 @@
 //! suppressed with its reason, what could not be judged is `open`; what passed or does not apply is left out. The official
 //! schema is held against it in `tests/faces.rs`.
 
+mod format;
+
 use std::collections::BTreeMap;
 
-use goodstead_model::{
-    Concern, Evidence, Impact, Judgement, Likelihood, Origin, Pack, Readiness, Report, Verdict,
-};
-use serde::Serialize;
+use goodstead_model::{Impact, Judgement, Report, Verdict};
 
+use self::format::{
+    Configuration, Driver, Finding, Invocation, Location, Log, LogicalLocation, Message, Notification,
+    Properties, Rule, RuleProperties, Run, RunProperties, Suppression, Tool,
+};
 use super::json;
 use super::markdown;
 use super::value::{plain, value};
@@ -18,139 +21,6 @@ use super::words::because;
 
 /// The schema that it says it follows.
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
-
-#[derive(Serialize)]
-struct Log<'a> {
-    #[serde(rename = "$schema")]
-    schema: &'static str,
-    version: &'static str,
-    runs: [Run<'a>; 1],
-}
-
-#[derive(Serialize)]
-struct Run<'a> {
-    tool: Tool<'a>,
-    invocations: [Invocation<'a>; 1],
-    results: Vec<Finding<'a>>,
-    properties: RunProperties<'a>,
-}
-
-#[derive(Serialize)]
-struct Tool<'a> {
-    driver: Driver<'a>,
-}
-
-#[derive(Serialize)]
-struct Driver<'a> {
-    name: &'static str,
-    version: &'a str,
-    rules: Vec<Rule<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Invocation<'a> {
-    execution_successful: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    start_time_utc: Option<&'a str>,
-    tool_execution_notifications: Vec<Notification>,
-}
-
-#[derive(Serialize)]
-struct Notification {
-    level: &'static str,
-    message: Message,
-}
-
-#[derive(Serialize)]
-struct RunProperties<'a> {
-    report: &'a str,
-    host: Option<&'a str>,
-    origin: &'a Origin,
-    readiness: Option<&'a Readiness>,
-    packs: &'a [Pack],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Rule<'a> {
-    id: &'a str,
-    short_description: Message,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    full_description: Option<Message>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    help: Option<Message>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    help_uri: Option<&'a str>,
-    default_configuration: Configuration,
-    properties: RuleProperties,
-}
-
-#[derive(Serialize)]
-struct Configuration {
-    level: &'static str,
-}
-
-#[derive(Serialize)]
-struct RuleProperties {
-    tags: [Concern; 1],
-    impact: Impact,
-    likelihood: Likelihood,
-}
-
-#[derive(Serialize)]
-struct Message {
-    text: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    markdown: Option<String>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Finding<'a> {
-    rule_id: &'a str,
-    rule_index: usize,
-    kind: &'static str,
-    level: &'static str,
-    message: Message,
-    locations: [Location<'a>; 1],
-    partial_fingerprints: BTreeMap<&'static str, String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rank: Option<f64>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    suppressions: Vec<Suppression>,
-    properties: Properties<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Location<'a> {
-    logical_locations: [LogicalLocation<'a>; 1],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct LogicalLocation<'a> {
-    name: &'a str,
-    fully_qualified_name: &'a str,
-    kind: &'static str,
-}
-
-#[derive(Serialize)]
-struct Suppression {
-    kind: &'static str,
-    status: &'static str,
-    justification: String,
-}
-
-#[derive(Serialize)]
-struct Properties<'a> {
-    points: f64,
-    gain: f64,
-    items: &'a [String],
-    evidence: &'a [Evidence],
-    local: bool,
-}
 
 /// The whole report.
 pub(crate) fn report(report: &Report) -> String {
