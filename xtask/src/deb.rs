@@ -32,6 +32,7 @@ pub(crate) fn packages(dist: &Dist) -> Result<Vec<PathBuf>> {
         agent.take(path, &to)?;
     }
     agent.take(&format!("share/goodstead/keys/{}", dist.key), &agent.trusted_key())?;
+    copy(&packaging("lintian-overrides"), &agent.root.join("usr/share/lintian/overrides/goodstead"))?;
     fs::write(agent.control("conffiles")?, format!("/{}\n", agent.trusted_key()))?;
     for script in ["postinst", "prerm", "postrm"] {
         copy(&packaging(script), &agent.control(script)?)?;

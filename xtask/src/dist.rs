@@ -2,7 +2,8 @@
 //!
 //! The tree is the staged one without the development key, with manual pages, completions and papers: nothing in it
 //! trusts anybody. The public key of whoever signed lies beside it for the admin to compare and to put among the trusted
-//! ones. The same sources, compiler and key give the same bytes: every time is that of the sources.
+//! ones. The same sources and compiler give the same bytes, but for the signatures, which have a grain of chance in
+//! them: every time is that of the sources.
 
 use std::fs;
 use std::path::{Path, PathBuf};
