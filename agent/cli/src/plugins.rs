@@ -6,7 +6,9 @@
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use goodstead_model::{Cause, Signature};
 use goodstead_protocol::diagnostic::{Diagnostic, Place};
@@ -91,8 +93,14 @@ pub(crate) fn find(folder: &Path, trust: &Trust) -> Result<Plugins, Diagnostic> 
         }
     }
     folders.sort();
-    for path in folders {
-        match Plugin::read(&path, trust) {
+    // Manifests are the longest texts that every command reads: each has a thread of its own.
+    let read: Vec<Result<Plugin, Vec<Diagnostic>>> = thread::scope(|scope| {
+        let reading: Vec<_> =
+            folders.iter().map(|path| scope.spawn(move || Plugin::read(path, trust))).collect();
+        reading.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
+    for (path, plugin) in folders.iter().zip(read) {
+        match plugin {
             // Folders have different names, so no plugin can take another's.
             Ok(plugin) if path.file_name().is_some_and(|folder| folder == plugin.manifest.name.as_str()) => {
                 plugins.usable.push(plugin);
