@@ -6,6 +6,7 @@ use std::process::Command;
 
 use goodstead_tests::postgres::Postgres;
 use goodstead_tests::scene::{Scene, expected, steps};
+use goodstead_tests::tree::{Tree, verdict};
 use serde_json::{Value as Json, json};
 
 const RELOAD: &str = "SELECT pg_reload_conf()";
@@ -152,4 +153,23 @@ fn what_time_a_tool_or_a_large_machine_brings_is_put_into_the_facts() {
     scene.postgres.restart();
     scene.look_as_if(lonely).is_clear("no-recovery-point");
     scene.postgres.sql(RELOAD);
+}
+
+#[test]
+fn a_line_that_the_server_would_refuse_is_named_with_its_place() {
+    let tree = Tree::new();
+    let root = tree.scratch("root");
+    let folder = root.join("etc/postgresql/15/main");
+    fs::create_dir_all(&folder).unwrap();
+    let broken = |conf: &str| {
+        fs::write(folder.join("postgresql.conf"), conf).unwrap();
+        let (_, report) =
+            tree.check(&["postgresql", "--root", &root.display().to_string(), "--fail-on", "never"]);
+        verdict(&report, "postgresql.config-files-broken", "postgresql:main").clone()
+    };
+    let found = broken("port = 5432\nwork_mem = = 4MB\ninclude 'not-there.conf'\n");
+    assert_eq!(found["verdict"], "fail", "{found:#}");
+    assert!(found.to_string().contains("/etc/postgresql/15/main/postgresql.conf:2"), "{found:#}");
+    let mended = broken("port = 5432\nwork_mem = 4MB\n");
+    assert_ne!(mended["verdict"], "fail", "{mended:#}");
 }
