@@ -65,7 +65,7 @@ async fn known_host(State(desk): State<Desk>, request: Request, next: Next) -> R
 
 /// Nothing is loaded, run, framed or sent anywhere; the only style is the one whose hash is here.
 static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
-    let hash = STANDARD.encode(Sha256::digest(pages::STYLE));
+    let hash = STANDARD.encode(Sha256::digest(pages::STYLE.as_str()));
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );

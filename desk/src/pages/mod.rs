@@ -8,6 +8,8 @@ mod progress;
 mod report;
 mod words;
 
+use std::sync::LazyLock;
+
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, Request, State};
@@ -15,12 +17,14 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use goodstead_page::COLOURS;
 use jiff::Timestamp;
 
 use crate::{Desk, Error, intake};
 
 /// The style sheet, which stands in every page.
-pub(crate) const STYLE: &str = include_str!("../../templates/style.css");
+pub(crate) static STYLE: LazyLock<String> =
+    LazyLock::new(|| format!("{COLOURS}{}", include_str!("../../templates/style.css")));
 
 /// The addresses of the pages, which need a login when the desk has any.
 pub(crate) fn routes(desk: &Desk) -> Router<Desk> {

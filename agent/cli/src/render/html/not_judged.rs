@@ -21,7 +21,14 @@ pub(super) struct Cause<'a> {
     pub(super) checks: Vec<&'a Judgement>,
 }
 
-/// A part of a remedy: a command to copy, or words around it.
+impl Cause<'_> {
+    /// Its words, with what stands in backquotes told apart.
+    pub(super) fn words(&self) -> Vec<Part<'_>> {
+        parts(&self.text)
+    }
+}
+
+/// A part of a cause or a remedy: a command, or words around it.
 pub(super) struct Part<'a> {
     pub(super) command: bool,
     pub(super) text: &'a str,

@@ -214,7 +214,11 @@ fn task(one: &Task) -> Goal<'_> {
         (Some(0), _) => (format!("none attempted {window}"), "none", None),
         (Some(attempts), Some(completions)) => {
             let share = 100.0 * completions as f64 / attempts as f64;
-            let sign = if completions == attempts { "yes" } else { "part" };
+            let sign = match completions {
+                _ if completions == attempts => "yes",
+                0 => "no",
+                _ => "part",
+            };
             (
                 format!("{completions} of {attempts} completed {window}"),
                 sign,
