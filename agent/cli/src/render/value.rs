@@ -84,11 +84,9 @@ fn quoted(text: &str) -> String {
 
 /// A text of one line with nothing in it that a terminal or a reader acts on without showing it.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
-    if text.contains(acts) {
-        Cow::Owned(text.chars().flat_map(printable).collect())
-    } else {
-        Cow::Borrowed(text)
-    }
+    // Nearly all text is printable ASCII, which is seen without looking at characters.
+    let clean = text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || !text.contains(acts);
+    if clean { Cow::Borrowed(text) } else { Cow::Owned(text.chars().flat_map(printable).collect()) }
 }
 
 /// Whether a character moves the cursor, ends the line, turns the reading direction or hides text, instead of standing
