@@ -84,9 +84,14 @@ fn quoted(text: &str) -> String {
 
 /// A text of one line with nothing in it that a terminal or a reader acts on without showing it.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
-    // Nearly all text is printable ASCII, which is seen without looking at characters.
-    let clean = text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || !text.contains(acts);
+    let clean = printable_ascii(text) || !text.contains(acts);
     if clean { Cow::Borrowed(text) } else { Cow::Owned(text.chars().flat_map(printable).collect()) }
+}
+
+/// Whether a text is nothing but printable ASCII, as nearly all of a report is: seen without looking at characters, and
+/// without a way out of the loop, so that the machine looks at many bytes at once.
+pub(crate) fn printable_ascii(text: &str) -> bool {
+    text.bytes().fold(true, |all, byte| all & (byte >= b' ') & (byte <= b'~'))
 }
 
 /// Whether a character moves the cursor, ends the line, turns the reading direction or hides text, instead of standing

@@ -5,9 +5,11 @@
 
 use std::borrow::Cow;
 
+use super::value::printable_ascii;
+
 /// The lines of a text, the first with `first` columns, the others with `next`. A word that is wider stays whole.
 pub(super) fn lines(text: &str, first: usize, next: usize) -> Vec<Cow<'_, str>> {
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+    if printable_ascii(text) {
         short_way(text, first, next).into_iter().map(Cow::Borrowed).collect()
     } else {
         long_way(text, first, next)
