@@ -35,7 +35,13 @@ pub fn printable(c: char) -> impl Iterator<Item = char> {
 
 /// A text of one line with nothing in it that a terminal or a page acts on.
 pub fn plain(text: &str) -> Cow<'_, str> {
-    if text.contains(acts) { text.chars().flat_map(printable).collect() } else { Cow::Borrowed(text) }
+    let clean = printable_ascii(text) || !text.contains(acts);
+    if clean { Cow::Borrowed(text) } else { Cow::Owned(text.chars().flat_map(printable).collect()) }
+}
+
+/// Whether a text is one line of nothing but printable ASCII, which needs no look at its characters.
+pub fn printable_ascii(text: &str) -> bool {
+    is_printable_ascii::<false>(text)
 }
 
 /// The same for a text of many lines: new lines and tabs stay what they are.

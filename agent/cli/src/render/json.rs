@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
-use super::value::acts;
+use super::value::{acts, printable_ascii};
 
 /// Indented, with a newline at the end.
 pub(crate) fn pretty(value: &impl Serialize) -> String {
@@ -57,8 +57,7 @@ impl<F: Formatter> Formatter for Tame<F> {
     );
 
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        // Nearly all text is printable ASCII, which is seen without looking at characters.
-        if fragment.bytes().all(|byte| byte < 0x7f) {
+        if printable_ascii(fragment) {
             return writer.write_all(fragment.as_bytes());
         }
         let mut rest = fragment;

@@ -116,7 +116,7 @@ fn lines(text: &str) -> String {
 /// XML has no way at all to say some characters; the visible form of most of them is text.
 fn allowed(text: &str) -> Cow<'_, str> {
     match plain(text) {
-        text if text.contains(['\u{fffe}', '\u{ffff}']) => {
+        text if !text.is_ascii() && text.contains(['\u{fffe}', '\u{ffff}']) => {
             text.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}").into()
         }
         text => text,

@@ -27,3 +27,4 @@ pub(crate) mod text;
 pub(crate) mod unjudged;
 pub(crate) mod value;
 pub(crate) mod words;
+mod wrap;

@@ -3,6 +3,7 @@
 //! What a site, a plugin or a check wrote goes through [`plain`], so that only our own styles reach a terminal; a style
 //! never spans two lines, which pagers cut apart.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
@@ -10,6 +11,7 @@ use goodstead_model::Range;
 
 use super::markdown::blocks::{self, Content, Inline};
 use super::value::plain;
+use super::wrap;
 
 /// Lines are no longer than this, however wide the terminal is: longer ones are hard to read.
 const MAX_WIDTH: usize = 100;
@@ -155,21 +157,10 @@ impl Page {
     }
 
     /// The lines that fit beside these beginnings. A word that is wider stays whole.
-    fn lines(&self, first: &str, next: &str, text: &str) -> Vec<String> {
-        if text.trim().is_empty() {
-            return vec![String::new()];
-        }
+    fn lines<'t>(&self, first: &str, next: &str, text: &'t str) -> Vec<Cow<'t, str>> {
         let least = if self.narrow() { 7 } else { 24 };
-        let widest = textwrap::core::display_width(first).max(textwrap::core::display_width(next));
-        let options = textwrap::Options::new(self.width.max(widest + least))
-            .initial_indent(first)
-            .subsequent_indent(next)
-            .break_words(false)
-            .word_separator(textwrap::WordSeparator::AsciiSpace)
-            .word_splitter(textwrap::WordSplitter::NoHyphenation);
-        let begun = [first].into_iter().chain(std::iter::repeat(next));
-        let lines = textwrap::wrap(text, options).into_iter().zip(begun);
-        lines.map(|(line, begin)| line.strip_prefix(begin).unwrap_or(&line).to_owned()).collect()
+        let beside = |begin: &str| self.width.saturating_sub(textwrap::core::display_width(begin)).max(least);
+        wrap::lines(text, beside(first), beside(next))
     }
 }
 

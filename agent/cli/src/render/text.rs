@@ -244,7 +244,7 @@ impl Page {
         }
         for cause in causes {
             put!(self, "");
-            self.unknown(&format!("{}: {}", cause.target, cause.detail), cause.remedy, &cause.ids);
+            self.unknown(&format!("{}: {}", cause.target, cause.detail), cause.remedy, &cause.ids());
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use goodstead_model::Report;
+use goodstead_model::{Judgement, Report};
 
 use super::words::because;
 
@@ -23,7 +23,14 @@ pub(crate) struct Reason<'a> {
     /// What would make it known.
     pub(crate) remedy: Option<&'a str>,
     /// The checks that it costs.
-    pub(crate) ids: Vec<&'a str>,
+    pub(crate) checks: Vec<&'a Judgement>,
+}
+
+impl<'a> Reason<'a> {
+    /// The ids of the checks that it costs.
+    pub(crate) fn ids(&self) -> Vec<&'a str> {
+        self.checks.iter().map(|check| check.id.as_str()).collect()
+    }
 }
 
 /// A command, and how many checks would be judged with it.
@@ -34,21 +41,21 @@ pub(crate) struct Help<'a> {
 
 /// Reads it out of a report.
 pub(crate) fn of(report: &Report) -> Unjudged<'_> {
-    let mut causes: BTreeMap<(&str, String, Option<&str>), Vec<&str>> = BTreeMap::new();
+    let mut causes: BTreeMap<(&str, String, Option<&str>), Vec<&Judgement>> = BTreeMap::new();
     let mut helps: BTreeMap<&str, usize> = BTreeMap::new();
     let mut checks = 0;
     for judgement in report.not_judged() {
         checks += 1;
         let cause = judgement.cause.as_ref();
         let remedy = cause.and_then(|cause| cause.remedy.as_deref());
-        causes.entry((&judgement.target, because(cause), remedy)).or_default().push(&judgement.id);
+        causes.entry((&judgement.target, because(cause), remedy)).or_default().push(judgement);
         if let Some(remedy) = remedy {
             *helps.entry(first_way(remedy)).or_default() += 1;
         }
     }
-    let reason = |((target, detail, remedy), ids)| Reason { target, detail, remedy, ids };
+    let reason = |((target, detail, remedy), checks)| Reason { target, detail, remedy, checks };
     let mut causes: Vec<_> = causes.into_iter().map(reason).collect();
-    causes.sort_by_key(|cause| std::cmp::Reverse(cause.ids.len()));
+    causes.sort_by_key(|cause| std::cmp::Reverse(cause.checks.len()));
     let best = helps.into_iter().max_by_key(|(_, checks)| *checks);
     // Of one cause alone its own remedy stands beside it.
     let best = best.filter(|_| causes.len() > 1).map(|(command, checks)| Help { command, checks });

@@ -1,7 +1,7 @@
 //! Observed values as a person reads them: bytes with their size, lists short, unknowns with their cause.
 
 use goodstead_page::printable;
-pub(crate) use goodstead_page::{acts, plain};
+pub(crate) use goodstead_page::{acts, plain, printable_ascii};
 use goodstead_protocol::contract::Unit;
 use goodstead_protocol::fact::{CauseKind, Fact};
 

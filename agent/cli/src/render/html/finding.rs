@@ -6,8 +6,9 @@ use std::rc::Rc;
 use goodstead_model::{Impact, Judgement, Link, Report, Verdict};
 
 use super::markdown;
-use super::words::{self, day};
+use super::words;
 use crate::render::value::value;
+use crate::render::words::day;
 
 /// How many failing items of one finding are named; the JSON has them all.
 const SHOWN_ITEMS: usize = 100;

@@ -4,8 +4,8 @@ use goodstead_model::{Access, Report, Signature};
 use goodstead_protocol::contract::Unit;
 use goodstead_protocol::fact::Fact;
 
-use super::words::count;
 use crate::render::value::value;
+use crate::render::words::count;
 
 pub(super) struct Made<'a> {
     pub(super) plugins: Vec<Plugin<'a>>,

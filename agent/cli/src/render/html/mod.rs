@@ -27,7 +27,8 @@ use self::made::Made;
 use self::meter::{Meter, Ring};
 use self::not_judged::NotJudged;
 use self::progress::Progress;
-use self::words::{count, percent};
+use self::words::percent;
+use super::words::{count, moment};
 
 const STYLE: &str = include_str!("../../../templates/report.css");
 const SCRIPT: &str = include_str!("../../../templates/report.js");
@@ -99,7 +100,7 @@ impl<'a> Page<'a> {
             script: SCRIPT,
             subject,
             form,
-            time: words::time(&report.time),
+            time: moment(&report.time),
             readiness: report.readiness.as_ref().map(Headline::new),
             targets: report.targets.iter().map(|target| TargetView::new(target, report)).collect(),
             findings: report

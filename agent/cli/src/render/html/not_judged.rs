@@ -1,9 +1,8 @@
 //! What could not be judged: each cause once, with the checks that it costs, and the one remedy that would judge most.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
-
 use goodstead_model::{Judgement, Report};
+
+use crate::render::unjudged::{self, Help, Unjudged};
 
 pub(super) struct NotJudged<'a> {
     /// How many checks.
@@ -36,32 +35,18 @@ pub(super) struct Part<'a> {
 
 impl<'a> NotJudged<'a> {
     pub(super) fn new(report: &'a Report) -> NotJudged<'a> {
-        let mut causes: BTreeMap<(&str, String, Option<&str>), Vec<&Judgement>> = BTreeMap::new();
-        let mut remedies: HashMap<&str, usize> = HashMap::new();
-        let mut count = 0;
-        for judgement in report.not_judged() {
-            count += 1;
-            let (text, remedy) = match &judgement.cause {
-                Some(cause) => (cause.to_string(), cause.remedy.as_deref()),
-                None => ("no cause is known".to_owned(), None),
-            };
-            if let Some(remedy) = remedy {
-                *remedies.entry(remedy).or_default() += 1;
-            }
-            causes.entry((judgement.target.as_str(), text, remedy)).or_default().push(judgement);
+        let Unjudged { checks, causes, best } = unjudged::of(report);
+        let cause = |reason: unjudged::Reason<'a>| Cause {
+            target: reason.target,
+            text: reason.detail,
+            remedy: reason.remedy.map(parts).unwrap_or_default(),
+            checks: reason.checks,
+        };
+        NotJudged {
+            count: checks,
+            best: best.map(|Help { command, checks }| (parts(command), checks)),
+            causes: causes.into_iter().map(cause).collect(),
         }
-        let best = remedies.into_iter().max_by_key(|(remedy, judged)| (*judged, Reverse(*remedy)));
-        let mut causes: Vec<_> = causes
-            .into_iter()
-            .map(|((target, text, remedy), checks)| Cause {
-                target,
-                text,
-                remedy: remedy.map(parts).unwrap_or_default(),
-                checks,
-            })
-            .collect();
-        causes.sort_by_key(|cause| Reverse(cause.checks.len()));
-        NotJudged { count, best: best.map(|(remedy, judged)| (parts(remedy), judged)), causes }
     }
 }
 

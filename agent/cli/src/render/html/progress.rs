@@ -7,7 +7,8 @@ use goodstead_model::{
 use super::finding::{Anchors, web};
 use super::markdown;
 use super::meter::Meter;
-use super::words::{day, percent, points};
+use super::words::{percent, points};
+use crate::render::words::day;
 
 pub(super) struct Progress<'a> {
     pub(super) adoption: Option<Chain<'a>>,

@@ -173,11 +173,35 @@ fn message(text: &str) -> Message {
 
 /// Our own lines stay lines; all else that is invisible is shown.
 fn lines(text: &str) -> String {
-    let lines: Vec<_> = text.lines().map(plain).collect();
-    braced(&lines.join("\n"))
+    let mut shown = String::with_capacity(text.len() + 16);
+    for (number, line) in text.lines().enumerate() {
+        if number > 0 {
+            shown.push('\n');
+        }
+        put_braced(&mut shown, &plain(line));
+    }
+    shown
+}
+
+fn braced(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len() + 16);
+    put_braced(&mut shown, text);
+    shown
 }
 
 /// Braces are placeholders in SARIF's messages and brackets before parentheses are links: neither is meant here.
-fn braced(text: &str) -> String {
-    text.replace('{', "{{").replace('}', "}}").replace("](", "] (")
+fn put_braced(shown: &mut String, text: &str) {
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'{' | b'}' | b']')) {
+        let Some((before, after)) = rest.split_at_checked(at + 1) else { break };
+        shown.push_str(before);
+        match before.as_bytes().last() {
+            Some(b'{') => shown.push('{'),
+            Some(b'}') => shown.push('}'),
+            _ if after.starts_with('(') => shown.push(' '),
+            _ => {}
+        }
+        rest = after;
+    }
+    shown.push_str(rest);
 }
