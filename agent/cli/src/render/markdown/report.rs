@@ -284,7 +284,7 @@ fn not_judged(out: &mut String, report: &Report) {
         put!(out, "What lets {} of them be judged: {}\n", best.checks, code(best.command));
     }
     for cause in causes {
-        let ids: Vec<_> = cause.ids().into_iter().map(|id| code(id)).collect();
+        let ids: Vec<_> = cause.ids().into_iter().map(code).collect();
         let help = cause.remedy.map_or(String::new(), |remedy| format!(" What helps: {}.", code(remedy)));
         put!(out, "- {}: {}.{help} Costs {}", line(cause.target), text(&cause.detail), ids.join(", "));
     }
