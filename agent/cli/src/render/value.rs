@@ -91,7 +91,7 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
 /// Whether a text is nothing but printable ASCII, as nearly all of a report is: seen without looking at characters, and
 /// without a way out of the loop, so that the machine looks at many bytes at once.
 pub(crate) fn printable_ascii(text: &str) -> bool {
-    text.bytes().fold(true, |all, byte| all & (byte >= b' ') & (byte <= b'~'))
+    text.bytes().fold(true, |all, byte| all & (b' '..=b'~').contains(&byte))
 }
 
 /// Whether a character moves the cursor, ends the line, turns the reading direction or hides text, instead of standing
