@@ -166,11 +166,19 @@ impl Page {
 
 /// A paragraph with its code in backquotes, as it was written.
 fn paragraph(parts: &[Inline]) -> String {
-    let part = |part: &Inline| match part {
-        Inline::Text(text) => text.clone(),
-        Inline::Code(code) => format!("`{code}`"),
-    };
-    parts.iter().map(part).collect::<String>().trim_end().to_owned()
+    let mut text = String::with_capacity(256);
+    for part in parts {
+        match part {
+            Inline::Text(words) => text.push_str(words),
+            Inline::Code(code) => {
+                text.push('`');
+                text.push_str(code);
+                text.push('`');
+            }
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text
 }
 
 /// A score as a bar of so many cells: what is sure, then what may be.

@@ -6,16 +6,18 @@ use super::super::value::plain;
 pub(super) fn text(text: &str) -> String {
     let shown = plain(text);
     let mut escaped = String::with_capacity(shown.len() + 8);
-    for c in shown.chars() {
-        // What Markdown, its tables, HTML, mathematics and mentions begin with.
-        if matches!(
-            c,
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '&' | '#' | '!' | '$' | '@'
-        ) {
-            escaped.push('\\');
-        }
-        escaped.push(c);
+    // What Markdown, its tables, HTML, mathematics and mentions begin with; all of it is ASCII.
+    const MEANT: &[u8] = b"\\`*_[]<>|~&#!$@";
+    let mut rest = shown.as_ref();
+    while let Some(at) = rest.bytes().position(|byte| MEANT.contains(&byte)) {
+        let (before, after) = rest.split_at(at);
+        escaped.push_str(before);
+        escaped.push('\\');
+        let (sign, behind) = after.split_at(1);
+        escaped.push_str(sign);
+        rest = behind;
     }
+    escaped.push_str(rest);
     escaped
 }
 
