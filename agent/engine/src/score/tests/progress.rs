@@ -38,7 +38,9 @@ proptest! {
         let (Some(full), Some(none)) = (with_progress(&input, pick, Some(1.0)), with_progress(&input, pick, Some(0.0))) else {
             return Ok(());
         };
-        let (low, high) = ends(&input);
+        // Where nothing is known there is no number yet.
+        let Some(scored) = score(&input, &figures()) else { return Ok(()) };
+        let (low, high) = (scored.range.low, scored.range.high);
         prop_assert!(none.0 <= low && low <= full.0, "{none:?} {low} {full:?}");
         prop_assert!(none.1 <= high && high <= full.1, "{none:?} {high} {full:?}");
         if let Some((unknown_low, unknown_high)) = with_progress(&input, pick, None) {
