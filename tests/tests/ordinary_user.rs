@@ -2,6 +2,7 @@
 //! named, with the way to grant it.
 
 use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use goodstead_tests::is_root;
 use goodstead_tests::runner::NOBODY;
@@ -35,6 +36,23 @@ fn what_may_not_be_read_is_unknown_named_and_can_be_granted() {
     let passed = report["verdicts"].as_array().unwrap().iter().filter(|it| it["verdict"] == "pass").count();
     assert!(passed >= 5, "everything else is judged: {report:#}");
     assert_eq!(report["plugins"]["linux"]["lacks"], serde_json::json!([]), "and locked in all the same");
+}
+
+/// As a service that was given few rights may be: root, but not to end the processes of others, as which plugins run.
+#[test]
+fn an_agent_that_may_not_end_its_runners_does_not_wait_for_them() {
+    let tree = Tree::new();
+    let scan = tree.goodstead(&["check", "linux", "--fail-on", "never"]);
+    let mut command = Command::new("timeout");
+    command.arg("120");
+    if is_root() {
+        command.args(["setpriv", "--bounding-set", "-kill"]);
+    }
+    command.arg(scan.get_program()).args(scan.get_args());
+    command.envs(scan.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let run = Run::of(command.output().unwrap());
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stdout.contains("Readiness"), "{run:?}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use goodstead_protocol::PROTOCOL;
 use goodstead_protocol::channel::{Channel, ChannelError, Frame};
 use goodstead_protocol::fact::{Cause, CauseKind, Fact};
 use goodstead_protocol::message::{Confinement, Hello, Kind, Locked, Proposal, Target};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 use serde::de::DeserializeOwned;
 
@@ -162,8 +163,11 @@ struct Conversation {
 
 impl Drop for Conversation {
     fn drop(&mut self) {
-        end_group(self.child.id());
-        let _ = self.child.wait();
+        // An agent that may not end another user's process must not wait for it either: the kernel ends the runner with
+        // the thread that started it.
+        if end_group(self.child.id()) {
+            let _ = self.child.wait();
+        }
     }
 }
 
@@ -356,9 +360,8 @@ impl Conversation {
     }
 }
 
-/// Ends a process group by the number of its first process, which has not been waited for yet.
-pub(crate) fn end_group(leader: u32) {
-    if let Some(pid) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
-        let _ = rustix::process::kill_process_group(pid, Signal::KILL);
-    }
+/// Ends a process group by the number of its first process, which has not been waited for yet. Whether it may.
+pub(crate) fn end_group(leader: u32) -> bool {
+    let pid = i32::try_from(leader).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| rustix::process::kill_process_group(pid, Signal::KILL) != Err(Errno::PERM))
 }
