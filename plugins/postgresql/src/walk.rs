@@ -144,6 +144,11 @@ async fn each(
                 view.look(&session, database).await;
                 session.close().await;
             }
+            // Not this one was slow: there was no time left for it.
+            Err(_) if Instant::now() >= deadline => {
+                not_seen(database, &time_over());
+                left_out.add(&database.sql, time_over());
+            }
             Err(cause) => {
                 not_seen(database, &cause);
                 view.miss(&LISTS, &in_database(&cause, &database.sql));
