@@ -49,14 +49,7 @@ mod tests {
     /// The facts of a site, and what did not fit the contract.
     fn facts_of(mut site: FakeSite) -> (Fact, Vec<String>) {
         let contract = manifest(include_str!("../plugin.toml")).contract;
-        let target = Target {
-            name: None,
-            address: None,
-            hints: Default::default(),
-            user: None,
-            password: None,
-            database: None,
-        };
+        let target = Target::default();
         gather::<@Type@>(&contract, &target, &mut site)
     }
 
