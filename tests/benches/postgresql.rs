@@ -11,15 +11,15 @@ use std::hint::black_box;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Instant;
 
 use goodstead_plugin::{Address, Answer, Cause, CauseKind, Granted, Plugin, Request, Site, Target};
 use goodstead_postgresql::PostgreSql;
 use goodstead_tests::postgres::Postgres;
 use goodstead_tests::tree::Tree;
+use goodstead_tests::turns;
 use serde_json::{Value as Json, json};
 
 use direct::Direct;
@@ -74,38 +74,21 @@ fn compare() {
         command.args(arguments);
         command
     };
-    let ways: [(&str, &dyn Fn() -> Command); 3] = [
+    let ways: [turns::Way<'_>; 3] = [
         ("the same statements by a bare client", &|| run(["bare", list.to_str().unwrap()])),
         ("the plugin unguarded in one process", &|| run(["plugin", socket])),
         ("goodstead check postgresql:test", &|| {
             tree.goodstead(&["check", "postgresql:test", "--format", "json", "--fail-on", "never"])
         }),
     ];
-    let mut times: Vec<Vec<f64>> = vec![Vec::new(); ways.len()];
-    // In turns, so that a busy moment meets all of them.
-    for _ in 0..RUNS {
-        for (way, times) in ways.iter().zip(&mut times) {
-            let began = Instant::now();
-            let status = way.1().stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
-            times.push(began.elapsed().as_secs_f64() * 1000.0);
-            assert!(status.success(), "{}: {status}", way.0);
-        }
-    }
-    let medians: Vec<f64> = times.iter_mut().map(|times| median(times)).collect();
+    let medians = turns::medians(&ways, RUNS);
     let each = |session: &Json| session["statements"].as_array().unwrap().len();
     let sessions = statements["sessions"].as_array().unwrap();
     let statements: usize = sessions.iter().map(each).sum();
     println!("{statements} statements in {} sessions", sessions.len());
-    for ((name, _), median) in ways.iter().zip(&medians) {
-        println!("{median:8.2} ms  {:5.2} x  {name}", median / medians[0]);
-    }
+    turns::print(&ways, &medians);
     let worst = medians.iter().map(|median| median / medians[0]).fold(0.0, f64::max);
     assert!(worst <= MOST, "{worst:.2} x is above {MOST} x");
-}
-
-fn median(times: &mut [f64]) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
 }
 
 /// The floor: what any client pays that wants these answers.

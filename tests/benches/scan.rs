@@ -10,12 +10,12 @@ mod direct;
 use std::fs;
 use std::hint::black_box;
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
 use goodstead_linux::Linux;
 use goodstead_plugin::{Answer, Cause, CauseKind, Plugin, Request, Site, Target};
 use goodstead_tests::peak::children;
 use goodstead_tests::tree::Tree;
+use goodstead_tests::turns;
 
 use direct::{Direct, matching};
 
@@ -42,29 +42,17 @@ fn compare() {
     let list = tree.scratch("files");
     fs::write(&list, tape.paths.join("\n")).unwrap();
     let scan = || tree.goodstead(&["check", "linux", "--format", "json", "--fail-on", "never"]);
-    let ways: [(&str, &dyn Fn() -> Command); 3] = [
+    let ways: [turns::Way<'_>; 3] = [
         ("bare read of the same files", &|| command(&itself, &["bare", list.to_str().unwrap()])),
         ("the plugin unguarded in one process", &|| command(&itself, &["unguarded"])),
         ("goodstead check linux", &scan),
     ];
-    let mut times: Vec<Vec<f64>> = vec![Vec::new(); ways.len()];
-    // In turns, so that a busy moment meets all of them.
-    for _ in 0..RUNS {
-        for (way, times) in ways.iter().zip(&mut times) {
-            let began = Instant::now();
-            let status = way.1().stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
-            times.push(began.elapsed().as_secs_f64() * 1000.0);
-            assert!(status.success(), "{}: {status}", way.0);
-        }
-    }
-    let medians: Vec<f64> = times.iter_mut().map(|times| median(times)).collect();
+    let medians = turns::medians(&ways, RUNS);
     println!("{} files", tape.paths.len());
-    for ((name, _), median) in ways.iter().zip(&medians) {
-        println!("{median:8.2} ms  {:5.2} x  {name}", median / medians[0]);
-    }
+    turns::print(&ways, &medians);
     println!("guarded against unguarded: {:.2} x", medians[2] / medians[1]);
     let mut peaks: Vec<f64> = (0..PEAKS).map(|_| peak(scan())).collect();
-    println!("peak memory of agent and runner: median {:.1} MB", median(&mut peaks));
+    println!("peak memory of agent and runner: median {:.1} MB", turns::median(&mut peaks));
 }
 
 /// The most that a program and its children have together, in MB: proportional set sizes, looked at all the time.
@@ -89,11 +77,6 @@ fn command(program: &std::path::Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments);
     command
-}
-
-fn median(times: &mut [f64]) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
 }
 
 /// The floor: what any program pays that reads what the plugin reads.

@@ -23,6 +23,7 @@ pub mod sample;
 pub mod scene;
 pub mod shapes;
 pub mod tree;
+pub mod turns;
 
 use std::path::{Path, PathBuf};
 
