@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use goodstead_engine::{Loaded, Pack, PackSource, Plugins, drop_duplicates, load, load_without_cases};
+use goodstead_engine::{Loaded, Pack, PackSource, Plugins, drop_duplicates, load, load_to_judge};
 use goodstead_model::Signature;
 use goodstead_protocol::diagnostic::{Diagnostic, Place};
 use goodstead_protocol::document::Document;
@@ -38,7 +38,8 @@ pub(crate) struct Packs {
     pub(crate) notes: Vec<String>,
     /// Who vouches for the vendor's packs, by name.
     signatures: BTreeMap<String, Signature>,
-    /// The plugins whose targets are judged; where they are known, other packs and the vendor's cases are left alone.
+    /// The plugins whose targets are judged; where they are known, the vendor's cases and what is for others is left
+    /// alone.
     wanted: Option<BTreeSet<String>>,
 }
 
@@ -134,10 +135,12 @@ impl Packs {
         }
         let source = PackSource { name, documents: contents.documents, local: matches!(whose, Whose::Own) };
         // The vendor's cases were run before they were signed; the admin's own may be wrong since a minute ago.
-        let proved = matches!(whose, Whose::Vendors(_));
-        let load = if self.wanted.is_some() && proved { load_without_cases } else { load };
-        let Loaded { pack, skipped, diagnostics } = load(source, plugins);
-        self.usable.extend(pack);
+        let loaded = match (&self.wanted, whose) {
+            (Some(wanted), Whose::Vendors(_)) => load_to_judge(source, plugins, wanted),
+            _ => load(source, plugins),
+        };
+        let Loaded { pack, skipped, diagnostics } = loaded;
+        self.usable.extend(pack.filter(|pack| self.wanted.is_none() || !pack.is_empty()));
         self.skipped.extend(skipped);
         self.diagnostics.extend(diagnostics);
     }
@@ -184,11 +187,14 @@ fn folders(parent: &Path, diagnostics: &mut Vec<Diagnostic>, must_exist: bool) -
 fn is_for_others(folder: &Path, wanted: &BTreeSet<String>) -> bool {
     #[derive(Deserialize)]
     struct Header {
+        judges: Option<BTreeSet<String>>,
         requires: BTreeMap<String, IgnoredAny>,
     }
     let Ok((bytes, _)) = read_regular(&folder.join("pack.toml"), MAX_FILE) else { return false };
     let header: Option<Header> = toml::from_slice(&bytes).ok();
-    header.is_some_and(|header| header.requires.keys().all(|plugin| !wanted.contains(plugin)))
+    header.is_some_and(|Header { judges, requires }| {
+        judges.unwrap_or_else(|| requires.into_keys().collect()).is_disjoint(wanted)
+    })
 }
 
 fn not_used(name: &str, folder: &Path, refusal: &Refusal) -> Diagnostic {
@@ -220,12 +226,16 @@ impl Contents {
                     .push(unreadable(folder, format!("the pack cannot be read: {error}")));
             }
         };
-        let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        let is_folder = |entry: &fs::DirEntry| match entry.file_type() {
+            Ok(kind) if kind.is_symlink() => entry.path().is_dir(),
+            kind => kind.is_ok_and(|kind| kind.is_dir()),
+        };
+        let mut paths: Vec<_> = entries.flatten().map(|entry| (entry.path(), is_folder(&entry))).collect();
         paths.sort();
-        for path in paths {
+        for (path, is_folder) in paths {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let name = format!("{inside}{name}");
-            if path.is_dir() && depth < MAX_DEPTH {
+            if is_folder && depth < MAX_DEPTH {
                 self.collect(&path, &format!("{name}/"), depth + 1);
             } else if path.extension().is_some_and(|extension| extension == "toml") {
                 self.read(&path, name);

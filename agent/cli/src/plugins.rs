@@ -46,6 +46,11 @@ impl Plugin {
         }
     }
 
+    /// Whether somebody vouches for the plugin, as far as its folder tells.
+    pub(crate) fn vouched(&self) -> bool {
+        matches!(self.standing, Standing::Vouched(..))
+    }
+
     /// Reads the plugin in `folder`.
     ///
     /// # Errors
@@ -93,11 +98,14 @@ pub(crate) fn find(folder: &Path, trust: &Trust) -> Result<Plugins, Diagnostic> 
         }
     }
     folders.sort();
-    // Manifests are the longest texts that every command reads: each has a thread of its own.
+    // Manifests are the longest texts that every command reads: each has a thread of its own, the first this one.
     let read: Vec<Result<Plugin, Vec<Diagnostic>>> = thread::scope(|scope| {
         let reading: Vec<_> =
-            folders.iter().map(|path| scope.spawn(move || Plugin::read(path, trust))).collect();
-        reading.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+            folders.iter().skip(1).map(|path| scope.spawn(move || Plugin::read(path, trust))).collect();
+        let first = folders.first().map(|path| Plugin::read(path, trust));
+        let others =
+            reading.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        first.into_iter().chain(others).collect()
     });
     for (path, plugin) in folders.iter().zip(read) {
         match plugin {

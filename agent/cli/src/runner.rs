@@ -45,11 +45,7 @@ pub(crate) struct FoundTarget {
 
 /// What the conversation needs besides the broker.
 pub(crate) struct Task<'a> {
-    /// The runner's program.
-    pub(crate) runner: &'a Path,
-    /// The plugin's library in sealed memory, or why there is none that may run.
-    pub(crate) library: Result<OwnedFd, Cause>,
-    /// Where it was read from.
+    /// Where the library was read from.
     pub(crate) library_path: &'a Path,
     /// How long all of it may take.
     pub(crate) time_limit: Duration,
@@ -63,12 +59,18 @@ pub(crate) struct Task<'a> {
     pub(crate) wanted: &'a BTreeSet<String>,
 }
 
-/// Runs the plugin.
-pub(crate) fn gather(task: Task<'_>, broker: &mut Broker) -> Gathered {
+/// Runs the plugin; `ready` is the runner and the library in sealed memory, or why there is none that may run.
+pub(crate) fn gather(
+    task: &Task<'_>,
+    ready: Result<(Started, OwnedFd), Cause>,
+    broker: &mut Broker,
+) -> Gathered {
     let deadline = Instant::now() + task.time_limit;
     broker.ends_at(deadline);
     let mut gathered = Gathered::default();
-    let mut conversation = match start(&task, deadline, &mut gathered.lacks) {
+    let begun =
+        ready.and_then(|(started, library)| begin(task, started, library, deadline, &mut gathered.lacks));
+    let mut conversation = match begun {
         Ok(conversation) => conversation,
         Err(cause) => return gathered.fail_all(&task.configured, cause),
     };
@@ -153,15 +155,39 @@ fn merge(
     targets
 }
 
-/// A running plugin.
-struct Conversation {
+/// A runner that was started, and that nothing was said to yet.
+#[derive(Debug)]
+pub(crate) struct Started {
     channel: Channel,
     child: Child,
+}
+
+/// Starts the runner at `path`.
+///
+/// # Errors
+/// It cannot be started.
+pub(crate) fn start(path: &Path) -> Result<Started, Cause> {
+    let (ours, theirs) = UnixStream::pair()
+        .map_err(|error| Cause::new(CauseKind::PluginFailed, format!("no socket pair: {error}")))?;
+    let mut command = Command::new(path);
+    command.env_clear().current_dir("/").process_group(0);
+    command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null()).stderr(Stdio::null());
+    let child = command.spawn().map_err(|error| {
+        Cause::new(CauseKind::PluginFailed, format!("{} cannot be started: {error}", path.display()))
+            .remedy("reinstall Goodstead: its own files are missing or damaged")
+    })?;
+    // The command held the other end of the socket: gone, a runner that dies closes the conversation.
+    Ok(Started { channel: Channel::new(ours), child })
+}
+
+/// A running plugin.
+struct Conversation {
+    started: Started,
     deadline: Instant,
     time_limit: Duration,
 }
 
-impl Drop for Conversation {
+impl Drop for Started {
     fn drop(&mut self) {
         // An agent that may not end another user's process must not wait for it either: the kernel ends the runner with
         // the thread that started it.
@@ -171,25 +197,15 @@ impl Drop for Conversation {
     }
 }
 
-/// Starts the runner, has it lock itself in and load the library; `lacks` is what it then says of the lock.
-fn start(task: &Task<'_>, deadline: Instant, lacks: &mut Option<Vec<String>>) -> Result<Conversation, Cause> {
-    let failed =
-        |what: &str, error: std::io::Error| Cause::new(CauseKind::PluginFailed, format!("{what}: {error}"));
-    let library = task.library.as_ref().map_err(Cause::clone)?;
-    let library = library.try_clone().map_err(|error| failed("the library cannot be handed over", error))?;
-    let (ours, theirs) = UnixStream::pair().map_err(|error| failed("no socket pair", error))?;
-    let mut command = Command::new(task.runner);
-    command.env_clear().current_dir("/").process_group(0);
-    command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null()).stderr(Stdio::null());
-    let child = command.spawn().map_err(|error| {
-        let detail = format!("{} cannot be started: {error}", task.runner.display());
-        Cause::new(CauseKind::PluginFailed, detail)
-            .remedy("reinstall Goodstead: its own files are missing or damaged")
-    })?;
-    // The command holds the other end of the socket: gone, a runner that dies closes the conversation.
-    drop(command);
-    let channel = Channel::new(ours);
-    let mut conversation = Conversation { channel, child, deadline, time_limit: task.time_limit };
+/// Has the runner lock itself in and load the library; `lacks` is what it then says of the lock.
+fn begin(
+    task: &Task<'_>,
+    started: Started,
+    library: OwnedFd,
+    deadline: Instant,
+    lacks: &mut Option<Vec<String>>,
+) -> Result<Conversation, Cause> {
+    let mut conversation = Conversation { started, deadline, time_limit: task.time_limit };
     let hello = conversation.expect(Kind::Hello)?;
     same_protocol(parsed::<Hello>(&hello)?.protocol, "the runner")?;
     let confinement =
@@ -305,8 +321,13 @@ impl Conversation {
         data: &[u8],
         descriptor: Option<OwnedFd>,
     ) -> Result<(), Cause> {
-        let sent =
-            self.channel.send(kind, body, data, descriptor.as_ref().map(AsFd::as_fd), Some(self.deadline));
+        let sent = self.started.channel.send(
+            kind,
+            body,
+            data,
+            descriptor.as_ref().map(AsFd::as_fd),
+            Some(self.deadline),
+        );
         sent.map_err(|error| self.explain(error))
     }
 
@@ -316,7 +337,7 @@ impl Conversation {
     }
 
     fn receive(&mut self) -> Result<Frame, Cause> {
-        self.channel.receive(Some(self.deadline)).map_err(|error| self.explain(error))
+        self.started.channel.receive(Some(self.deadline)).map_err(|error| self.explain(error))
     }
 
     /// Why the conversation ended. A runner that is gone is asked how it died.
@@ -348,7 +369,7 @@ impl Conversation {
 
     /// How the runner ended, if it does within the moment that a dying process takes.
     fn last_words(&mut self) -> Option<std::process::ExitStatus> {
-        let pid = Pid::from_child(&self.child);
+        let pid = Pid::from_child(&self.started.child);
         let (sender, receiver) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let wait = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
@@ -356,7 +377,7 @@ impl Conversation {
             let _ = sender.send(());
         });
         receiver.recv_timeout(Duration::from_millis(500)).ok()?;
-        self.child.try_wait().ok().flatten()
+        self.started.child.try_wait().ok().flatten()
     }
 }
 

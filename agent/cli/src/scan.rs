@@ -18,7 +18,7 @@ use crate::config::{Config, TargetConfig};
 use crate::host;
 use crate::installation::Installation;
 use crate::plugins::Plugin;
-use crate::runner::{FoundTarget, Task, gather};
+use crate::runner::{self, FoundTarget, Task, gather};
 use crate::users;
 
 /// Credentials shorter than this are not looked for in facts: they would be found in everything.
@@ -146,6 +146,9 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
         .filter_map(|found| found.target.password.clone())
         .filter(|it| it.len() >= MIN_CREDENTIAL)
         .collect();
+    // The runner starts while the library is copied and verified.
+    let start = || runner::start(&request.installation.runner());
+    let started = plugin.vouched().then(start);
     let sealed = plugin.sealed();
     let signature = sealed.as_ref().ok().map(|(_, signature)| signature.clone());
     if signature == Some(Signature::Unsigned) {
@@ -154,16 +157,15 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
     let none = BTreeSet::new();
     let confinement = confinement(time_limit(plugin, request), request.config.require_full_isolation);
     let task = Task {
-        runner: &request.installation.runner(),
         library_path: &plugin.library,
-        library: sealed.map(|(library, _)| library),
         time_limit: time_limit(plugin, request),
         confinement: &confinement,
         configured,
         options: request.config.options(&plugin.manifest).values,
         wanted: request.wanted.get(name).unwrap_or(&none),
     };
-    let gathered = gather(task, &mut broker);
+    let ready = sealed.and_then(|(library, _)| Ok((started.unwrap_or_else(start)?, library)));
+    let gathered = gather(&task, ready, &mut broker);
     warnings.extend(gathered.notes.into_iter().map(|note| format!("{name}: {note}")));
     let mut targets = Vec::new();
     if let Some(cause) = &gathered.failure {

@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use cel::{Context, Program, Value};
-use goodstead_engine::{PackSource, Plugins, Target, judge, load_without_cases};
+use goodstead_engine::{PackSource, Plugins, Target, judge, load_to_judge};
 use goodstead_model::Verdict;
 use goodstead_protocol::document::Document;
 use goodstead_protocol::fact::Fact;
@@ -42,7 +42,8 @@ fn main() {
     let mut plugins = Plugins::default();
     plugins.add(manifest.version, manifest.contract);
     let source = PackSource { name: "demo".to_owned(), documents: pack(&conditions), local: false };
-    let packs: Vec<_> = load_without_cases(source, &plugins).pack.into_iter().collect();
+    let packs: Vec<_> =
+        load_to_judge(source, &plugins, &["demo".to_owned()].into()).pack.into_iter().collect();
     let targets = [Target {
         id: "demo".to_owned(),
         plugin: "demo".to_owned(),

@@ -36,7 +36,7 @@ pub use condition::Condition;
 pub use each::Each;
 pub use goodstead_model::Entitlement;
 pub use judge::{Target, judge};
-pub use load::{Loaded, PackSource, Plugins, drop_duplicates, load, load_without_cases};
+pub use load::{Loaded, PackSource, Plugins, drop_duplicates, load, load_to_judge};
 pub use pack::Pack;
 pub use placeholder::PLACEHOLDER;
 pub use progress::{Capability, Counts, Given, Goal, Head, Milestone, Past, Task};

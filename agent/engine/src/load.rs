@@ -14,7 +14,7 @@ use toml::Spanned;
 use crate::check;
 use crate::pack::{Pack, file_name, hash};
 use crate::progress::{self, Head, Kind};
-use crate::reader::Surroundings;
+use crate::reader::{Surroundings, split_id};
 
 /// The plugins that are installed, and what each of them reports. The agent's own `host` is one of them here.
 #[derive(Debug, Clone, Default)]
@@ -64,21 +64,22 @@ struct RawPack {
     name: Spanned<String>,
     title: Spanned<String>,
     version: Spanned<String>,
+    judges: Option<Vec<Spanned<String>>>,
     requires: BTreeMap<Spanned<String>, Spanned<String>>,
 }
 
 /// Reads a pack and holds it against the installed plugins.
 pub fn load(source: PackSource, plugins: &Plugins) -> Loaded {
-    load_some(source, plugins, true)
+    load_some(source, plugins, None)
 }
 
-/// As [`load`], but leaves out the cases, which are most of the work and prove a check where it is written, not where
-/// it judges.
-pub fn load_without_cases(source: PackSource, plugins: &Plugins) -> Loaded {
-    load_some(source, plugins, false)
+/// As [`load`], but only what judging targets of the `wanted` plugins needs: not the cases, which are most of the work
+/// and prove a check where it is written, not where it judges.
+pub fn load_to_judge(source: PackSource, plugins: &Plugins, wanted: &BTreeSet<String>) -> Loaded {
+    load_some(source, plugins, Some(wanted))
 }
 
-fn load_some(mut source: PackSource, plugins: &Plugins, cases: bool) -> Loaded {
+fn load_some(mut source: PackSource, plugins: &Plugins, wanted: Option<&BTreeSet<String>>) -> Loaded {
     source.documents.sort_by(|one, two| one.file.cmp(&two.file));
     let mut loaded = Loaded { pack: None, skipped: None, diagnostics: Vec::new() };
     let Some(document) = source.documents.iter().find(|document| file_name(document) == "pack.toml") else {
@@ -112,19 +113,36 @@ fn load_some(mut source: PackSource, plugins: &Plugins, cases: bool) -> Loaded {
         tasks: Vec::new(),
     };
     let found = &mut loaded.diagnostics;
-    let mut kinds = Vec::new();
-    for document in source.documents.iter().filter(|document| is_inside(document)) {
-        match document.parsed().and_then(|parsed| Ok((Kind::of(&parsed)?, parsed))) {
-            Ok(file) => kinds.push(file),
-            Err(problem) => found.push(problem),
-        }
-    }
+    let files: Vec<(&Document, Option<Beginning<'_>>)> = source
+        .documents
+        .iter()
+        .filter(|document| is_inside(document))
+        .map(|document| (document, Beginning::of(&document.source)))
+        .collect();
     // Also those that turn out to be unusable: each broken file is told once, and costs itself only.
-    let checks = kinds.iter().filter(|(kind, _)| *kind == Kind::Check);
-    let checks = checks.filter_map(|(_, parsed)| Some(parsed.text("id")?.0.to_owned())).collect();
-    let around =
-        Surroundings { plugins, requires: &header.requires, checks: &checks, local: source.local, cases };
-    for (kind, parsed) in kinds {
+    let checks = files.iter().filter_map(|(document, beginning)| check_id(document, *beginning)).collect();
+    let around = Surroundings {
+        plugins,
+        requires: &header.requires,
+        judges: &header.judges,
+        checks: &checks,
+        local: source.local,
+        cases: wanted.is_none(),
+    };
+    // One after another: what a text is taken apart into is many times as large as the text.
+    for (document, beginning) in files {
+        let plugin = beginning.and_then(|beginning| Some(split_id(beginning.id)?.0));
+        if wanted.zip(plugin).is_some_and(|(wanted, plugin)| !wanted.contains(plugin)) {
+            continue;
+        }
+        let parsed = if around.cases { document.parsed() } else { document.parsed_without("case") };
+        let (kind, parsed) = match parsed.and_then(|parsed| Ok((Kind::of(&parsed)?, parsed))) {
+            Ok(file) => file,
+            Err(problem) => {
+                found.push(problem);
+                continue;
+            }
+        };
         match kind {
             Kind::Check => keep(check::read(parsed, &around), &mut pack.checks, found),
             Kind::Capability => {
@@ -148,6 +166,41 @@ fn load_some(mut source: PackSource, plugins: &Plugins, cases: bool) -> Loaded {
 /// Whether a file is one of those that a pack is made of, besides its header.
 fn is_inside(document: &Document) -> bool {
     document.file.ends_with(".toml") && file_name(document) != "pack.toml"
+}
+
+/// How nearly every file begins, told before any TOML has to be understood: with its id, or its kind and its id.
+#[derive(Clone, Copy)]
+struct Beginning<'d> {
+    kind: Option<&'d str>,
+    id: &'d str,
+}
+
+impl<'d> Beginning<'d> {
+    fn of(source: &'d str) -> Option<Beginning<'d>> {
+        fn text<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+            let value = line.strip_prefix(key)?.trim_start().strip_prefix('=')?.trim_start();
+            let (text, _) = value.strip_prefix('"')?.split_once('"')?;
+            (!text.contains('\\')).then_some(text)
+        }
+        let mut lines =
+            source.lines().filter(|line| !line.trim_start().starts_with('#') && !line.trim().is_empty());
+        let first = lines.next()?;
+        let kind = text(first, "kind");
+        let id = text(if kind.is_some() { lines.next()? } else { first }, "id")?;
+        Some(Beginning { kind, id })
+    }
+}
+
+/// The id of a check; `None` for whatever else a file is.
+fn check_id(document: &Document, beginning: Option<Beginning<'_>>) -> Option<String> {
+    match beginning {
+        Some(Beginning { kind: None | Some("check"), id }) => return Some(id.to_owned()),
+        Some(_) => return None,
+        None => {}
+    }
+    let parsed = document.parsed().ok()?;
+    let is_check = Kind::of(&parsed).is_ok_and(|kind| kind == Kind::Check);
+    is_check.then(|| parsed.text("id").map(|(id, _)| id.to_owned())).flatten()
 }
 
 /// Keeps what was read unless something is wrong with it, which is told either way.
@@ -191,6 +244,7 @@ struct Header {
     title: String,
     version: Version,
     requires: BTreeSet<String>,
+    judges: BTreeSet<String>,
 }
 
 enum Refused {
@@ -243,13 +297,23 @@ fn header(document: &Document, folder: &str, plugins: &Plugins) -> Result<Header
             Some(_) => {}
         }
     }
+    let requires: BTreeSet<String> = raw.requires.into_keys().map(Spanned::into_inner).collect();
+    for plugin in raw.judges.iter().flatten().filter(|plugin| !requires.contains(plugin.get_ref())) {
+        let message = format!("the pack judges `{}` and does not require it", plugin.get_ref());
+        let help = meant_plugin(plugin.get_ref(), &requires);
+        errors.push(Diagnostic::error("bad-judges", message).at(document.place(plugin.span())).help(help));
+    }
     match missing {
         _ if !errors.is_empty() => Err(Refused::Bad(errors)),
         Some(name) => Err(Refused::NotInstalled(name)),
         None => Ok(Header {
             title: raw.title.into_inner(),
             version,
-            requires: raw.requires.into_keys().map(Spanned::into_inner).collect(),
+            judges: match raw.judges {
+                Some(judges) => judges.into_iter().map(Spanned::into_inner).collect(),
+                None => requires.clone(),
+            },
+            requires,
         }),
     }
 }
@@ -303,10 +367,21 @@ mod tests {
         insta::assert_snapshot!(told(&with_pack(&PACK.replace("title = 'Demo'", "title = ''"))), @"demo/pack.toml:2:9: `title` is empty (say what the pack is about)");
         insta::assert_snapshot!(told(&with_pack(&PACK.replace("'0.1.0'", "'one'"))), @"demo/pack.toml:3:11: `one` is no version: unexpected character 'o' while parsing major version number (versions look like 1.2.0 (semver))");
         insta::assert_snapshot!(told(&with_pack(&PACK.replace("'^0.1'\nlinux", "'newest'\nlinux"))), @"demo/pack.toml:5:8: `newest` is no version requirement: unexpected character 'n' while parsing major version number (requirements look like ^1.2 (semver))");
-        insta::assert_snapshot!(told(&with_pack(&PACK.replace("requires", "require"))), @"demo/pack.toml:4:2: unknown key `require`, expected one of `name`, `title`, `version`, `requires` (did you mean `requires`?)");
+        insta::assert_snapshot!(told(&with_pack(&PACK.replace("requires", "require"))), @"demo/pack.toml:4:2: unknown key `require`, expected one of `name`, `title`, `version`, `judges`, `requires` (did you mean `requires`?)");
         let none =
             load(PackSource { name: "demo".to_owned(), documents: Vec::new(), local: false }, &plugins());
         insta::assert_snapshot!(told(&none), @"demo: the pack `demo` has no pack.toml (it holds name, title, version and the table [requires])");
+    }
+
+    #[test]
+    fn a_pack_judges_what_it_requires_unless_it_says_less() {
+        let judges = |names: &str| {
+            let text = PACK.replace("[requires]", &format!("judges = {names}\n[requires]"));
+            lines(&with_pack(&text))
+        };
+        assert_eq!((judges("['demo', 'linux']").as_str(), judges("['demo']").as_str()), ("", ""));
+        insta::assert_snapshot!(judges("['linux']"), @r#"demo/a.toml:1:6: `demo` of the id `demo.port-taken` is not in this pack's `judges` (add "demo" to `judges` in pack.toml)"#);
+        insta::assert_snapshot!(judges("['dmeo']"), @"demo/pack.toml:4:11: the pack judges `dmeo` and does not require it (did you mean `demo`?)");
     }
 
     #[test]

@@ -32,6 +32,11 @@ pub struct Pack {
 }
 
 impl Pack {
+    /// Whether there is nothing in it to judge by.
+    pub fn is_empty(&self) -> bool {
+        self.checks.is_empty() && self.goals().next().is_none()
+    }
+
     /// How the report names it.
     pub fn entry(&self) -> goodstead_model::Pack {
         goodstead_model::Pack {

@@ -20,6 +20,8 @@ use crate::placeholder;
 pub(crate) struct Surroundings<'a> {
     pub(crate) plugins: &'a Plugins,
     pub(crate) requires: &'a BTreeSet<String>,
+    /// The plugins whose targets the pack judges.
+    pub(crate) judges: &'a BTreeSet<String>,
     /// The ids of the pack's checks.
     pub(crate) checks: &'a BTreeSet<String>,
     pub(crate) local: bool,
@@ -29,14 +31,11 @@ pub(crate) struct Surroundings<'a> {
 
 /// Reads a file of a pack as what it is.
 pub(crate) fn read_as<R: DeserializeOwned, T>(
-    mut parsed: Parsed<'_>,
+    parsed: Parsed<'_>,
     around: &Surroundings<'_>,
     check: impl FnOnce(&mut Reader<'_>, R) -> Option<T>,
 ) -> (Option<T>, Vec<Diagnostic>) {
     let document = parsed.document();
-    if !around.cases {
-        parsed.leave_out("case");
-    }
     let found = placeholder::left_over(document).into_iter().collect();
     match parsed.read() {
         Ok(raw) => {
@@ -117,6 +116,11 @@ impl<'a> Reader<'a> {
             let message = format!("`{plugin}` of the id `{plugin}.{name}` is not in this pack's [requires]");
             let help = meant_plugin(plugin, self.around.requires);
             self.error("bad-id", message, id.span(), help);
+            return None;
+        }
+        if !self.around.judges.contains(plugin) {
+            let message = format!("`{plugin}` of the id `{plugin}.{name}` is not in this pack's `judges`");
+            self.error("bad-id", message, id.span(), format!("add \"{plugin}\" to `judges` in pack.toml"));
             return None;
         }
         Some(plugin.to_owned())

@@ -5,7 +5,7 @@
 
 use std::process::Command;
 
-use goodstead_engine::{Pack, PackSource, Plugins, Target, judge, load_without_cases};
+use goodstead_engine::{Pack, PackSource, Plugins, Target, judge, load_to_judge};
 use goodstead_protocol::document::Document;
 use goodstead_protocol::fact::Fact;
 use goodstead_protocol::intake::admit;
@@ -28,8 +28,8 @@ fn pack() -> Vec<Pack> {
     plugins.add(manifest().version, manifest().contract);
     let documents = [("demo/pack.toml", HEADER), ("demo/name.toml", CHECK)];
     let documents = documents.map(|(file, text)| Document::new(file, text)).into();
-    let loaded =
-        load_without_cases(PackSource { name: "demo".to_owned(), documents, local: false }, &plugins);
+    let source = PackSource { name: "demo".to_owned(), documents, local: false };
+    let loaded = load_to_judge(source, &plugins, &["demo".to_owned()].into());
     loaded.pack.into_iter().collect()
 }
 

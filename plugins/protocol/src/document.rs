@@ -54,6 +54,32 @@ impl Document {
         Ok(Parsed { document: self, table })
     }
 
+    /// As [`Document::parsed`], without the blocks `[[name]]`. Where nothing follows them, they are not even read.
+    pub fn parsed_without(&self, name: &str) -> Result<Parsed<'_>, Diagnostic> {
+        // What is cut off within a string does not parse, so that then, too, all of it is read.
+        let before = self.before(name).and_then(|before| DeTable::parse(before).ok());
+        if let Some(table) = before {
+            return Ok(Parsed { document: self, table });
+        }
+        let mut parsed = self.parsed()?;
+        parsed.table.get_mut().remove(name);
+        Ok(parsed)
+    }
+
+    /// The text before the first line `[[name]]`, if no later line begins another table.
+    fn before(&self, name: &str) -> Option<&str> {
+        let (block, inside) = (format!("[[{name}]]"), format!("[{name}."));
+        let is_block = |line: &str| line.trim_end() == block;
+        let start = self
+            .source
+            .match_indices(&block)
+            .map(|(at, _)| at)
+            .find(|&at| at == 0 || self.source.as_bytes().get(at - 1) == Some(&b'\n'))?;
+        let (before, after) = self.source.split_at_checked(start)?;
+        let mut tables = after.lines().filter(|line| line.trim_start().starts_with('['));
+        tables.all(|line| is_block(line) || line.starts_with(&inside)).then_some(before)
+    }
+
     fn diagnose(&self, error: &toml::de::Error) -> Diagnostic {
         let message = error.message();
         let (code, help) = match unknown_name(message) {
@@ -100,9 +126,11 @@ impl<'d> Parsed<'d> {
         Some((value.get_ref().as_str()?, value.span()))
     }
 
-    /// Leaves out what stands under a key of the outermost table.
-    pub fn leave_out(&mut self, key: &str) {
-        self.table.get_mut().remove(key);
+    /// The number of 32 bits under a key of the outermost table, and where it stands.
+    pub fn number(&self, key: &str) -> Option<(u32, Range<usize>)> {
+        let value = self.table.get_ref().get(key)?;
+        let number = value.get_ref().as_integer()?;
+        Some((u32::from_str_radix(number.as_str(), number.radix()).ok()?, value.span()))
     }
 
     /// Reads it into a type. Unknown keys are errors where `T` denies them, with the nearest known key as help.
@@ -128,7 +156,6 @@ mod tests {
     #[derive(Debug, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Sample {
-        #[allow(dead_code)]
         title: String,
     }
 
@@ -146,12 +173,35 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_not_read_and_the_rest_keeps_its_place() {
+        let told = |text: &str| match Document::new("a.toml", text).parsed_without("case") {
+            Ok(parsed) => {
+                parsed.read::<Sample>().map(|sample| sample.title).map_err(|error| error.to_string())
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        let fine = |title: &str| Ok(title.to_owned());
+        assert_eq!(told("title = 'a'\n[[case]]\nname = 3\n[case.facts]\nx = 1\n[[case]]\n"), fine("a"));
+        // Not even read: the block is no TOML.
+        assert_eq!(told("title = 'a'\n[[case]]\n= 3\n"), fine("a"));
+        // Within a string, as a word, and behind other blocks of the name.
+        assert_eq!(told("title = \"\"\"\nb\n[[case]]\n\"\"\"\n"), fine("b\n[[case]]\n"));
+        assert_eq!(told("title = 'a [[case]]'\n[[case]]\nb = 1\n"), fine("a [[case]]"));
+        assert_eq!(told("title = \"\"\"\nb\n[[case]]\n\"\"\"\n[[case]]\nx = 1\n"), fine("b\n[[case]]\n"));
+        // What follows them still counts, and stands where it stands.
+        assert_eq!(told("[[case]]\n[[case]]\n[other]\n").unwrap_err().split(": ").next(), Some("a.toml:3:2"));
+        assert_eq!(
+            told("title = 'a'\n[[case]]\n  [other]\n").unwrap_err().split(": ").next(),
+            Some("a.toml:3:4")
+        );
+        assert_eq!(told("titel = 'a'\n[[case]]\n").unwrap_err().split(": ").next(), Some("a.toml:1:1"));
+    }
+
+    #[test]
+    fn a_text_is_found_with_its_place() {
         let document = Document::new("a.toml", "titel = 'y'\ntitle = 3\n");
-        let mut parsed = document.parsed().unwrap();
+        let parsed = document.parsed().unwrap();
         assert_eq!((parsed.text("titel"), parsed.text("title")), (Some(("y", 8..11)), None));
-        parsed.leave_out("titel");
-        let error = parsed.read::<Sample>().unwrap_err();
-        assert_eq!(error.place.unwrap().line_column(), Some((2, 9)));
+        assert_eq!((parsed.number("titel"), parsed.number("title")), (None, Some((3, 20..21))));
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod contract;
 pub mod diagnostic;
 pub mod document;
 pub mod fact;
+pub mod glob;
 pub mod intake;
 pub mod manifest;
 pub mod message;

@@ -10,7 +10,8 @@ use toml::Spanned;
 use crate::PROTOCOL;
 use crate::contract::{Contract, RawContract, validate};
 use crate::diagnostic::Diagnostic;
-use crate::document::Document;
+use crate::document::{Document, Parsed};
+use crate::glob::Glob;
 use crate::message::Address;
 
 /// How long a plugin may take for one scan unless its manifest says less or more.
@@ -173,10 +174,11 @@ impl Manifest {
     /// name, version or path, and whatever the contract refuses.
     pub fn read(document: &Document) -> Result<Manifest, Vec<Diagnostic>> {
         // The protocol first: a manifest of another one may hold keys that this one cannot know.
-        if let Some(found) = other_protocol(document) {
+        let parsed = document.parsed().map_err(|error| vec![error])?;
+        if let Some(found) = other_protocol(&parsed) {
             return Err(vec![found]);
         }
-        let raw: RawManifest = document.parse().map_err(|error| vec![error])?;
+        let raw: RawManifest = parsed.read().map_err(|error| vec![error])?;
         let mut errors = Vec::new();
         let name = check(raw.name, document, &mut errors, "bad-name", plain_name);
         let version_span = raw.version.span();
@@ -223,20 +225,15 @@ impl Manifest {
     }
 }
 
-fn other_protocol(document: &Document) -> Option<Diagnostic> {
-    #[derive(Deserialize)]
-    struct Only {
-        protocol: Spanned<u32>,
-    }
-    let only: Only = document.parse().ok()?;
-    let spoken = *only.protocol.get_ref();
+fn other_protocol(parsed: &Parsed<'_>) -> Option<Diagnostic> {
+    let (spoken, span) = parsed.number("protocol")?;
     (spoken != PROTOCOL).then(|| {
         let newer = if spoken > PROTOCOL { "a newer Goodstead" } else { "a newer version of the plugin" };
         Diagnostic::error(
             "other-protocol",
             format!("this plugin speaks protocol {spoken}, this agent {PROTOCOL}"),
         )
-        .at(document.place(only.protocol.span()))
+        .at(parsed.document().place(span))
         .help(format!("install {newer}"))
     })
 }
@@ -274,10 +271,18 @@ fn check(
     value.into_inner()
 }
 
+/// A glob of absolute paths.
+fn glob(text: Spanned<String>, document: &Document, errors: &mut Vec<Diagnostic>) -> String {
+    if let Err(why) = Glob::new(text.get_ref()) {
+        let message = format!("`{}` is no glob: {why}", text.get_ref());
+        errors.push(Diagnostic::error("bad-glob", message).at(document.place(text.span())));
+    }
+    check(text, document, errors, "bad-path", absolute)
+}
+
 fn permissions(raw: RawPermissions, document: &Document, errors: &mut Vec<Diagnostic>) -> Permissions {
-    let mut paths = |list: Vec<Spanned<String>>| {
-        list.into_iter().map(|path| check(path, document, errors, "bad-path", absolute)).collect()
-    };
+    let mut paths =
+        |list: Vec<Spanned<String>>| list.into_iter().map(|path| glob(path, document, errors)).collect();
     let (read, stat) = (paths(raw.read), paths(raw.stat));
     let (statfs, connect) = (paths(raw.statfs), paths(raw.connect));
     let run = raw

@@ -222,7 +222,7 @@ pub enum Request {
         /// Its name in the manifest.
         command: String,
     },
-    /// What several of `read`, `list` and `stat` would yield, in one round trip.
+    /// What several of `read`, `read_many`, `list` and `stat` would yield, in one round trip.
     Several {
         /// They, in the order of the replies.
         requests: Vec<Request>,

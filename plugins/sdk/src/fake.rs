@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use goodstead_protocol::contract::Contract;
 use goodstead_protocol::fact::{Cause, CauseKind, Fact};
+use goodstead_protocol::glob::Globs;
 use goodstead_protocol::intake::admit;
 use goodstead_protocol::manifest::{Manifest, Permissions};
 use goodstead_protocol::message::{
@@ -16,18 +16,6 @@ use goodstead_protocol::message::{
 };
 
 use crate::{Answer, Document, Plugin, Site, Target};
-
-/// Builds a set of path globs as the broker reads them: `*` stays within a name, `**` crosses folders.
-/// A glob that is none matches nothing.
-fn glob_set<'a>(globs: impl IntoIterator<Item = &'a String>) -> GlobSet {
-    let mut set = GlobSetBuilder::new();
-    for glob in globs {
-        if let Ok(glob) = GlobBuilder::new(glob).literal_separator(true).build() {
-            set.add(glob);
-        }
-    }
-    set.build().unwrap_or_default()
-}
 
 /// A site made of a table.
 #[derive(Debug, Default)]
@@ -43,18 +31,18 @@ pub struct FakeSite {
 /// What a manifest allows, made once: sites of tests hold thousands of files.
 #[derive(Debug)]
 struct Allowed {
-    read: GlobSet,
-    stat: GlobSet,
-    statfs: GlobSet,
+    read: Globs,
+    stat: Globs,
+    statfs: Globs,
     run: BTreeSet<String>,
 }
 
 impl From<&Permissions> for Allowed {
     fn from(permissions: &Permissions) -> Self {
         Allowed {
-            read: glob_set(&permissions.read),
-            stat: glob_set(&permissions.stat),
-            statfs: glob_set(&permissions.statfs),
+            read: Globs::new(&permissions.read),
+            stat: Globs::new(&permissions.stat),
+            statfs: Globs::new(&permissions.statfs),
             run: permissions.run.keys().cloned().collect(),
         }
     }
@@ -152,7 +140,7 @@ impl Site for FakeSite {
         match request {
             Request::Read { path } => Ok(answer(Granted::Read, self.find(&path)?.to_vec())),
             Request::ReadMany { globs, except } => {
-                let (globs, except) = (glob_set(&globs), glob_set(&except));
+                let (globs, except) = (Globs::new(&globs), Globs::new(&except));
                 let mut data = Vec::new();
                 let mut files = Vec::new();
                 for path in self.files.keys().filter(|path| globs.is_match(path) && !except.is_match(path)) {

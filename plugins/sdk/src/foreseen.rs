@@ -25,7 +25,7 @@ pub struct Foreseen<'s> {
 }
 
 impl<'s> Foreseen<'s> {
-    /// Asks `site` for all of `requests`, which are `read`, `list` and `stat`. Those that it does not answer together
+    /// Asks `site` for all of `requests`, which are `read`, `read_many`, `list` and `stat`. Those that it does not answer together
     /// are asked for one by one when they are wanted.
     pub fn ask(site: &'s mut dyn Site, requests: impl IntoIterator<Item = Request>) -> Self {
         let mut foreseen = Foreseen { site, answers: Vec::new() };
@@ -58,13 +58,18 @@ impl<'s> Foreseen<'s> {
 
 impl Site for Foreseen<'_> {
     fn ask(&mut self, request: Request) -> Result<Answer, Cause> {
-        match self.answers.iter().find(|(asked, _)| *asked == request) {
-            Some((_, Ok((granted, data)))) => {
-                Ok(Answer { granted: granted.clone(), data: data.clone(), descriptor: None })
-            }
-            Some((_, Err(cause))) => Err(cause.clone()),
-            None => self.site.ask(request),
-        }
+        let Some(at) = self.answers.iter().position(|(asked, _)| *asked == request) else {
+            return self.site.ask(request);
+        };
+        // Of many files there may be megabytes, and nobody reads them twice; single ones are small.
+        let seen = match request {
+            Request::ReadMany { .. } => self.answers.swap_remove(at).1,
+            _ => match self.answers.get(at) {
+                Some((_, seen)) => seen.clone(),
+                None => return self.site.ask(request),
+            },
+        };
+        seen.map(|(granted, data)| Answer { granted, data, descriptor: None })
     }
 }
 

@@ -5,6 +5,7 @@ use std::fs;
 use goodstead_plugin::{
     Answer, Cause, CauseKind, FileEntry, FileKind, FileList, Granted, Outcome, Request, Site, Stat, Statfs,
 };
+use goodstead_protocol::glob::Globs;
 
 /// A site without a guard: it does what it is asked.
 pub struct Direct;
@@ -58,7 +59,7 @@ impl Site for Direct {
 
 /// The files that match, found by walking name by name from the fixed beginning of each glob.
 pub fn matching(globs: &[String], except: &[String]) -> Vec<String> {
-    let except = set(except);
+    let except = Globs::new(except);
     let mut found = Vec::new();
     for glob in globs {
         let parts: Vec<&str> = glob.trim_start_matches('/').split('/').collect();
@@ -67,7 +68,7 @@ pub fn matching(globs: &[String], except: &[String]) -> Vec<String> {
     found
 }
 
-fn walk(folder: String, parts: &[&str], except: &globset::GlobSet, found: &mut Vec<String>) {
+fn walk(folder: String, parts: &[&str], except: &Globs, found: &mut Vec<String>) {
     let Some((part, rest)) = parts.split_first() else { return };
     if !part.contains(['*', '?', '[', '{']) {
         let path = format!("{folder}/{part}");
@@ -80,7 +81,7 @@ fn walk(folder: String, parts: &[&str], except: &globset::GlobSet, found: &mut V
         }
         return;
     }
-    let matcher = set(&[(*part).to_owned()]);
+    let matcher = Globs::new([part]);
     for entry in fs::read_dir(format!("{folder}/")).into_iter().flatten().flatten() {
         let Ok(name) = entry.file_name().into_string() else { continue };
         let path = format!("{folder}/{name}");
@@ -99,12 +100,4 @@ fn walk(folder: String, parts: &[&str], except: &globset::GlobSet, found: &mut V
             }
         }
     }
-}
-
-fn set(globs: &[String]) -> globset::GlobSet {
-    let mut set = globset::GlobSetBuilder::new();
-    for glob in globs {
-        set.add(globset::GlobBuilder::new(glob).literal_separator(true).build().unwrap());
-    }
-    set.build().unwrap()
 }

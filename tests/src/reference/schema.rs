@@ -123,6 +123,11 @@ pub fn pack() -> Json {
             "name": said("The folder's name."),
             "title": said("What the pack is about, for people."),
             "version": { "type": "string", "pattern": VERSION, "description": "Rises with every change (semver)." },
+            "judges": {
+                "type": "array",
+                "items": { "type": "string", "minLength": 1 },
+                "description": "The plugins whose targets the pack judges; without it, all that it requires. A scan of others does not even read the pack.",
+            },
             "requires": {
                 "type": "object",
                 "additionalProperties": { "type": "string", "minLength": 1 },

@@ -20,10 +20,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use goodstead_model::Access;
-use goodstead_protocol::channel::MAX_DATA;
 use goodstead_protocol::fact::{Cause, CauseKind};
 use goodstead_protocol::manifest::Manifest;
-use goodstead_protocol::message::{Address, FileList, Granted, Part, Proposal, Reply, Request};
+use goodstead_protocol::message::{Address, Granted, Part, Proposal, Reply, Request};
 
 use hand::Hand;
 pub(crate) use log::Entry as AccessEntry;
@@ -198,13 +197,11 @@ impl Broker {
     fn grant(&mut self, request: &Request) -> Result<Yield, Cause> {
         let plain = |granted, data| Ok((granted, data, None));
         match request {
-            Request::Read { .. } | Request::List { .. } | Request::Stat { .. } => {
-                let (granted, data) = self.look(request)?;
+            Request::Read { .. } | Request::ReadMany { .. } | Request::List { .. } | Request::Stat { .. } => {
+                let look = self.looks(std::slice::from_ref(request)).pop();
+                let gone = || Cause::new(CauseKind::NotAvailable, "the agent failed at it");
+                let (granted, data) = look.ok_or_else(gone)?.seen?;
                 plain(granted, data)
-            }
-            Request::ReadMany { globs, except } => {
-                let (list, data) = self.read_many(globs, except);
-                plain(Granted::ReadMany(list), data)
             }
             Request::Statfs { paths } => {
                 self.live("the space of a file system")?;
@@ -237,13 +234,6 @@ impl Broker {
         }
     }
 
-    /// Looks at a path that may hang.
-    fn look(&mut self, request: &Request) -> several::Seen {
-        let (root, permit, wanted) = (Arc::clone(&self.root), Arc::clone(&self.permit), request.clone());
-        let what = || several::path(request).to_owned();
-        self.hand.work(what, self.deadline, move |pulse| several::look(&wanted, &root, &permit, pulse))?
-    }
-
     /// Answers several requests in one reply; each counts and is written down by itself.
     fn several(&mut self, requests: &[Request]) -> Answer {
         let (mut parts, mut data) = (Vec::new(), Vec::new());
@@ -261,31 +251,6 @@ impl Broker {
             });
         }
         Answer { reply: Reply::Ok(Granted::Several(parts)), data, descriptor: None }
-    }
-
-    /// Reads what matches; where a file hangs, what was read before it.
-    fn read_many(&mut self, globs: &[String], except: &[String]) -> (FileList, Vec<u8>) {
-        let (root, permit, haul) =
-            (Arc::clone(&self.root), Arc::clone(&self.permit), walk::SharedHaul::default());
-        let wish = walk::Wish {
-            globs: globs.to_vec(),
-            except: except.to_vec(),
-            limit: MAX_DATA as usize,
-            deadline: self.deadline,
-        };
-        let filled = haul.clone();
-        let done = self.hand.work(
-            || "the files".to_owned(),
-            self.deadline,
-            move |pulse| {
-                walk::read_many(&root, &permit, &wish, &filled, pulse);
-            },
-        );
-        let mut haul = haul.take();
-        if let Err(cause) = done {
-            haul.hangs(&cause);
-        }
-        haul.into_list()
     }
 
     /// A limit of time, or what is left of the plugin's.

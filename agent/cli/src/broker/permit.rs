@@ -2,19 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use goodstead_protocol::fact::{Cause, CauseKind};
+use goodstead_protocol::glob::Globs;
 use goodstead_protocol::manifest::{Command, Permissions};
 
 /// What a plugin may have done.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    read: GlobSet,
+    read: Globs,
     /// The same, as they stand in the manifest.
     declared: BTreeSet<String>,
-    stat: GlobSet,
-    statfs: GlobSet,
-    connect: GlobSet,
+    stat: Globs,
+    statfs: Globs,
+    connect: Globs,
     run: BTreeMap<String, Command>,
     own_proc: String,
 }
@@ -22,11 +22,11 @@ pub(crate) struct Permit {
 impl Permit {
     pub(crate) fn new(permissions: &Permissions) -> Self {
         Permit {
-            read: glob_set(&permissions.read),
+            read: Globs::new(&permissions.read),
             declared: permissions.read.iter().cloned().collect(),
-            stat: glob_set(&permissions.stat),
-            statfs: glob_set(&permissions.statfs),
-            connect: glob_set(&permissions.connect),
+            stat: Globs::new(&permissions.stat),
+            statfs: Globs::new(&permissions.statfs),
+            connect: Globs::new(&permissions.connect),
             run: permissions.run.clone(),
             own_proc: format!("/proc/{}/", std::process::id()),
         }
@@ -36,7 +36,7 @@ impl Permit {
     pub(crate) fn may_read(&self, path: &str) -> bool {
         self.read.is_match(path)
             // `/proc/self` is a link to this process's folder.
-            || path.strip_prefix(&self.own_proc).is_some_and(|rest| self.read.is_match(format!("/proc/self/{rest}")))
+            || path.strip_prefix(&self.own_proc).is_some_and(|rest| self.read.is_match(&format!("/proc/self/{rest}")))
     }
 
     /// Whether the manifest asks for this very glob, so that whatever matches it may be read.
@@ -72,20 +72,4 @@ impl Permit {
         let missing = || Cause::new(CauseKind::NotDeclared, format!("plugin.toml names no command `{name}`"));
         self.run.get(name).ok_or_else(missing)
     }
-}
-
-/// A path glob: `*` stays within a name, `**` crosses folders.
-pub(crate) fn glob(text: &str) -> Option<Glob> {
-    GlobBuilder::new(text).literal_separator(true).build().ok()
-}
-
-/// A set of path globs. What is no glob matches nothing.
-pub(crate) fn glob_set(globs: &[String]) -> GlobSet {
-    let mut set = GlobSetBuilder::new();
-    for text in globs {
-        if let Some(glob) = glob(text) {
-            set.add(glob);
-        }
-    }
-    set.build().unwrap_or_default()
 }

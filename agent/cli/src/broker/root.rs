@@ -6,12 +6,13 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use goodstead_protocol::fact::{Cause, CauseKind};
 use goodstead_protocol::message::{Entry, FileKind, Stat};
-use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, ResolveFlags};
 use rustix::io::Errno;
 
 use super::hand::Pulse;
@@ -20,6 +21,9 @@ use crate::users;
 
 /// The most names of one folder that are handed over.
 const MAX_NAMES: usize = 100_000;
+
+/// What the kernel lists at once.
+const LIST_BUFFER: usize = 8 << 10;
 
 /// Small reads are fastest on `/proc/sys`, where a larger buffer costs the kernel an allocation a file.
 const FIRST_READ: usize = 4096;
@@ -43,6 +47,28 @@ pub(crate) struct Located {
     pub(crate) resolved: String,
 }
 
+/// A folder in the root, open for listing and for what is in it.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    descriptor: OwnedFd,
+    /// Its path in the root after all links.
+    pub(crate) resolved: String,
+}
+
+impl Folder {
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+
+    /// The resolved path of a name in it that is no link.
+    pub(crate) fn inner(&self, name: &str) -> String {
+        format!("{}/{name}", self.resolved.trim_end_matches('/'))
+    }
+}
+
+/// How folders are opened.
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
 impl Root {
     /// The live host.
     pub(crate) fn live() -> std::io::Result<Root> {
@@ -56,8 +82,7 @@ impl Root {
 
     fn open(path: &Path, live: bool) -> std::io::Result<Root> {
         let path = path.canonicalize()?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = rustix::fs::openat(CWD, &path, flags, Mode::empty())?;
+        let folder = rustix::fs::openat(CWD, &path, FOLDER, Mode::empty())?;
         Ok(Root { folder, path, live })
     }
 
@@ -180,25 +205,43 @@ impl Root {
 
     /// The names in a folder, sorted.
     pub(crate) fn list(&self, path: &str, permit: &Permit) -> Result<Vec<Entry>, Cause> {
-        let located = self.locate_permitted(path, permit)?;
+        let folder = self.open_located(&self.locate_permitted(path, permit)?, path)?;
         let mut entries = Vec::new();
-        for (name, kind) in self.names(&located, path)? {
+        for (name, kind) in self.names(&folder, path)? {
             entries.push(Entry { name: String::from_utf8_lossy(&name).into_owned(), kind });
         }
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
     }
 
+    /// Finds and opens the folder `path`, following links inside the root.
+    pub(crate) fn folder_at(&self, path: &str) -> Result<Folder, Cause> {
+        self.open_located(&self.locate(path)?, path)
+    }
+
+    fn open_located(&self, located: &Located, path: &str) -> Result<Folder, Cause> {
+        let open = rustix::fs::openat(&located.descriptor, ".", FOLDER, Mode::empty());
+        let descriptor = open.map_err(|errno| self.explain(errno, path))?;
+        Ok(Folder { descriptor, resolved: located.resolved.clone() })
+    }
+
+    /// Opens a folder in a folder that is open, which saves resolving a long path hundreds of times. Should it have
+    /// become a link since it was listed, it is not followed.
+    pub(crate) fn enter(&self, parent: &Folder, name: &str, path: &str) -> Result<Folder, Cause> {
+        let open = rustix::fs::openat(&parent.descriptor, name, FOLDER | OFlags::NOFOLLOW, Mode::empty());
+        let descriptor = open.map_err(|errno| self.explain(errno, path))?;
+        Ok(Folder { descriptor, resolved: parent.inner(name) })
+    }
+
     /// The names in a folder as bytes, with their kinds.
-    pub(crate) fn names(&self, folder: &Located, path: &str) -> Result<Vec<(Vec<u8>, FileKind)>, Cause> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let open = rustix::fs::openat(&folder.descriptor, ".", flags, Mode::empty());
-        let open = open.map_err(|errno| self.explain(errno, path))?;
+    pub(crate) fn names(&self, folder: &Folder, path: &str) -> Result<Vec<(Vec<u8>, FileKind)>, Cause> {
+        let mut buffer = [MaybeUninit::uninit(); LIST_BUFFER];
+        let mut entries = RawDir::new(&folder.descriptor, &mut buffer);
         let mut names = Vec::new();
-        for entry in Dir::read_from(&open).map_err(|errno| self.explain(errno, path))? {
+        while let Some(entry) = entries.next() {
             let entry = entry.map_err(|errno| self.explain(errno, path))?;
-            let name = entry.file_name().to_bytes();
-            if name == b"." || name == b".." {
+            let name = entry.file_name();
+            if name == c"." || name == c".." {
                 continue;
             }
             if names.len() == MAX_NAMES {
@@ -207,7 +250,13 @@ impl Root {
                     format!("{path} holds more than {MAX_NAMES} names"),
                 ));
             }
-            names.push((name.to_vec(), kind(entry.file_type())));
+            let kind = match entry.file_type() {
+                // Some file systems do not say it in a list.
+                FileType::Unknown => rustix::fs::statat(&folder.descriptor, name, AtFlags::SYMLINK_NOFOLLOW)
+                    .map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode)),
+                known => known,
+            };
+            names.push((name.to_bytes().to_vec(), self::kind(kind)));
         }
         Ok(names)
     }

@@ -9,7 +9,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use goodstead_protocol::document::Document;
-use goodstead_protocol::message::Outcome;
+use goodstead_protocol::message::{FileList, Outcome};
 
 use super::*;
 use crate::users;

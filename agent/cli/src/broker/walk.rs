@@ -9,15 +9,15 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use globset::{GlobMatcher, GlobSet};
 use goodstead_protocol::fact::{Cause, CauseKind};
+use goodstead_protocol::glob::{Glob, Globs};
 use goodstead_protocol::message::{FileEntry, FileKind, FileList, Outcome};
 use rustix::fs::{Mode, OFlags};
 
 use super::MAX_FILE;
 use super::hand::Pulse;
-use super::permit::{Permit, glob, glob_set};
-use super::root::{Located, Root};
+use super::permit::Permit;
+use super::root::{Folder, Root};
 
 /// The most files of one request.
 const MAX_FILES: usize = 50_000;
@@ -86,12 +86,13 @@ pub(super) struct Wish {
 
 /// Reads what matches into `haul`.
 pub(super) fn read_many(root: &Root, permit: &Permit, wish: &Wish, haul: &SharedHaul, pulse: &Pulse) {
-    let mut walk = Walk { root, permit, except: glob_set(&wish.except), haul, pulse, wish, declared: false };
+    let mut walk =
+        Walk { root, permit, except: Globs::new(&wish.except), haul, pulse, wish, declared: false };
     for text in &wish.globs {
-        match glob(text) {
+        match Glob::new(text) {
             _ if walk.is_over() => break,
-            Some(glob) => walk.start(text, &glob.compile_matcher()),
-            None => walk.cut(CauseKind::PluginFailed, format!("`{text}` is no glob")),
+            Ok(glob) => walk.start(text, &glob),
+            Err(why) => walk.cut(CauseKind::PluginFailed, format!("`{text}` is no glob: {why}")),
         }
     }
 }
@@ -99,7 +100,7 @@ pub(super) fn read_many(root: &Root, permit: &Permit, wish: &Wish, haul: &Shared
 struct Walk<'a> {
     root: &'a Root,
     permit: &'a Permit,
-    except: GlobSet,
+    except: Globs,
     haul: &'a SharedHaul,
     pulse: &'a Pulse,
     wish: &'a Wish,
@@ -123,7 +124,7 @@ impl Walk<'_> {
         over
     }
 
-    fn start(&mut self, text: &str, whole: &GlobMatcher) {
+    fn start(&mut self, text: &str, whole: &Glob) {
         self.declared = self.permit.declares(text);
         let parts: Vec<&str> = text.trim_start_matches('/').split('/').collect();
         let fixed = parts.iter().take_while(|part| !is_pattern(part)).count();
@@ -133,33 +134,44 @@ impl Walk<'_> {
         }
         let (beginning, rest) = parts.split_at(fixed);
         let beginning = format!("/{}", beginning.join("/"));
-        self.descend(&beginning, rest, whole, 0);
+        let rest: Vec<Part<'_>> = rest.iter().map(|part| Part::of(part)).collect();
+        self.descend(&beginning, None, &rest, whole, 0);
     }
 
-    /// Walks the folder `path`, in which `parts` is still to be matched.
-    fn descend(&mut self, path: &str, parts: &[&str], whole: &GlobMatcher, depth: usize) {
+    /// Walks the folder `path`, in which `parts` is still to be matched. Where its parent is open and it is no link, it
+    /// is opened there and then.
+    fn descend(
+        &mut self,
+        path: &str,
+        known: Option<(&Folder, &str)>,
+        parts: &[Part<'_>],
+        whole: &Glob,
+        depth: usize,
+    ) {
         let Some((part, rest)) = parts.split_first() else { return };
         if depth > MAX_DEPTH {
             return self
                 .cut(CauseKind::TooLarge, format!("{path} is nested deeper than {MAX_DEPTH} folders"));
         }
-        // A fixed name at the end needs no list of the folder: of a process that costs more than reading one file of it.
-        if rest.is_empty() && !is_pattern(part) {
-            return self.file(&format!("{path}/{part}"), None);
+        // A fixed name needs no list of the folder: of a process that costs more than reading one file of it.
+        if let Part::Name(name) = part {
+            let inner = format!("{}/{name}", path.trim_end_matches('/'));
+            return match rest {
+                [] => self.file(&inner, None),
+                rest => self.descend(&inner, None, rest, whole, depth + 1),
+            };
         }
         path.clone_into(&mut self.haul.open().at);
-        let folder = match self.root.locate(path) {
-            Ok(folder) => folder,
+        let opened = match known {
+            Some((parent, name)) => self.root.enter(parent, name, path),
+            None => self.root.folder_at(path),
+        };
+        let (folder, names) = match opened.and_then(|folder| Ok((self.root.names(&folder, path)?, folder))) {
+            Ok((names, folder)) => (folder, names),
             // A folder that is not there holds nothing; one that may not be entered might.
             Err(cause) if cause.kind == CauseKind::Absent => return,
             Err(cause) => return self.cut(cause.kind, cause.detail),
         };
-        let names = match self.root.names(&folder, path) {
-            Ok(names) => names,
-            Err(cause) if cause.kind == CauseKind::Absent => return,
-            Err(cause) => return self.cut(cause.kind, cause.detail),
-        };
-        let matcher = glob(part).map(|glob| glob.compile_matcher());
         for (name, kind) in names {
             if self.is_over() {
                 return;
@@ -169,33 +181,29 @@ impl Walk<'_> {
                 continue;
             };
             let inner = if path == "/" { format!("/{name}") } else { format!("{path}/{name}") };
-            if *part == "**" {
-                match kind {
-                    // Even listing a folder can have an effect: it may be mounted by being looked at.
-                    FileKind::Folder if self.leaves_alone(&inner) => {}
-                    FileKind::Folder => self.descend(&inner, parts, whole, depth + 1),
-                    FileKind::File | FileKind::Link if rest.is_empty() || whole.is_match(&inner) => {
-                        self.file(&inner, (kind == FileKind::File).then_some((&folder, &name)));
-                    }
-                    _ => {}
+            let below = (kind == FileKind::Folder).then_some((&folder, name.as_str()));
+            let file = (kind == FileKind::File).then_some((&folder, name.as_str()));
+            match (part, kind) {
+                // Even listing a folder can have an effect: it may be mounted by being looked at.
+                (Part::Any, FileKind::Folder) if self.leaves_alone(&inner) => {}
+                (Part::Any, FileKind::Folder) => self.descend(&inner, below, parts, whole, depth + 1),
+                (Part::Any, FileKind::File | FileKind::Link) if rest.is_empty() || whole.is_match(&inner) => {
+                    self.file(&inner, file);
                 }
-            } else if matcher.as_ref().is_some_and(|matcher| matcher.is_match(&name)) {
-                match kind {
-                    FileKind::Folder | FileKind::Link if !rest.is_empty() => {
-                        self.descend(&inner, rest, whole, depth + 1);
-                    }
-                    FileKind::File | FileKind::Link if rest.is_empty() => {
-                        self.file(&inner, (kind == FileKind::File).then_some((&folder, &name)));
-                    }
-                    _ => {}
+                (Part::Any, _) => {}
+                (part, _) if !part.is_match(&name) => {}
+                (_, FileKind::Folder | FileKind::Link) if !rest.is_empty() => {
+                    self.descend(&inner, below, rest, whole, depth + 1);
                 }
+                (_, FileKind::File | FileKind::Link) if rest.is_empty() => self.file(&inner, file),
+                _ => {}
             }
         }
     }
 
     /// Whether everything below a folder is to be left alone: then it matches at any depth.
     fn leaves_alone(&self, folder: &str) -> bool {
-        self.except.is_match(format!("{folder}/any/depth"))
+        self.except.is_match(&format!("{folder}/any/depth"))
     }
 
     /// Why a file is not handed over that alone would be: others have taken the space of the request.
@@ -206,7 +214,7 @@ impl Walk<'_> {
 
     /// Reads one file. Where its folder is known and it is no link, it is opened there and then, which saves resolving
     /// a long path a thousand times.
-    fn file(&mut self, path: &str, known: Option<(&Located, &str)>) {
+    fn file(&mut self, path: &str, known: Option<(&Folder, &str)>) {
         if !(self.declared || self.permit.may_read(path)) || self.except.is_match(path) {
             return;
         }
@@ -261,20 +269,57 @@ impl Walk<'_> {
 
     /// Reads `name` in a folder that is open. It was a regular file when the folder was listed; should it have become
     /// a link, a FIFO or a device since, it is neither followed nor waited for, and refused.
-    fn read_in(&self, folder: &Located, name: &str, path: &str, left: usize) -> Result<Vec<u8>, Cause> {
-        let resolved = format!("{}/{name}", folder.resolved.trim_end_matches('/'));
-        if !(self.declared && resolved == path || self.permit.may_read(&resolved)) {
-            let detail = format!("{path} leads to {resolved}, which plugin.toml does not ask to read");
-            return Err(Cause::new(CauseKind::NotDeclared, detail));
+    fn read_in(&self, folder: &Folder, name: &str, path: &str, left: usize) -> Result<Vec<u8>, Cause> {
+        let below = path.strip_prefix(folder.resolved.trim_end_matches('/'));
+        let as_named = below.and_then(|below| below.strip_prefix('/')) == Some(name);
+        if !(self.declared && as_named) {
+            let resolved = folder.inner(name);
+            if !self.permit.may_read(&resolved) {
+                let detail = format!("{path} leads to {resolved}, which plugin.toml does not ask to read");
+                return Err(Cause::new(CauseKind::NotDeclared, detail));
+            }
         }
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NOFOLLOW;
-        let file = rustix::fs::openat(&folder.descriptor, name, flags, Mode::empty());
+        let file = rustix::fs::openat(folder.descriptor(), name, flags, Mode::empty());
         let file = file.map_err(|errno| self.root.explain(errno, path))?;
         let stat = rustix::fs::fstat(&file).map_err(|errno| self.root.explain(errno, path))?;
         if rustix::fs::FileType::from_raw_mode(stat.st_mode) != rustix::fs::FileType::RegularFile {
             return Err(Cause::new(CauseKind::NotPermitted, format!("{path} is no regular file")));
         }
         self.root.read_open(file, path, left.min(MAX_FILE), self.pulse)
+    }
+}
+
+/// What stands between two slashes of a glob.
+enum Part<'a> {
+    /// A name as it is.
+    Name(&'a str),
+    /// `*`
+    EveryName,
+    /// `**`
+    Any,
+    Pattern(Glob),
+    /// What is no glob by itself matches nothing.
+    Nothing,
+}
+
+impl Part<'_> {
+    fn of(text: &str) -> Part<'_> {
+        match text {
+            "**" => Part::Any,
+            "*" => Part::EveryName,
+            name if !is_pattern(name) => Part::Name(name),
+            text => Glob::new(text).map_or(Part::Nothing, Part::Pattern),
+        }
+    }
+
+    fn is_match(&self, name: &str) -> bool {
+        match self {
+            Part::Name(wanted) => *wanted == name,
+            Part::EveryName | Part::Any => true,
+            Part::Pattern(glob) => glob.is_match(name),
+            Part::Nothing => false,
+        }
     }
 }
 

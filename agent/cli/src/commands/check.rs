@@ -54,16 +54,16 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     // A wrong name is told at once; otherwise the packs are read while the plugins look around.
     let early = if args.only.is_empty() { None } else { Some(read_packs()?) };
     let loaded = milliseconds(began);
-    let (packs, observed) = thread::scope(|scope| {
-        let packs = scope.spawn(|| early.map_or_else(read_packs, Ok));
-        let observed = observe(args, installation, &config, &installed, &wanted, &time);
-        (packs.join(), observed)
+    let (packs, mut state, observed) = thread::scope(|scope| {
+        let observing = scope.spawn(|| observe(args, installation, &config, &installed, &wanted, &time));
+        let packs = early.map_or_else(read_packs, Ok);
+        (packs, State::open(&installation.state_file()), observing.join())
     });
-    let lost = |_| Diagnostic::error("packs", "the agent failed while it read the check packs");
-    let mut packs = packs.map_err(lost)??;
+    let mut packs = packs?;
     sound &= packs.diagnostics.iter().all(|found| found.severity == Severity::Warning);
     diagnostics::print(&packs.diagnostics);
-    let (origin, mut scan) = observed?;
+    let lost = |_| Diagnostic::error("scan", "the agent failed while it looked at this host");
+    let (origin, mut scan) = observed.map_err(lost)??;
     let progress = Progress::begin(installation, &installed, &packs, args, &wanted, &time);
     scan.timings_ms.insert("load".into(), loaded);
     scan.warnings.extend(installed.trust.diagnostics.iter().map(ToString::to_string));
@@ -82,7 +82,6 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
         output::write(&access::log(&log), Some(file))?;
     }
 
-    let mut state = State::open(&installation.state_file());
     let memory = origin_key(&origin);
     let accepted = accepted::in_sight(state.as_ref().ok(), &args.only, &wanted, &time);
     let earlier = Earlier { memory: memory.as_deref(), state: state.as_ref().ok(), accepted: &accepted };
@@ -91,21 +90,21 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
         let facts = targets.iter().map(|target| (target.id.as_str(), &target.facts)).collect();
         Memory { origin, facts, milestones: &report.milestones, counted: &counted }
     });
-    let kept = state
-        .as_mut()
-        .map_err(|error| error.to_string())
-        .and_then(|state| keep(state, &report, &log, memory.as_ref()).map_err(|error| error.to_string()));
+    let trouble = trouble(args, &report, sound);
+    let look = look(&args.shown, trouble.as_ref().map(|trouble| trouble.message.clone()));
+    let (kept, shown) = thread::scope(|scope| {
+        let keeping = scope.spawn(|| {
+            let state = state.as_mut().map_err(|error| error.to_string())?;
+            keep(state, &report, &log, memory.as_ref()).map_err(|error| error.to_string())
+        });
+        let shown = face::render(&report, args.shown.format, &look);
+        (keeping.join().unwrap_or_else(|_| Err("the agent failed at it".to_owned())), shown)
+    });
     if let Err(error) = kept {
         diagnostics::print(&[Diagnostic::warning("not-kept", format!("the report is not kept: {error}"))
             .at(Place::file(installation.state_file().display().to_string()))
             .help("name another folder with --state-dir")]);
     }
-    let trouble = trouble(args, &report, sound);
-    let shown = face::render(
-        &report,
-        args.shown.format,
-        &look(&args.shown, trouble.as_ref().map(|trouble| trouble.message.clone())),
-    );
     output::write(&shown, args.output.as_deref())?;
     let exit = exit(args, &report, trouble);
     // The process ends here, and taking thousands of values apart one by one would be the last it does.

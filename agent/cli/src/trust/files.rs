@@ -25,6 +25,8 @@ pub(crate) fn read_regular(path: &Path, limit: u64) -> io::Result<(Vec<u8>, Meta
     let mut bytes = Vec::new();
     // A file may say another size than it has, and grow.
     if metadata.len() <= limit {
+        // One byte more tells that it is whole without asking for more room.
+        bytes.reserve_exact(usize::try_from(metadata.len() + 1).unwrap_or(0));
         file.take(limit + 1).read_to_end(&mut bytes)?;
     }
     if metadata.len() > limit || bytes.len() as u64 > limit {

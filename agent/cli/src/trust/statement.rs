@@ -5,7 +5,7 @@
 //! writes it in `xtask/src/sign.rs`.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, BufReader};
 use std::path::Path;
 
 use minisign_verify::{PublicKey, Signature};
@@ -16,6 +16,9 @@ use super::{PackFiles, Refusal, keys};
 
 /// Thousands of files.
 const MAX_SIGNATURE: u64 = 1 << 20;
+
+/// How much of a library is hashed at once.
+const PIECE: usize = 64 << 10;
 
 /// What a statement can be about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +61,8 @@ impl Fingerprint {
     /// That of what a reader yields.
     pub(super) fn of_reader(reader: &mut impl io::Read) -> io::Result<Self> {
         let mut hasher = Sha256::new();
-        let size = io::copy(reader, &mut hasher)?;
+        // Libraries are megabytes, and every scan hashes them.
+        let size = io::copy(&mut BufReader::with_capacity(PIECE, reader), &mut hasher)?;
         Ok(Fingerprint { size, sha256: hexadecimal(&hasher.finalize()) })
     }
 }

@@ -5,6 +5,15 @@
 use goodstead_plugin::{Foreseen, Request, Site};
 
 use crate::access::sensitive_files::WATCHED;
+use crate::host::workload::SMALL;
+use crate::kernel::counters::EXT4;
+use crate::kernel::sysctl::Running;
+use crate::kernel::sysctl_files::SysctlFiles;
+use crate::logs::journal;
+use crate::machine::hardware::{BTRFS, MODULES};
+use crate::services::{control_groups, processes};
+use crate::software::updates::APT_CONF;
+use crate::storage::block::GLOBS;
 
 const READ: [&str; 8] = [
     "/etc/fstab",
@@ -75,5 +84,20 @@ pub(crate) fn foresee(site: &mut dyn Site, running: bool) -> Foreseen<'_> {
     let read = read.map(|path| Request::Read { path: (*path).to_owned() });
     let list = list.map(|path| Request::List { path: (*path).to_owned() });
     let stat = stat.map(|path| Request::Stat { path: (*path).to_owned() });
-    Foreseen::ask(site, read.chain(list).chain(stat))
+    Foreseen::ask(site, read.chain(list).chain(stat).chain(files(running)))
+}
+
+/// What is read by globs.
+fn files(running: bool) -> Vec<Request> {
+    let many = |globs: Vec<String>, except| Request::ReadMany { globs, except };
+    let plain = |globs: &[&str]| many(globs.iter().map(|glob| (*glob).to_owned()).collect(), Vec::new());
+    let mut wanted =
+        vec![many(SysctlFiles::globs(), Vec::new()), many(journal::globs(), Vec::new()), plain(&APT_CONF)];
+    if running {
+        let settings = Running::GLOBS.map(str::to_owned).to_vec();
+        wanted.push(many(settings, Running::left_alone()));
+        wanted.push(many(control_groups::globs(), Vec::new()));
+        wanted.extend([&processes::GLOBS[..], &GLOBS, &MODULES, &BTRFS, &EXT4, &SMALL].map(plain));
+    }
+    wanted
 }

@@ -13,7 +13,7 @@ use crate::services::{control_groups, processes};
 use crate::{Record, named, when};
 
 /// Small files of /proc and /sys that one request reads.
-const SMALL: [&str; 26] = [
+pub(crate) const SMALL: [&str; 26] = [
     "/proc/vmstat",
     "/proc/stat",
     "/proc/loadavg",

@@ -106,12 +106,15 @@ fn from_netstat(text: &str, group: &str, wanted: &str) -> Option<i64> {
     value.parse().ok()
 }
 
+/// Where the kernel counts errors.
+pub(crate) const EXT4: [&str; 1] = ["/sys/fs/ext4/*/errors_count"];
+
 /// The list `ext4`: the errors that each mounted ext4 file system has on record; `now` is seconds since 1970.
 ///
 /// # Errors
 /// Why it is unknown.
 pub(crate) fn ext4(site: &mut dyn Site, now: &Result<i64, Cause>) -> Result<Fact, Cause> {
-    let found = site.read_many(&["/sys/fs/ext4/*/errors_count"], &[])?;
+    let found = site.read_many(&EXT4, &[])?;
     let items = found.files.into_iter().filter_map(|file| {
         let device = file.path.strip_prefix("/sys/fs/ext4/")?.strip_suffix("/errors_count")?.to_owned();
         let count = file.content.and_then(|bytes| {

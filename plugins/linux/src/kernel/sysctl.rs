@@ -59,9 +59,16 @@ impl Running {
     /// # Errors
     /// Why none is known.
     pub(crate) fn read(site: &mut dyn Site) -> Result<Running, Cause> {
-        let except: Vec<String> = LEFT_ALONE.iter().map(|glob| format!("{ROOT}{glob}")).collect();
+        let except = Running::left_alone();
         let except: Vec<&str> = except.iter().map(String::as_str).collect();
-        Ok(Running::from_files(site.read_many(&["/proc/sys/**"], &except)?))
+        Ok(Running::from_files(site.read_many(&Running::GLOBS, &except)?))
+    }
+
+    pub(crate) const GLOBS: [&str; 1] = ["/proc/sys/**"];
+
+    /// What is not even read.
+    pub(crate) fn left_alone() -> Vec<String> {
+        LEFT_ALONE.iter().map(|glob| format!("{ROOT}{glob}")).collect()
     }
 
     fn from_files(found: Files) -> Running {

@@ -39,13 +39,19 @@ pub(crate) struct SysctlFiles {
 }
 
 impl SysctlFiles {
+    /// Where they are.
+    pub(crate) fn globs() -> Vec<String> {
+        let folders = FOLDERS.iter().map(|folder| format!("{folder}*.conf"));
+        folders.chain([SINGLE.to_owned()]).collect()
+    }
+
     /// Reads all of them in one request.
     ///
     /// # Errors
     /// Why nothing is known of them.
     pub(crate) fn read(site: &mut dyn Site) -> Result<SysctlFiles, Cause> {
-        let globs: Vec<String> = FOLDERS.iter().map(|folder| format!("{folder}*.conf")).collect();
-        let globs: Vec<&str> = globs.iter().map(String::as_str).chain([SINGLE]).collect();
+        let globs = SysctlFiles::globs();
+        let globs: Vec<&str> = globs.iter().map(String::as_str).collect();
         let found = site.read_many(&globs, &[])?;
         let mut files = SysctlFiles { partial: found.partial, ..SysctlFiles::default() };
         let (single, in_folders): (Vec<File>, Vec<File>) =

@@ -77,13 +77,15 @@ fn kept(site: &mut dyn Site, storage: &str) -> Result<bool, Cause> {
     }
 }
 
+/// Where the settings are.
+pub(crate) fn globs() -> Vec<String> {
+    let both = |folder: &&str| [format!("{folder}journald.conf"), format!("{folder}journald.conf.d/*.conf")];
+    FOLDERS.iter().flat_map(both).collect()
+}
+
 /// The settings of the section `[Journal]` that decide.
 fn settings(site: &mut dyn Site) -> Result<BTreeMap<String, Setting>, Cause> {
-    let globs: Vec<String> = FOLDERS
-        .iter()
-        .flat_map(|folder| [format!("{folder}journald.conf"), format!("{folder}journald.conf.d/*.conf")])
-        .collect();
-    let files = site.read_many(&globs.iter().map(String::as_str).collect::<Vec<_>>(), &[])?;
+    let files = site.read_many(&globs().iter().map(String::as_str).collect::<Vec<_>>(), &[])?;
     let mut known = BTreeMap::new();
     for (path, text) in in_order(files)? {
         known.extend(parse(&text, &path));

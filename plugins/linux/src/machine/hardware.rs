@@ -8,17 +8,22 @@ use crate::basics::sysfs::Devices;
 
 const CONTROLLERS: &str = "/sys/devices/system/edac/mc/";
 
+/// The counters of memory controllers and modules.
+pub(crate) const MODULES: [&str; 2] = [
+    "/sys/devices/system/edac/mc/mc*/{ce,ue}_count",
+    "/sys/devices/system/edac/mc/mc*/dimm*/dimm_{label,ce_count,ue_count}",
+];
+
+/// The counters of mounted btrfs file systems.
+pub(crate) const BTRFS: [&str; 2] = ["/sys/fs/btrfs/*/devinfo/*/error_stats", "/sys/fs/btrfs/*/label"];
+
 /// The list `memory_modules`: what each module, or else each controller, counted since boot. Empty where the kernel has
 /// no driver that counts, which says nothing about the memory.
 ///
 /// # Errors
 /// Why it is unknown.
 pub(crate) fn memory_modules(site: &mut dyn Site) -> Result<Fact, Cause> {
-    let globs = [
-        "/sys/devices/system/edac/mc/mc*/{ce,ue}_count",
-        "/sys/devices/system/edac/mc/mc*/dimm*/dimm_{label,ce_count,ue_count}",
-    ];
-    let controllers = Devices::read(site, CONTROLLERS, &globs)?;
+    let controllers = Devices::read(site, CONTROLLERS, &MODULES)?;
     let mut items = Vec::new();
     for (controller, device) in &controllers.found {
         // A module's counter misses what could not be told apart; the controller's has all.
@@ -46,11 +51,7 @@ pub(crate) fn memory_modules(site: &mut dyn Site) -> Result<Fact, Cause> {
 /// # Errors
 /// Why it is unknown.
 pub(crate) fn btrfs(site: &mut dyn Site) -> Result<Fact, Cause> {
-    let systems = Devices::read(
-        site,
-        "/sys/fs/btrfs/",
-        &["/sys/fs/btrfs/*/devinfo/*/error_stats", "/sys/fs/btrfs/*/label"],
-    )?;
+    let systems = Devices::read(site, "/sys/fs/btrfs/", &BTRFS)?;
     let mut items = Vec::new();
     for (system, device) in &systems.found {
         for name in device.names().filter(|name| name.ends_with("/error_stats")) {

@@ -18,17 +18,22 @@ const MAX_GROUPS: usize = 500;
 /// The container itself stands in the list under this name.
 const ITSELF: &str = "this container";
 
+/// Where the limits of services are.
+pub(crate) fn globs() -> Vec<String> {
+    let mut globs = vec![VERSION_2.to_owned()];
+    for name in ["memory.max", "pids.max", "pids.current"] {
+        globs.push(format!("{ROOT}{name}"));
+        globs.extend(PLACES.iter().map(|place| format!("{ROOT}{place}{name}")));
+    }
+    globs
+}
+
 /// The list `services`.
 ///
 /// # Errors
 /// Why it is unknown.
 pub(crate) fn services(site: &mut dyn Site) -> Result<Fact, Cause> {
-    let limits = ["memory.max", "pids.max", "pids.current"];
-    let mut globs = vec![VERSION_2.to_owned()];
-    for name in limits {
-        globs.push(format!("{ROOT}{name}"));
-        globs.extend(PLACES.iter().map(|place| format!("{ROOT}{place}{name}")));
-    }
+    let globs = globs();
     let globs: Vec<&str> = globs.iter().map(String::as_str).collect();
     let first = Readings::read(site, &globs)?;
     if let Err(cause) = first.get(VERSION_2) {

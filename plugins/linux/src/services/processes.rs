@@ -38,13 +38,16 @@ pub(crate) struct Processes {
     partial: Option<Cause>,
 }
 
+/// Who runs as what, and in which state.
+pub(crate) const GLOBS: [&str; 1] = ["/proc/[0-9]*/status"];
+
 impl Processes {
     /// Reads them.
     ///
     /// # Errors
     /// Why none is known.
     pub(crate) fn read(site: &mut dyn Site) -> Result<Processes, Cause> {
-        let readings = Readings::read(site, &["/proc/[0-9]*/status"])?;
+        let readings = Readings::read(site, &GLOBS)?;
         let mut partial = readings.partial().cloned();
         let mut found = Vec::new();
         for (rest, content) in readings.below("/proc/") {

@@ -97,11 +97,14 @@ fn apt(site: &mut dyn Site, now: i64) -> Result<Fact, Cause> {
     Ok(record.into())
 }
 
+/// Where APT is set up.
+pub(crate) const APT_CONF: [&str; 2] = ["/etc/apt/apt.conf.d/*", "/etc/apt/apt.conf"];
+
 type Found = Option<(apt_conf::Setting, String)>;
 
 /// The last words on the two settings that decide, each with its file.
 fn apt_settings(site: &mut dyn Site) -> Result<(Found, Found), Cause> {
-    let mut found = site.read_many(&["/etc/apt/apt.conf.d/*", "/etc/apt/apt.conf"], &[])?;
+    let mut found = site.read_many(&APT_CONF, &[])?;
     if let Some(cause) = found.partial {
         return Err(cause);
     }

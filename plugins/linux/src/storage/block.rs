@@ -8,7 +8,7 @@ use crate::basics::record::record;
 use crate::basics::sysfs::{Device, Devices};
 
 /// What is read of them, in one request.
-const GLOBS: [&str; 4] = [
+pub(crate) const GLOBS: [&str; 4] = [
     "/sys/block/*/removable",
     "/sys/block/md*/md/{level,degraded,array_state,sync_action,raid_disks}",
     "/sys/block/dm-*/dm/{uuid,name}",

@@ -24,7 +24,9 @@ fn each_part_is_what_it_would_be_alone() {
         let path = (*path).to_owned();
         [read(&path), Request::List { path: path.clone() }, Request::Stat { path }]
     };
-    let requests: Vec<Request> = paths.iter().flat_map(every).collect();
+    let mut requests: Vec<Request> = paths.iter().flat_map(every).collect();
+    requests.push(Request::ReadMany { globs: vec!["/etc/**".into()], except: vec!["/etc/*.d/**".into()] });
+    requests.push(Request::ReadMany { globs: vec!["/private/*".into()], except: vec![] });
     let mut broker = Broker::new(&root, &trap.manifest, Ok(users::current()));
     let (parts, data) = several(&mut broker, &requests);
     assert_eq!(parts.len(), requests.len());
@@ -49,7 +51,7 @@ fn only_looks_are_done_together() {
     let mut broker = Broker::new(&trap.root(), &trap.manifest, Ok(users::current()));
     let others = [
         Request::Several { requests: vec![read("/etc/app.conf")] },
-        Request::ReadMany { globs: vec!["/etc/**".into()], except: vec![] },
+        Request::Statfs { paths: vec!["/".into()] },
         Request::Run { command: "x".into() },
     ];
     let (parts, data) = several(&mut broker, &others);

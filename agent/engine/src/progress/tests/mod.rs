@@ -12,8 +12,7 @@ use serde_json::{Value as Json, json};
 use super::{Counts, Given};
 use crate::fixture::{CHECK, facts, lines, loaded, plugins, waiver};
 use crate::{
-    Accepted, Assessment, Figures, Pack, PackSource, Target, Waivers, assess, load, load_without_cases,
-    run_cases,
+    Accepted, Assessment, Figures, Pack, PackSource, Target, Waivers, assess, load, load_to_judge, run_cases,
 };
 
 const CAPABILITY: &str = r#"kind = "capability"
@@ -209,8 +208,30 @@ fn judging_needs_no_cases() {
     let source = PackSource { name: "demo".to_owned(), documents, local: false };
     let whole = load(source.clone(), &plugins());
     assert_eq!(lines(&whole).matches("no case expects").count(), 4);
-    let bare = load_without_cases(source, &plugins());
+    let bare = load_to_judge(source, &plugins(), &["demo".to_owned()].into());
     assert_eq!((lines(&bare).as_str(), bare.pack.unwrap().goals().count()), ("", 3));
+}
+
+#[test]
+fn what_is_for_other_plugins_is_not_even_parsed_and_still_part_of_the_pack() {
+    let other = "# A comment.\nkind = \"task\"\nid = \"linux.any\"\n= no TOML\n";
+    let unclear = "why = \"\"\"\nid = \"linux.any\"\n\"\"\"\n";
+    let load = |wanted: &str, texts: &[&str]| {
+        let header =
+            "name = 'demo'\ntitle = 'D'\nversion = '0.1.0'\n[requires]\ndemo = '^0.1'\nlinux = '^0.1'\n";
+        let mut documents = vec![Document::new("demo/pack.toml", header)];
+        let file = |(number, text): (usize, &&str)| Document::new(format!("demo/{number}.toml"), *text);
+        documents.extend(texts.iter().enumerate().map(file));
+        let source = PackSource { name: "demo".to_owned(), documents, local: false };
+        load_to_judge(source, &plugins(), &[wanted.to_owned()].into())
+    };
+    let mine = load("demo", &[CHECK, other]);
+    assert_eq!((lines(&mine).as_str(), mine.pack.as_ref().unwrap().checks.len()), ("", 1));
+    let theirs = load("linux", &[CHECK, other]);
+    assert_eq!(lines(&theirs).matches("demo/1.toml:4:1").count(), 1, "{}", lines(&theirs));
+    assert!(theirs.pack.as_ref().unwrap().is_empty());
+    assert_eq!(mine.pack.unwrap().hash, theirs.pack.unwrap().hash);
+    assert!(lines(&load("demo", &[unclear])).contains("missing key"), "an id within a text is none");
 }
 
 #[test]
