@@ -2,7 +2,7 @@
 //! one connection a database (those that the plugin made a moment before, so it need not think of any), and reads no
 //! file. Process start is included everywhere. Fails when a ratio is above [`MOST`].
 //!
-//! `cargo xtask stage --profile release && cargo bench --package goodstead-tests --bench postgresql`
+//! `cargo xtask stage --profile dist && cargo bench --package goodstead-tests --bench postgresql`
 
 mod direct;
 

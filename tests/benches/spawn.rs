@@ -1,7 +1,7 @@
 //! From the start of a runner until the plugin's first request arrives: spawn, lock, load. Beside the floor: starting the
 //! smallest program and waiting for its end.
 //!
-//! `cargo xtask stage --profile release && cargo bench --package goodstead-tests --bench spawn`
+//! `cargo xtask stage --profile dist && cargo bench --package goodstead-tests --bench spawn`
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};

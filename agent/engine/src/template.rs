@@ -38,9 +38,10 @@ enum Part {
     Text(String),
     Value {
         condition: Condition,
-        /// Whether it stands in code.
-        code: bool,
+        code: Option<Code>,
     },
+    /// Code within a line, without the backquotes around it.
+    Code(Vec<Part>),
 }
 
 impl Template {
@@ -56,19 +57,7 @@ impl Template {
             match piece {
                 Piece::Marker(marker) => lines.push(Line { marker, sentences: vec![Vec::new()] }),
                 Piece::SentenceEnd => add(&mut lines, |line| line.sentences.push(Vec::new())),
-                Piece::Text(text) => push(&mut lines, Part::Text(text)),
-                Piece::Value { at, code } => {
-                    let inner = source.get(at.clone()).unwrap_or_default();
-                    let fenced = code == Some(Code::Fence);
-                    let compile = if fenced { Condition::compile_lines } else { Condition::compile_text };
-                    let condition = compile(inner.trim(), env).map_err(|mut problem| {
-                        let start = at.start + inner.len() - inner.trim_start().len();
-                        let whole = start..start + inner.trim().len();
-                        problem.at = Some(problem.at.map_or(whole, |at| at.start + start..at.end + start));
-                        problem
-                    })?;
-                    push(&mut lines, Part::Value { condition, code: code.is_some() });
-                }
+                piece => push(&mut lines, part(piece, source, env)?),
             }
         }
         Ok(Template { source: source.to_owned(), lines })
@@ -89,6 +78,31 @@ impl Template {
             text.push('\n');
         }
         text.trim().to_owned()
+    }
+}
+
+/// What is printed for a piece of a sentence.
+fn part(piece: Piece, source: &str, env: &Env<'_>) -> Result<Part, Problem> {
+    match piece {
+        Piece::Text(text) => Ok(Part::Text(text)),
+        Piece::Code(inner) => {
+            let inner = inner.into_iter().map(|piece| part(piece, source, env));
+            Ok(Part::Code(inner.collect::<Result<_, _>>()?))
+        }
+        Piece::Value { at, code } => {
+            let inner = source.get(at.clone()).unwrap_or_default();
+            let fenced = code == Some(Code::Fence);
+            let compile = if fenced { Condition::compile_lines } else { Condition::compile_text };
+            let condition = compile(inner.trim(), env).map_err(|mut problem| {
+                let start = at.start + inner.len() - inner.trim_start().len();
+                let whole = start..start + inner.trim().len();
+                problem.at = Some(problem.at.map_or(whole, |at| at.start + start..at.end + start));
+                problem
+            })?;
+            Ok(Part::Value { condition, code })
+        }
+        // They stand between sentences, never in one.
+        Piece::Marker(_) | Piece::SentenceEnd => Ok(Part::Text(String::new())),
     }
 }
 
@@ -116,17 +130,29 @@ fn sentence(parts: &[Part], scope: &Scope<'_>) -> Option<String> {
         .map(|part| match part {
             Part::Text(text) => Some(text.clone()),
             Part::Value { condition, code } => value(&condition.evaluate(scope), *code),
+            Part::Code(inner) => Some(code_span(&sentence(inner, scope)?)),
         })
         .collect()
 }
 
+/// Code within a line, with as many backquotes around it as tell it from those that it holds (CommonMark 0.31, 6.1).
+fn code_span(code: &str) -> String {
+    let longest = code.split(|letter| letter != '`').map(str::len).max().unwrap_or(0);
+    let ticks = "`".repeat(longest + 1);
+    let space = if code.starts_with('`') || code.ends_with('`') { " " } else { "" };
+    format!("{ticks}{space}{code}{space}{ticks}")
+}
+
 /// A value as it is printed: bounded, and without control characters.
-fn value(fact: &Fact, code: bool) -> Option<String> {
+fn value(fact: &Fact, code: Option<Code>) -> Option<String> {
     if let Fact::List(list) = fact {
         return lines(&list.items);
     }
     let text = printed(fact)?;
-    let most = if code || text.contains('`') {
+    if code == Some(Code::Fence) && ends_code(&text) {
+        return None;
+    }
+    let most = if code.is_some() || text.contains('`') {
         Some(MAX_LINE).filter(|most| text.chars().count() <= *most)?
     } else {
         MAX_VALUE
@@ -136,16 +162,22 @@ fn value(fact: &Fact, code: bool) -> Option<String> {
 
 /// The elements that can be printed, one a line; `None` when there is none.
 fn lines(items: &[Fact]) -> Option<String> {
-    let whole = items.iter().filter_map(printed).filter(|line| line.chars().count() <= MAX_LINE);
+    let fits = |line: &String| line.chars().count() <= MAX_LINE && !ends_code(line);
+    let whole = items.iter().filter_map(printed).filter(fits);
     let lines: Vec<String> = whole.take(MAX_LINES).map(|line| line.chars().map(visible).collect()).collect();
     if lines.is_empty() { None } else { Some(lines.join("\n")) }
+}
+
+/// Whether a line of it could end the fenced block in which it stands.
+fn ends_code(text: &str) -> bool {
+    text.trim_start().starts_with("```")
 }
 
 fn visible(letter: char) -> char {
     if letter.is_control() { '\u{fffd}' } else { letter }
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Code {
     Span,
     Fence,
@@ -160,6 +192,8 @@ enum Piece {
         at: std::ops::Range<usize>,
         code: Option<Code>,
     },
+    /// A code span that holds values: what is between its backquotes.
+    Code(Vec<Piece>),
     SentenceEnd,
 }
 
@@ -197,17 +231,17 @@ fn pieces(source: &str) -> Result<Vec<Piece>, Problem> {
         } else if let Some(length) = code_length(rest) {
             // Code is one piece with its sentence; values in it are found piece by piece.
             let end = at + length;
-            let kind = if rest.starts_with("```") { Code::Fence } else { Code::Span };
-            while let Some(code) = source.get(at..end).filter(|code| !code.is_empty()) {
-                let next = code.find("{{").and_then(|start| Some((start, value_length(code.get(start..)?)?)));
-                let Some((start, length)) = next else {
-                    text.push_str(code);
-                    break;
-                };
-                text.push_str(code.get(..start).unwrap_or_default());
+            let ticks = rest.len() - rest.trim_start_matches('`').len();
+            if rest.starts_with("```") {
                 flush(&mut text, &mut found);
-                found.push(Piece::Value { at: at + start + 2..at + start + length - 2, code: Some(kind) });
-                at += start + length;
+                code_pieces(source, at..end, Code::Fence, &mut found);
+            } else if rest.get(..length).is_some_and(|code| code.contains("{{")) {
+                flush(&mut text, &mut found);
+                let mut inner = Vec::new();
+                code_pieces(source, at + ticks..end - ticks, Code::Span, &mut inner);
+                found.push(Piece::Code(inner));
+            } else {
+                text.push_str(rest.get(..length).unwrap_or_default());
             }
             at = end;
         } else if rest.starts_with('\n') {
@@ -233,6 +267,22 @@ fn pieces(source: &str) -> Result<Vec<Piece>, Problem> {
         found.push(Piece::Text(text));
     }
     Ok(found)
+}
+
+/// The text and the values of a range of `source` that is code.
+fn code_pieces(source: &str, range: std::ops::Range<usize>, kind: Code, found: &mut Vec<Piece>) {
+    let mut at = range.start;
+    while let Some(code) = source.get(at..range.end).filter(|code| !code.is_empty()) {
+        let next = code.find("{{").and_then(|start| Some((start, value_length(code.get(start..)?)?)));
+        let (text, value) = match next {
+            Some((start, length)) => (code.get(..start), Some((at + start, length))),
+            None => (Some(code), None),
+        };
+        found.extend(text.filter(|text| !text.is_empty()).map(|text| Piece::Text(text.to_owned())));
+        let Some((start, length)) = value else { return };
+        found.push(Piece::Value { at: start + 2..start + length - 2, code: Some(kind) });
+        at = start + length;
+    }
 }
 
 /// Indentation, quotes and list markers at the start of a line.
@@ -319,6 +369,26 @@ mod tests {
         assert_eq!(render("{{ demo.size_bytes }}"), "2048");
         assert_eq!(render("{{ join(demo.names, ' }} ') }}"), "a }} b");
         assert_eq!(render("{{ demo.settings['x'] }}"), "a\u{fffd}b");
+    }
+
+    #[test]
+    fn a_backquote_of_the_site_does_not_end_the_code_in_which_it_stands() {
+        let render = |source: &str, name: &str| {
+            let demo = demo();
+            let template = Template::parse(source, &Env::of_check(&demo, None, None)).unwrap();
+            let own = facts(json!({ "names": [name], "settings": { "x": name } }));
+            let (host, linux) = (&NO_ITEM, &NO_ITEM);
+            template.render(&Scope { own: &own, host, linux, previous: &NO_ITEM, item: &NO_ITEM })
+        };
+        let span = "Run `drop {{ demo.settings['x'] }}; --`. Done.";
+        assert_eq!(render(span, "a"), "Run `drop a; --`. Done.");
+        assert_eq!(render(span, "a`b"), "Run ``drop a`b; --``. Done.");
+        assert_eq!(render(span, "a``b"), "Run ```drop a``b; --```. Done.");
+        assert_eq!(render("`{{ demo.settings['x'] }}`", "`"), "`` ` ``");
+        assert_eq!(render("``a`b {{ demo.settings['x'] }}``", "c"), "``a`b c``");
+        let fence = "```\n{{ demo.names }}\n{{ demo.settings['x'] }}\n```";
+        assert_eq!(render(fence, "a```"), "```\na```\na```\n```");
+        assert_eq!(render(fence, " ```"), "", "what would end the block is left out, and the block with it");
     }
 
     #[test]
