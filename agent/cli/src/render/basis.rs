@@ -1,7 +1,6 @@
 //! What a report rests on, for a person at a terminal: every verdict, the rules, and what was looked at.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use goodstead_model::{Judgement, Report, Verdict};
 use goodstead_protocol::contract::Unit;
@@ -10,11 +9,6 @@ use goodstead_protocol::fact::Fact;
 use super::page::{BOLD, DIM, GREEN, Page, RED, YELLOW};
 use super::value::value;
 use super::words::count;
-
-/// Writing to a `String` cannot fail.
-macro_rules! put {
-    ($page:expr, $($rest:tt)*) => { let _ = writeln!($page.text, $($rest)*); };
-}
 
 impl Page {
     /// Every verdict, also of what is in order.

@@ -1,18 +1,11 @@
 //! The difference of two reports, for a person at a terminal.
 
-use std::fmt::Write;
-
 use anstyle::Style;
 use goodstead_model::{Change, ChangeKind, Diff, ProgressChange, RulesChange, Side};
 
 use super::page::{BOLD, DIM, GREEN, Page, RED, YELLOW};
 use super::value::plain;
 use super::words::{moment, range};
-
-/// Writing to a `String` cannot fail.
-macro_rules! put {
-    ($page:expr, $($rest:tt)*) => { let _ = writeln!($page.text, $($rest)*); };
-}
 
 /// The difference in at most `width` columns.
 pub(crate) fn text(diff: &Diff, width: usize) -> String {

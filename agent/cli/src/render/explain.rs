@@ -1,7 +1,5 @@
 //! All there is to say about a check, a capability, a milestone or a task, for a person at a terminal.
 
-use std::fmt::Write;
-
 use goodstead_engine::Step;
 use goodstead_model::Link;
 use goodstead_protocol::contract::Field;
@@ -9,11 +7,6 @@ use goodstead_protocol::contract::Field;
 use super::page::{BOLD, DIM, Page};
 use super::value::{plain, value};
 use super::words::moment;
-
-/// Writing to a `String` cannot fail.
-macro_rules! put {
-    ($page:expr, $($rest:tt)*) => { let _ = writeln!($page.text, $($rest)*); };
-}
 
 /// What is true of it everywhere.
 pub(crate) struct About<'a> {

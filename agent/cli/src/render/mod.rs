@@ -1,5 +1,13 @@
 //! The faces of what the command line has to say; [`face`] leads to those of a report.
 
+/// Writes a line of a page of text; writing to a `String` cannot fail.
+macro_rules! put {
+    ($page:expr, $($rest:tt)*) => {{
+        use std::fmt::Write as _;
+        let _ = writeln!($page.text, $($rest)*);
+    }};
+}
+
 pub(crate) mod access;
 mod basis;
 pub(crate) mod cases;

@@ -4,7 +4,6 @@
 //! never spans two lines, which pagers cut apart.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use goodstead_model::Range;
@@ -45,11 +44,6 @@ pub(super) struct Page {
 
 /// How many elements of a list are shown, unless all are.
 const SHOWN: usize = 8;
-
-/// Writing to a `String` cannot fail.
-macro_rules! put {
-    ($page:expr, $($rest:tt)*) => { let _ = writeln!($page.text, $($rest)*); };
-}
 
 impl Page {
     /// An empty page.
@@ -129,7 +123,11 @@ impl Page {
                 Content::Code(_, lines) => {
                     let mut begin = begin;
                     for line in lines {
-                        put!(self, "{}", format!("{begin}  {}", plain(&line)).trim_end());
+                        self.text.push_str(&begin);
+                        self.text.push_str("  ");
+                        self.text.push_str(&plain(&line));
+                        self.text.truncate(self.text.trim_end_matches(' ').len());
+                        self.text.push('\n');
                         begin.clone_from(&inner);
                     }
                 }
@@ -151,15 +149,18 @@ impl Page {
 
     /// A text that holds styles of ours, and of others only what [`plain`] let through.
     pub(super) fn wrapped_styled(&mut self, first: &str, next: &str, text: &str) {
+        // A report has tens of thousands of such lines, and formatting is slower than this.
         for (number, line) in self.lines(first, next, text).into_iter().enumerate() {
-            put!(self, "{}{line}", if number == 0 { first } else { next });
+            self.text.push_str(if number == 0 { first } else { next });
+            self.text.push_str(&line);
+            self.text.push('\n');
         }
     }
 
     /// The lines that fit beside these beginnings. A word that is wider stays whole.
     fn lines<'t>(&self, first: &str, next: &str, text: &'t str) -> Vec<Cow<'t, str>> {
         let least = if self.narrow() { 7 } else { 24 };
-        let beside = |begin: &str| self.width.saturating_sub(textwrap::core::display_width(begin)).max(least);
+        let beside = |begin: &str| self.width.saturating_sub(wrap::width(begin)).max(least);
         wrap::lines(text, beside(first), beside(next))
     }
 }

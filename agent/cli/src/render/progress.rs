@@ -4,7 +4,6 @@
 //! the costliest few. What is not known is said once a cause.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use goodstead_model::{Adoption, Capability, Cause, CauseKind, Milestone, Reached, Report, Stage, Task};
 
@@ -17,11 +16,6 @@ const BESIDE: usize = 8 + 12 + 6 + 8;
 
 /// For how many capabilities it is said what to do; a dozen would bury the findings.
 const ADVISED: usize = 3;
-
-/// Writing to a `String` cannot fail.
-macro_rules! put {
-    ($page:expr, $($rest:tt)*) => { let _ = writeln!($page.text, $($rest)*); };
-}
 
 impl Page {
     /// Adoption, milestones and tasks, as far as there are any.

@@ -1,17 +1,10 @@
 //! What is installed, trusted, configured and allowed, for a person at a terminal.
 
-use std::fmt::Write;
-
 use goodstead_model::Signature;
 
 use super::page::{BOLD, GREEN, Page, RED, YELLOW};
 use super::words::{count, coverage, headline, moment};
 use crate::status::{PackStatus, PluginStatus, StateStatus, Status};
-
-/// Writing to a `String` cannot fail.
-macro_rules! put {
-    ($page:expr, $($rest:tt)*) => { let _ = writeln!($page.text, $($rest)*); };
-}
 
 /// All of it in at most `width` columns.
 pub(crate) fn text(status: &Status, width: usize) -> String {

@@ -1,8 +1,6 @@
 //! The report for a person at a terminal: readiness first, then what is wrong by points, then what is accepted, then what
 //! could not be judged.
 
-use std::fmt::Write;
-
 use anstyle::Style;
 use goodstead_model::{Impact, Judgement, Range, Report, Target, TargetScore};
 
@@ -35,11 +33,6 @@ pub(crate) fn report(report: &Report, look: &Look) -> String {
         page.access(report);
     }
     if look.unicode { page.text } else { ascii(&page.text) }
-}
-
-/// Writing to a `String` cannot fail.
-macro_rules! put {
-    ($page:expr, $($rest:tt)*) => { let _ = writeln!($page.text, $($rest)*); };
 }
 
 impl Page {

@@ -16,6 +16,11 @@ pub(super) fn lines(text: &str, first: usize, next: usize) -> Vec<Cow<'_, str>> 
     }
 }
 
+/// How many columns a text takes that may hold styles of ours.
+pub(super) fn width(text: &str) -> usize {
+    if printable_ascii(text) { text.len() } else { textwrap::core::display_width(text) }
+}
+
 fn short_way(text: &str, first: usize, next: usize) -> Vec<&str> {
     let mut lines = Vec::new();
     let mut rest = text.trim_end_matches(' ');

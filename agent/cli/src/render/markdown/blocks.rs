@@ -59,7 +59,7 @@ pub(crate) fn read(markdown: &str) -> Vec<Block> {
 /// What most texts are, read without a parser: paragraphs of words and code, lists whose items have a line each, and
 /// fenced code. `None` where there is more to it. Held against the parser by tests: a report can have thousands of texts.
 fn short_way(markdown: &str) -> Option<Vec<Block>> {
-    if !markdown.is_ascii() || markdown.contains(['\t', '\r', '\\']) {
+    if markdown.bytes().any(|byte| !byte.is_ascii() || matches!(byte, b'\t' | b'\r' | b'\\')) {
         return None;
     }
     let mut blocks = Vec::new();
@@ -152,9 +152,19 @@ impl Item<'_> {
     }
 }
 
+/// The ASCII characters that can mean something in a paragraph, besides the backquote: a bit each.
+const MEANT: u128 = {
+    let mut meant = 0;
+    let mut rest: &[u8] = b"*_[]<>&~!#|$^=+";
+    while let [first, others @ ..] = rest {
+        meant |= 1 << *first;
+        rest = others;
+    }
+    meant
+};
+
 /// Words and code, where nothing else has a meaning.
 fn words(paragraph: &str) -> Option<Vec<Inline>> {
-    const MEANT: &[char] = &['*', '_', '[', ']', '<', '>', '&', '~', '!', '#', '|', '$', '^', '=', '+'];
     if paragraph.contains("``") || paragraph.split('\n').any(|line| line.ends_with(' ')) {
         return None;
     }
@@ -166,7 +176,7 @@ fn words(paragraph: &str) -> Option<Vec<Inline>> {
             // Blanks at the ends of code have rules of their own.
             0 if part.is_empty() || part.trim().len() != part.len() => return None,
             0 => line.push(Inline::Code(part.replace('\n', " "))),
-            _ if part.contains(MEANT) => return None,
+            _ if part.bytes().any(|byte| byte.is_ascii() && MEANT >> byte & 1 == 1) => return None,
             _ if part.is_empty() => {}
             _ => line.push(Inline::Text(part.replace('\n', " "))),
         }
