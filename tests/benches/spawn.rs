@@ -4,11 +4,12 @@
 //! `cargo xtask stage --profile dist && cargo bench --package goodstead-tests --bench spawn`
 
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use goodstead_protocol::message::Kind;
 use goodstead_tests::runner::{Runner, confinement, plugin, program, ways};
 use goodstead_tests::tree::Tree;
+use goodstead_tests::turns::median;
 use serde_json::json;
 
 /// How often each is run.
@@ -25,21 +26,15 @@ fn main() {
             runner.load(&confinement(*way), library.try_clone().unwrap()).unwrap();
             runner.send(Kind::Discover, &json!({}), None);
             assert_eq!(runner.receive().unwrap().kind, Kind::Ask);
-            guarded.push(began.elapsed());
+            guarded.push(began.elapsed().as_secs_f64() * 1e3);
             let began = Instant::now();
             assert!(Command::new("/bin/true").stdin(Stdio::null()).status().unwrap().success());
-            floor.push(began.elapsed());
+            floor.push(began.elapsed().as_secs_f64() * 1e3);
         }
         let (guarded, floor) = (median(&mut guarded), median(&mut floor));
         println!(
-            "{way:?}: first request after {:.2} ms, {:.1} x the start and end of /bin/true",
-            guarded.as_secs_f64() * 1e3,
-            guarded.as_secs_f64() / floor.as_secs_f64()
+            "{way:?}: first request after {guarded:.2} ms, {:.1} x the start and end of /bin/true",
+            guarded / floor
         );
     }
-}
-
-fn median(times: &mut [Duration]) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
 }

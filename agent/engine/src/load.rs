@@ -16,6 +16,10 @@ use crate::pack::{Pack, file_name, hash};
 use crate::progress::{self, Head, Kind};
 use crate::reader::{Surroundings, split_id};
 
+mod beginning;
+
+use beginning::{Beginning, check_id};
+
 /// The plugins that are installed, and what each of them reports. The agent's own `host` is one of them here.
 #[derive(Debug, Clone, Default)]
 pub struct Plugins(BTreeMap<String, (Version, Contract)>);
@@ -166,41 +170,6 @@ fn load_some(mut source: PackSource, plugins: &Plugins, wanted: Option<&BTreeSet
 /// Whether a file is one of those that a pack is made of, besides its header.
 fn is_inside(document: &Document) -> bool {
     document.file.ends_with(".toml") && file_name(document) != "pack.toml"
-}
-
-/// How nearly every file begins, told before any TOML has to be understood: with its id, or its kind and its id.
-#[derive(Clone, Copy)]
-struct Beginning<'d> {
-    kind: Option<&'d str>,
-    id: &'d str,
-}
-
-impl<'d> Beginning<'d> {
-    fn of(source: &'d str) -> Option<Beginning<'d>> {
-        fn text<'a>(line: &'a str, key: &str) -> Option<&'a str> {
-            let value = line.strip_prefix(key)?.trim_start().strip_prefix('=')?.trim_start();
-            let (text, _) = value.strip_prefix('"')?.split_once('"')?;
-            (!text.contains('\\')).then_some(text)
-        }
-        let mut lines =
-            source.lines().filter(|line| !line.trim_start().starts_with('#') && !line.trim().is_empty());
-        let first = lines.next()?;
-        let kind = text(first, "kind");
-        let id = text(if kind.is_some() { lines.next()? } else { first }, "id")?;
-        Some(Beginning { kind, id })
-    }
-}
-
-/// The id of a check; `None` for whatever else a file is.
-fn check_id(document: &Document, beginning: Option<Beginning<'_>>) -> Option<String> {
-    match beginning {
-        Some(Beginning { kind: None | Some("check"), id }) => return Some(id.to_owned()),
-        Some(_) => return None,
-        None => {}
-    }
-    let parsed = document.parsed().ok()?;
-    let is_check = Kind::of(&parsed).is_ok_and(|kind| kind == Kind::Check);
-    is_check.then(|| parsed.text("id").map(|(id, _)| id.to_owned())).flatten()
 }
 
 /// Keeps what was read unless something is wrong with it, which is told either way.
