@@ -15,7 +15,7 @@ use goodstead_protocol::diagnostic::{Diagnostic, Place};
 use goodstead_protocol::document::Document;
 use goodstead_protocol::manifest::Manifest;
 
-use crate::trust::{Standing, Trust, read_regular, sealed_copy};
+use crate::trust::{Copies, Standing, Trust, read_regular, sealed_copy};
 
 /// The largest manifest.
 const MAX_MANIFEST: u64 = 1 << 20;
@@ -37,10 +37,10 @@ impl Plugin {
     ///
     /// # Errors
     /// Nobody does, or the library is not the signed one, or cannot be read.
-    pub(crate) fn sealed(&self) -> Result<(OwnedFd, Signature), Cause> {
+    pub(crate) fn sealed(&self, begun: &Copies) -> Result<(OwnedFd, Signature), Cause> {
         match &self.standing {
             Standing::Vouched(signature, library) => {
-                Ok((sealed_copy(&self.library, library)?, signature.clone()))
+                Ok((sealed_copy(&self.library, library, begun)?, signature.clone()))
             }
             Standing::Refused(refusal) => Err(refusal.cause()),
         }

@@ -19,6 +19,7 @@ use crate::host;
 use crate::installation::Installation;
 use crate::plugins::Plugin;
 use crate::runner::{self, FoundTarget, Task, gather};
+use crate::trust::Copies;
 use crate::users;
 
 /// Credentials shorter than this are not looked for in facts: they would be found in everything.
@@ -32,6 +33,8 @@ pub(crate) struct Request<'a> {
     pub(crate) installation: &'a Installation,
     pub(crate) config: &'a Config,
     pub(crate) plugins: &'a [Plugin],
+    /// Copies of their libraries, as far as they were begun.
+    pub(crate) copies: &'a Copies,
     pub(crate) host_contract: &'a Contract,
     pub(crate) root: &'a Arc<Root>,
     /// The wanted plugins, each with the wanted target names; no name means all of its targets.
@@ -149,7 +152,7 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
     // The runner starts while the library is copied and verified.
     let start = || runner::start(&request.installation.runner());
     let started = plugin.vouched().then(start);
-    let sealed = plugin.sealed();
+    let sealed = plugin.sealed(request.copies);
     let signature = sealed.as_ref().ok().map(|(_, signature)| signature.clone());
     if signature == Some(Signature::Unsigned) {
         warnings.push(unsigned(name));

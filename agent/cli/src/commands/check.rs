@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use goodstead_engine::{Figures, Target as EngineTarget, Waivers, assess};
 use goodstead_model::{Agent, Origin, Report, SCHEMA, Target};
 use goodstead_protocol::PROTOCOL;
-use goodstead_protocol::diagnostic::{Diagnostic, Place, Severity, did_you_mean};
+use goodstead_protocol::diagnostic::{Diagnostic, Place, Severity};
 use goodstead_protocol::fact::Fact;
 use indicatif::ProgressBar;
 
 use super::accepted;
+use super::wanted::{begin_copies, wanted};
 use super::{Exit, Installed, Outcome, configuration, known, look, now};
 use crate::args::{Check, Format};
 use crate::broker::{AccessLog, Root};
@@ -33,7 +34,8 @@ use crate::state::{Counted, KeptReport, Memory, State, StateError};
 pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     let began = Instant::now();
     let (config, mut sound) = configuration(installation);
-    let installed = Installed::read(installation, &config)?;
+    let copies = begin_copies(args, installation, &config);
+    let installed = Installed { copies, ..Installed::read(installation, &config)? };
     diagnostics::print(&installed.trust.diagnostics);
     sound &= installed.trust.sound();
     diagnostics::print(&installed.plugins.diagnostics);
@@ -166,41 +168,6 @@ fn keep_only(packs: &mut Packs, only: &[String]) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-/// Which plugins to run, each with the wanted names.
-fn wanted<'a>(
-    targets: &[String],
-    config: &Config,
-    known: impl Iterator<Item = &'a str> + Clone,
-) -> Result<BTreeMap<String, BTreeSet<String>>, Diagnostic> {
-    if targets.is_empty() {
-        return Ok(known
-            .filter(|name| !config.disabled(name))
-            .map(|name| (name.to_owned(), BTreeSet::new()))
-            .collect());
-    }
-    let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut whole = BTreeSet::new();
-    for target in targets {
-        let (plugin, name) =
-            target.split_once(':').map_or((target.as_str(), None), |(plugin, name)| (plugin, Some(name)));
-        if !known.clone().any(|known| known == plugin) {
-            return Err(Diagnostic::error("unknown-plugin", format!("no plugin `{plugin}` is installed"))
-                .help("goodstead plugins list shows them all")
-                .maybe_help(did_you_mean(plugin, known)));
-        }
-        let names = wanted.entry(plugin.to_owned()).or_default();
-        match name {
-            Some(name) => _ = names.insert(name.to_owned()),
-            None => _ = whole.insert(plugin.to_owned()),
-        }
-    }
-    // `postgresql postgresql:main` means all of PostgreSQL.
-    for plugin in whole {
-        wanted.insert(plugin, BTreeSet::new());
-    }
-    Ok(wanted)
-}
-
 /// Gets the facts: from the host, a folder, or a file.
 fn observe(
     args: &Check,
@@ -228,6 +195,7 @@ fn observe(
         installation,
         config,
         plugins: &installed.plugins.usable,
+        copies: &installed.copies,
         host_contract: &installed.host_contract,
         root: &Arc::new(root),
         wanted,

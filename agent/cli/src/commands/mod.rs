@@ -15,6 +15,7 @@ pub(crate) mod report;
 pub(crate) mod status;
 mod trial;
 pub(crate) mod waive;
+mod wanted;
 
 use std::process::ExitCode;
 
@@ -34,7 +35,7 @@ use crate::render::face::Look;
 use crate::render::nagios::Service;
 use crate::render::{diagnostics, page};
 use crate::state::{State, StateError};
-use crate::trust::Trust;
+use crate::trust::{Copies, Trust};
 
 /// How a command ends. The numbers are a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,6 +70,8 @@ pub(crate) struct Installed {
     pub(crate) plugins: Plugins,
     pub(crate) host_contract: Contract,
     pub(crate) known: KnownPlugins,
+    /// Copies of libraries, as far as they were begun.
+    pub(crate) copies: Copies,
 }
 
 impl Installed {
@@ -87,7 +90,7 @@ impl Installed {
         for plugin in &plugins.usable {
             known.add(plugin.manifest.version.clone(), plugin.manifest.contract.clone());
         }
-        Ok(Installed { trust, plugins, host_contract, known })
+        Ok(Installed { trust, plugins, host_contract, known, copies: Copies::default() })
     }
 }
 

@@ -18,6 +18,7 @@ use crate::plugins::{Plugin, Plugins};
 use crate::render::table::{self, plain};
 use crate::render::{diagnostics, json, output};
 use crate::state::State;
+use crate::trust::Copies;
 use crate::trust::NOT_RUN;
 
 const BOLD: Style = Style::new().bold();
@@ -94,7 +95,7 @@ fn list(plugins: &Plugins, last: Option<&Report>, format: Format, sound: bool) -
 
 /// Who vouches for the manifest and for the library as it lies there now.
 pub(super) fn vouched(plugin: &Plugin) -> Result<Signature, Cause> {
-    plugin.sealed().map(|(_, signature)| signature)
+    plugin.sealed(&Copies::default()).map(|(_, signature)| signature)
 }
 
 /// Why nobody does, for readers who did not ask for a scan.

@@ -25,6 +25,7 @@ use crate::packs::{self, Packs};
 use crate::plugins::Plugin;
 use crate::render::{diagnostics, output};
 use crate::scan::{Request, scan, unsigned};
+use crate::trust::Copies;
 
 /// Runs the command.
 pub(super) fn run(
@@ -64,6 +65,7 @@ pub(super) fn run(
         installation,
         config,
         plugins: std::slice::from_ref(&plugin),
+        copies: &Copies::default(),
         host_contract: &installed.host_contract,
         root: &Arc::new(root),
         wanted: &BTreeMap::from([(manifest.name.clone(), BTreeSet::new())]),

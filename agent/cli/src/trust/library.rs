@@ -10,6 +10,7 @@ use std::sync::Arc;
 use goodstead_model::{Cause, CauseKind};
 use rustix::fs::{MemfdFlags, SealFlags};
 
+use super::copies::Copies;
 use super::files::open_regular;
 use super::revoked::Revoked;
 use super::{Fingerprint, Refusal};
@@ -38,21 +39,29 @@ impl Library {
     }
 }
 
-/// Copies the library into sealed memory and verifies the copy.
+/// A library's copy in sealed memory, and what it is.
+pub(super) type Copied = (File, Fingerprint);
+
+/// The library's copy in sealed memory, verified; one that was begun already if there is.
 ///
 /// # Errors
 /// It cannot be read, or is not the one that may run.
-pub(crate) fn sealed_copy(path: &Path, library: &Library) -> Result<OwnedFd, Cause> {
-    let mut memory = seal(path).map_err(|error| {
+pub(crate) fn sealed_copy(path: &Path, library: &Library, begun: &Copies) -> Result<OwnedFd, Cause> {
+    let copied = begun.take(path).unwrap_or_else(|| copy(path));
+    let (memory, found) = copied.map_err(|error| {
         let detail = format!("the library {} cannot be read: {error}", path.display());
         Cause::new(CauseKind::PluginFailed, detail)
             .remedy("reinstall the plugin: its library is missing or damaged")
     })?;
-    let found = fingerprint(&mut memory).map_err(|error| {
-        Cause::new(CauseKind::PluginFailed, format!("the library's copy cannot be read: {error}"))
-    })?;
     library.check(&found, path).map_err(|refusal| refusal.cause())?;
     Ok(memory.into())
+}
+
+/// Copies a library; what its copy is, is told of the copy.
+pub(super) fn copy(path: &Path) -> io::Result<Copied> {
+    let mut memory = seal(path)?;
+    let found = fingerprint(&mut memory)?;
+    Ok((memory, found))
 }
 
 fn seal(path: &Path) -> io::Result<File> {

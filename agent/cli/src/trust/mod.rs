@@ -6,6 +6,7 @@
 //! be relied on (a list of withdrawn keys that cannot be read, a key that others may write to) counts against, never
 //! for. docs/SIGNING.md describes all of it for admins and vendors.
 
+mod copies;
 mod entitlement;
 mod files;
 mod keys;
@@ -25,6 +26,7 @@ use goodstead_protocol::diagnostic::{Diagnostic, Place, Severity};
 use goodstead_protocol::manifest::Manifest;
 use minisign_verify::PublicKey;
 
+pub(crate) use copies::Copies;
 pub(crate) use files::{read_regular, trouble_with_owner};
 pub(crate) use library::{Library, sealed_copy};
 pub(crate) use statement::Fingerprint;

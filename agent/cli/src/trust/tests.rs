@@ -51,11 +51,11 @@ fn a_library_that_is_replaced_after_the_check_does_not_run() {
     let library = folder.path().join("plugin/p.so");
     // Replaced after the signature was checked and before the library is taken: refused.
     fs::write(&library, "an intruder").unwrap();
-    let refused = plugin.sealed().unwrap_err();
+    let refused = plugin.sealed(&Copies::default()).unwrap_err();
     insta::assert_snapshot!(refused.detail, @"the plugin was not run: its library p.so is not as it was signed");
     // Replaced after it was taken: what runs is what was verified, and nobody can write to that.
     fs::write(&library, "the library").unwrap();
-    let (sealed, signature) = plugin.sealed().unwrap();
+    let (sealed, signature) = plugin.sealed(&Copies::default()).unwrap();
     assert_eq!(signature, Signature::Signed { key: "acme.pub".to_owned() });
     fs::write(&library, "an intruder").unwrap();
     let mut sealed = fs::File::from(sealed);
@@ -68,7 +68,7 @@ fn a_library_that_is_replaced_after_the_check_does_not_run() {
 #[test]
 fn every_single_bit_of_manifest_library_and_statement_counts() {
     let (folder, trust) = signed();
-    assert!(plugin(folder.path(), &trust).sealed().is_ok());
+    assert!(plugin(folder.path(), &trust).sealed(&Copies::default()).is_ok());
     for name in ["plugin.toml", "p.so", "plugin.sig"] {
         let file = folder.path().join("plugin").join(name);
         let good = fs::read(&file).unwrap();
@@ -80,7 +80,10 @@ fn every_single_bit_of_manifest_library_and_statement_counts() {
             bad[bit / 8] ^= 1 << (bit % 8);
             fs::write(&file, bad).unwrap();
             let read = Plugin::read(&folder.path().join("plugin"), &trust);
-            assert!(read.is_err() || read.unwrap().sealed().is_err(), "bit {bit} of {name}");
+            assert!(
+                read.is_err() || read.unwrap().sealed(&Copies::default()).is_err(),
+                "bit {bit} of {name}"
+            );
         }
         fs::write(&file, good).unwrap();
     }
