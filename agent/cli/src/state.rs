@@ -62,6 +62,9 @@ pub(crate) enum StateError {
     BadReport(String),
 }
 
+/// Under which name the agent's own facts are kept; no plugin can be called so, and no target.
+pub(crate) const HOST: &str = "host";
+
 /// The open database.
 #[derive(Debug)]
 pub(crate) struct State {

@@ -28,7 +28,7 @@ use crate::render::face::{self, Face};
 use crate::render::{access, diagnostics, json, nagios, output};
 use crate::saved::SavedFacts;
 use crate::scan::{Request, Scan, scan};
-use crate::state::{Counted, KeptReport, Memory, State, StateError};
+use crate::state::{Counted, HOST, KeptReport, Memory, State, StateError};
 
 /// Runs the command.
 pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
@@ -87,9 +87,11 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     let memory = origin_key(&origin);
     let accepted = accepted::in_sight(state.as_ref().ok(), &args.only, &wanted, &time);
     let earlier = Earlier { memory: memory.as_deref(), state: state.as_ref().ok(), accepted: &accepted };
+    let host = scan.host.clone();
     let (report, targets, counted) = judge(&packs, scan, origin, &time, &earlier, progress, began)?;
     let memory = memory.as_deref().map(|origin| {
-        let facts = targets.iter().map(|target| (target.id.as_str(), &target.facts)).collect();
+        let facts = targets.iter().map(|target| (target.id.as_str(), &target.facts));
+        let facts = facts.chain([(HOST, &host)]).collect();
         Memory { origin, facts, milestones: &report.milestones, counted: &counted }
     });
     let trouble = trouble(args, &report, sound);

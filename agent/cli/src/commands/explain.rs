@@ -17,7 +17,7 @@ use crate::packs::{self, Packs};
 use crate::render::explain::{About, Here, Standing, text};
 use crate::render::words::{counts, day};
 use crate::render::{diagnostics, output, page};
-use crate::state::State;
+use crate::state::{HOST, State};
 
 /// Runs the command.
 pub(crate) fn run(ids: &[String], installation: &Installation) -> Outcome {
@@ -86,6 +86,8 @@ struct Kept {
     /// The facts of its targets, as far as they are kept.
     targets: Vec<EngineTarget>,
     waivers: Vec<Accepted>,
+    /// The agent's own facts.
+    host: Option<Fact>,
 }
 
 impl Kept {
@@ -110,17 +112,20 @@ impl Kept {
             })
         };
         let targets = report.targets.iter().filter_map(target).collect();
-        Kept { report: Some(report), targets, waivers }
+        let host = facts(HOST);
+        Kept { report: Some(report), targets, waivers, host }
     }
 
-    /// What the host's own facts are to conditions: they are not kept.
-    fn host() -> Fact {
-        Fact::unknown(CauseKind::NotReported, "the facts of `host` are not kept")
+    /// What the agent's own facts are to conditions.
+    fn host(&self) -> Fact {
+        self.host
+            .clone()
+            .unwrap_or_else(|| Fact::unknown(CauseKind::NotReported, "the last scan kept no facts of `host`"))
     }
 
     fn steps(&self, check: &Check, target: &str) -> Vec<Step> {
         let of = self.targets.iter().find(|one| one.id == target);
-        of.map_or_else(Vec::new, |of| retraced(check, of, &self.targets, &Kept::host()))
+        of.map_or_else(Vec::new, |of| retraced(check, of, &self.targets, &self.host()))
     }
 
     /// A deployment may have several targets; the first that could be asked answers.
@@ -130,7 +135,7 @@ impl Kept {
             .targets
             .iter()
             .find(|one| one.deployment == deployment && Some(one.plugin.as_str()) == plugin);
-        of.map_or_else(Vec::new, |of| retraced_goal(goal, quantity, of, &self.targets, &Kept::host()))
+        of.map_or_else(Vec::new, |of| retraced_goal(goal, quantity, of, &self.targets, &self.host()))
     }
 }
 
