@@ -8,6 +8,7 @@
 
 pub mod axe;
 pub mod browser;
+pub mod certificate;
 pub mod desk;
 pub mod endured;
 pub mod foreign;

@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use goodstead_tests::certificate;
 use goodstead_tests::postgres::Postgres;
 use goodstead_tests::scene::{Scene, expected};
 use serde_json::{Value as Json, json};
@@ -181,44 +182,12 @@ fn who_may_log_in_is_judged_by_the_rules() {
     // The server's own certificate, made for this test.
     let look = scene.look();
     let data = scene.postgres.data();
-    make_certificate(&data);
+    certificate::make(&data.join("server.key"), &data.join("server.crt"), 30);
     scene.carry_out(
         &look.remedy("tls-off-or-weak"),
         &["ALTER SYSTEM SET ssl = on", "ALTER SYSTEM SET ssl_min_protocol_version", RELOAD],
     );
     scene.look().is_clear("tls-off-or-weak");
-    let look = scene.look_as_if(|facts| facts["tls"]["certificate_seconds_left"] = json!(86_400));
-    look.remedy("tls-certificate-expiring");
-}
-
-/// A certificate and a key beside the data, owned as the data are.
-fn make_certificate(data: &std::path::Path) {
-    let (key, certificate) = (data.join("server.key"), data.join("server.crt"));
-    let made = std::process::Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-subj",
-            "/CN=db.example.test",
-            "-keyout",
-        ])
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{made:?}");
-    let owner = fs::metadata(data).unwrap();
-    for file in [&key, &certificate] {
-        use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
-        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
-        chown(file, Some(owner.uid()), Some(owner.gid())).unwrap();
-    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Until when the server's certificate is valid: the file's first certificate, read just far enough for its dates
-//! (X.509, RFC 5280, 4.1). Only a public certificate is ever looked for, and of it only these two dates are told.
+//! From when until when the server's certificate is valid: the file's first certificate, read just far enough for its
+//! dates (X.509, RFC 5280, 4.1). Only a public certificate is ever looked for, and of it only these dates are told.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,16 +8,18 @@ use goodstead_plugin::{Cause, CauseKind, Fact, Site, SiteExt, UnknownOr, facts};
 /// The record `tls`: empty where no file is named. `now` is in seconds since 1970.
 pub(crate) fn facts(site: &mut dyn Site, file: Option<&str>, now: i64) -> Fact {
     let Some(path) = file else { return facts! {} };
-    let expires = site.read_text(path).and_then(|text| {
+    let validity = site.read_text(path).and_then(|text| {
         let unread =
             || Cause::new(CauseKind::NotAvailable, "the file of the certificate holds none that can be read");
-        der(&text).and_then(|der| not_after(&der)).ok_or_else(unread)
+        der(&text).and_then(|der| Validity::read(&der)).ok_or_else(unread)
     });
-    let shown = expires.as_ref().map(|time| time.rfc3339()).map_err(Clone::clone);
+    let shown =
+        |end: fn(&Validity) -> &Time| validity.as_ref().map(|it| end(it).rfc3339()).map_err(Clone::clone);
     facts! {
         "certificate_file" => path,
-        "certificate_expires" => shown.or_unknown(),
-        "certificate_seconds_left" => expires.map(|time| time.seconds() - now).or_unknown(),
+        "certificate_begins" => shown(|it| &it.begins).or_unknown(),
+        "certificate_expires" => shown(|it| &it.expires).or_unknown(),
+        "certificate_seconds_left" => validity.map(|it| it.expires.seconds() - now).or_unknown(),
     }
 }
 
@@ -51,20 +53,29 @@ const VERSION: u8 = 0xa0;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
-fn not_after(der: &[u8]) -> Option<Time> {
-    let inside = |bytes| element(bytes).filter(|(tag, ..)| *tag == SEQUENCE).map(|(_, contents, _)| contents);
-    let mut rest = inside(inside(der)?)?;
-    let (tag, _, after) = element(rest)?;
-    if tag == VERSION {
-        rest = after;
+/// The two ends of a certificate's time: notBefore and notAfter.
+struct Validity {
+    begins: Time,
+    expires: Time,
+}
+
+impl Validity {
+    fn read(der: &[u8]) -> Option<Validity> {
+        let inside =
+            |bytes| element(bytes).filter(|(tag, ..)| *tag == SEQUENCE).map(|(_, contents, _)| contents);
+        let mut rest = inside(inside(der)?)?;
+        let (tag, _, after) = element(rest)?;
+        if tag == VERSION {
+            rest = after;
+        }
+        // Serial number, signature algorithm, issuer.
+        for _ in 0..3 {
+            (_, _, rest) = element(rest)?;
+        }
+        let (begin_tag, begin, rest) = element(inside(rest)?)?;
+        let (end_tag, end, _) = element(rest)?;
+        Some(Validity { begins: Time::read(begin_tag, begin)?, expires: Time::read(end_tag, end)? })
     }
-    // Serial number, signature algorithm, issuer.
-    for _ in 0..3 {
-        (_, _, rest) = element(rest)?;
-    }
-    let (_, _, not_after) = element(inside(rest)?)?;
-    let (tag, contents, _) = element(not_after)?;
-    Time::read(tag, contents)
 }
 
 /// A point in time, in UTC.
@@ -127,10 +138,13 @@ mod tests {
     }
 
     #[test]
-    fn a_real_certificate_s_end_is_read() {
-        let end = not_after(&der(PEM).unwrap()).unwrap();
-        assert_eq!(end.rfc3339(), "2036-11-19T05:38:25Z");
-        assert!(told(PEM, end.seconds() - 60).contains("\"certificate_seconds_left\":60"));
+    fn a_real_certificate_s_ends_are_read() {
+        let Validity { begins, expires } = Validity::read(&der(PEM).unwrap()).unwrap();
+        assert_eq!(begins.rfc3339(), "2026-11-22T05:38:25Z");
+        assert_eq!(expires.rfc3339(), "2036-11-19T05:38:25Z");
+        let facts = told(PEM, expires.seconds() - 60);
+        assert!(facts.contains("\"certificate_begins\":\"2026-11-22T05:38:25Z\""), "{facts}");
+        assert!(facts.contains("\"certificate_seconds_left\":60"), "{facts}");
     }
 
     #[test]
@@ -163,13 +177,13 @@ mod tests {
         }
         let der = der(PEM).unwrap();
         for length in 0..der.len() {
-            let _ = not_after(der.get(..length).unwrap());
+            let _ = Validity::read(der.get(..length).unwrap());
         }
         for index in 0..der.len() {
             for byte in [0, 0x7f, 0x80, 0x83, 0xff] {
                 let mut broken = der.clone();
                 broken[index] = byte;
-                let _ = not_after(&broken);
+                let _ = Validity::read(&broken);
             }
         }
     }

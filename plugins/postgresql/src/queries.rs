@@ -18,6 +18,7 @@ const IDENTITY: &str = "SELECT current_setting('server_version_num') AS version_
   inet_server_addr() IS NOT DISTINCT FROM inet_client_addr() AS local,
   pg_is_in_recovery() AS in_recovery,
   to_char(pg_postmaster_start_time() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS started,
+  to_char(pg_conf_load_time() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS config_loaded,
   floor(extract(epoch FROM now() - pg_postmaster_start_time()))::bigint AS uptime_seconds,
   EXISTS (SELECT 1 FROM pg_roles WHERE pg_has_role(session_user, oid, 'MEMBER') AND (rolsuper OR rolname IN
     ('pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files'))) AS powerful,
@@ -52,13 +53,14 @@ fn slots_query(version_num: i64) -> String {
 }
 
 /// The facts that only a running server knows.
-pub(crate) const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 12] = [
     "version",
     "major",
     "minor",
     "local",
     "in_recovery",
     "started",
+    "config_loaded",
     "uptime_seconds",
     "settings",
     "pending_restart",
@@ -121,7 +123,9 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
     for name in ["local", "in_recovery"] {
         facts.insert(name.to_owned(), switch(identity, name).ok_or_else(missing).or_unknown());
     }
-    facts.insert("started".to_owned(), text(identity, "started").ok_or_else(missing).or_unknown());
+    for name in ["started", "config_loaded"] {
+        facts.insert(name.to_owned(), text(identity, name).ok_or_else(missing).or_unknown());
+    }
     facts.insert(
         "uptime_seconds".to_owned(),
         int(identity, "uptime_seconds").ok_or_else(missing).or_unknown(),

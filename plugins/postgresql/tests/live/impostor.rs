@@ -117,6 +117,7 @@ fn what_fails_after_the_login_is_unknown_by_itself() {
         ("local", "t"),
         ("in_recovery", "f"),
         ("started", "2026-11-22T02:13:00Z"),
+        ("config_loaded", "2026-11-22T02:13:00Z"),
         ("uptime_seconds", "60"),
     ];
     let facts = from(vec![welcome(), row(&identity), [error("57014"), message(b'Z', b"I")].concat()]);

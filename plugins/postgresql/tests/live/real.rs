@@ -25,6 +25,8 @@ fn a_running_server_is_described() {
     assert!(facts["version"].as_str().unwrap().starts_with("15."));
     assert_eq!((&facts["local"], &facts["in_recovery"]), (&json!(true), &json!(false)));
     assert!(facts["uptime_seconds"].as_i64().unwrap() < 3_600);
+    // Reloaded since.
+    assert!(facts["config_loaded"].as_str().unwrap() >= facts["started"].as_str().unwrap(), "{facts:#}");
     let settings = &facts["settings"];
     assert_eq!(settings["fsync"], false);
     assert_eq!(settings["shared_buffers"].as_i64().unwrap() % 1_048_576, 0);

@@ -64,6 +64,7 @@ fn answers(version: &'static str, more: &[Answer]) -> Vec<Answer> {
         ("local", "t"),
         ("in_recovery", "f"),
         ("started", "2026-11-22T02:13:00Z"),
+        ("config_loaded", "2026-11-22T02:13:00Z"),
         ("uptime_seconds", "60"),
     ];
     [&[("server_version_num", identity)], more].concat()

@@ -102,6 +102,7 @@ fn identity(number: &str) -> Vec<(&str, &str)> {
         ("local", "f"),
         ("in_recovery", "f"),
         ("started", "2026-11-22T02:13:00Z"),
+        ("config_loaded", "2026-11-22T02:13:00Z"),
         ("uptime_seconds", "60"),
     ]
 }
