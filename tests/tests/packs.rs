@@ -72,3 +72,25 @@ fn completions_are_written_for_every_shell() {
         assert!(run.code == 0 && run.stdout.contains("goodstead"), "{shell}: {run:?}");
     }
 }
+
+#[test]
+fn explain_shows_what_the_agent_itself_saw_at_the_last_scan() {
+    let tree = Tree::new();
+    let case = |name: &str, cpus: &str, expect: &str| {
+        format!("[[case]]\nname = \"{name}\"\nfacts.host.cpus = {cpus}\nexpect = \"{expect}\"\n")
+    };
+    let cases = [("many", "200000", "pass"), ("few", "4", "fail"), ("not known", "\"$unknown\"", "unknown")];
+    let cases: String = cases.map(|(name, cpus, expect)| case(name, cpus, expect)).concat();
+    let check = format!(
+        "id = \"linux.few-processors\"\ntitle = \"Few processors\"\nsince = \"0.1.0\"\nconcern = \"cost\"\n\
+         impact = \"low\"\nlikelihood = \"low\"\npass = 'host.cpus > 100000'\nwhy = \"A sample.\"\n\
+         remedy = \"Add some.\"\n{cases}"
+    );
+    tree.local_check("own", "few-processors.toml", &check);
+    let before = tree.run(&["explain", "linux.few-processors"]);
+    assert!(!before.stdout.contains("host.cpus ="), "{before:?}");
+    tree.check(&["linux", "--fail-on", "never"]);
+    let after = tree.run(&["explain", "linux.few-processors"]);
+    let cpus = std::thread::available_parallelism().unwrap();
+    assert!(after.words().contains(&format!("pass is false host.cpus = {cpus}")), "{after:?}");
+}
