@@ -31,7 +31,7 @@ pub(crate) fn facts_over(connect: &mut dyn FnMut() -> OwnedFd) -> Json {
 }
 
 /// The same of another target.
-fn facts_of(target: &Target, connect: &mut dyn FnMut() -> OwnedFd) -> Json {
+pub(crate) fn facts_of(target: &Target, connect: &mut dyn FnMut() -> OwnedFd) -> Json {
     let manifest = manifest(include_str!("../../plugin.toml"));
     let mut site = Connecting { connect, rest: FakeSite::with_manifest(&manifest) };
     let (facts, notes) = gather::<PostgreSql>(&manifest.contract, target, &mut site);
