@@ -18,7 +18,7 @@ use goodstead_protocol::manifest::Manifest;
 use crate::trust::{Copies, Standing, Trust, read_regular, sealed_copy};
 
 /// The largest manifest.
-const MAX_MANIFEST: u64 = 1 << 20;
+pub(crate) const MAX_MANIFEST: u64 = 1 << 20;
 
 /// A plugin whose manifest is in order.
 #[derive(Debug, Clone)]

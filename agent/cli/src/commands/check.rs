@@ -56,10 +56,10 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     // A wrong name is told at once; otherwise the packs are read while the plugins look around.
     let early = if args.only.is_empty() { None } else { Some(read_packs()?) };
     let loaded = milliseconds(began);
-    let (packs, mut state, observed) = thread::scope(|scope| {
+    let (packs, observed) = thread::scope(|scope| {
         let observing = scope.spawn(|| observe(args, installation, &config, &installed, &wanted, &time));
         let packs = early.map_or_else(read_packs, Ok);
-        (packs, State::open(&installation.state_file()), observing.join())
+        (packs, observing.join())
     });
     let mut packs = packs?;
     sound &= packs.diagnostics.iter().all(|found| found.severity == Severity::Warning);
@@ -84,6 +84,7 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
         output::write(&access::log(&log), Some(file))?;
     }
 
+    let mut state = State::open(&installation.state_file());
     let memory = origin_key(&origin);
     let accepted = accepted::in_sight(state.as_ref().ok(), &args.only, &wanted, &time);
     let earlier = Earlier { memory: memory.as_deref(), state: state.as_ref().ok(), accepted: &accepted };

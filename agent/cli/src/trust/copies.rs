@@ -12,9 +12,7 @@ use std::thread::{self, JoinHandle};
 
 use super::files::read_regular;
 use super::library::{Copied, copy};
-
-/// The largest manifest that is looked into.
-const MAX_MANIFEST: u64 = 1 << 20;
+use crate::plugins::MAX_MANIFEST;
 
 type Begun = JoinHandle<Option<(PathBuf, io::Result<Copied>)>>;
 

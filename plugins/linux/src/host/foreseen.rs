@@ -84,19 +84,26 @@ pub(crate) fn foresee(site: &mut dyn Site, running: bool) -> Foreseen<'_> {
     let read = read.map(|path| Request::Read { path: (*path).to_owned() });
     let list = list.map(|path| Request::List { path: (*path).to_owned() });
     let stat = stat.map(|path| Request::Stat { path: (*path).to_owned() });
-    Foreseen::ask(site, read.chain(list).chain(stat).chain(files(running)))
+    Foreseen::ask(
+        site,
+        settings(running).into_iter().chain(read).chain(list).chain(stat).chain(files(running)),
+    )
+}
+
+/// The kernel's settings come first: of many interfaces there are more than fit beside anything else, and what does not
+/// fit is walked once more when it is wanted.
+fn settings(running: bool) -> Option<Request> {
+    let globs = Running::GLOBS.map(str::to_owned).to_vec();
+    running.then(|| Request::ReadMany { globs, except: Running::left_alone() })
 }
 
 /// What is read by globs.
 fn files(running: bool) -> Vec<Request> {
-    let many = |globs: Vec<String>, except| Request::ReadMany { globs, except };
-    let plain = |globs: &[&str]| many(globs.iter().map(|glob| (*glob).to_owned()).collect(), Vec::new());
-    let mut wanted =
-        vec![many(SysctlFiles::globs(), Vec::new()), many(journal::globs(), Vec::new()), plain(&APT_CONF)];
+    let many = |globs: Vec<String>| Request::ReadMany { globs, except: Vec::new() };
+    let plain = |globs: &[&str]| many(globs.iter().map(|glob| (*glob).to_owned()).collect());
+    let mut wanted = vec![many(SysctlFiles::globs()), many(journal::globs()), plain(&APT_CONF)];
     if running {
-        let settings = Running::GLOBS.map(str::to_owned).to_vec();
-        wanted.push(many(settings, Running::left_alone()));
-        wanted.push(many(control_groups::globs(), Vec::new()));
+        wanted.push(many(control_groups::globs()));
         wanted.extend([&processes::GLOBS[..], &GLOBS, &MODULES, &BTRFS, &EXT4, &SMALL].map(plain));
     }
     wanted
