@@ -409,6 +409,13 @@ impl Postgres {
         self.sql("SELECT current_setting('server_version_num')::int / 10000")
     }
 
+    /// Whether the programs of a server are installed where [`Postgres::start`] looks for them.
+    pub fn is_installed() -> bool {
+        let installed = fs::read_dir("/usr/lib/postgresql")
+            .is_ok_and(|it| it.flatten().any(|release| release.path().join("bin/postgres").exists()));
+        installed && (!is_root() || Path::new("/var/lib/postgresql").exists())
+    }
+
     /// Makes the role of the system user that the agent connects as, and returns the configuration that has it connect
     /// so: root names an unprivileged user, anybody else goes by its own name.
     pub fn reader(&self) -> String {
@@ -417,15 +424,35 @@ impl Postgres {
         self.target("")
     }
 
+    /// Grants every role that can log in and has no superuser rights what `goodstead grant` grants besides `pg_monitor`.
+    pub fn grant_rules(&self) {
+        let user = self.sql(
+            "SELECT string_agg(quote_ident(rolname), ', ') FROM pg_roles WHERE NOT rolsuper AND rolcanlogin",
+        );
+        self.sql(&format!("GRANT SELECT ON pg_hba_file_rules TO {user}"));
+        self.sql(&format!("GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO {user}"));
+    }
+
+    /// Lets the agent in with all that `goodstead grant` grants.
+    pub fn let_reader_in(&self) {
+        self.reader();
+        self.grant_rules();
+    }
+
     /// A configuration that names this server as `postgresql:test`, with more lines for the target.
     pub fn target(&self, more: &str) -> String {
+        self.target_named("test", more)
+    }
+
+    /// The same under another name.
+    pub fn target_named(&self, name: &str, more: &str) -> String {
         let named = if is_root() { "[plugins.postgresql]\nconnect_as = \"nobody\"\n" } else { "" };
         let address = if more.contains("address") {
             String::new()
         } else {
             format!("address = \"{}\"\n", self.address())
         };
-        format!("{named}[[target]]\nplugin = \"postgresql\"\nname = \"test\"\n{address}{more}")
+        format!("{named}[[target]]\nplugin = \"postgresql\"\nname = \"{name}\"\n{address}{more}")
     }
 }
 

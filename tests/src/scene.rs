@@ -53,11 +53,7 @@ impl Scene {
     }
 
     fn granted(postgres: Postgres, tree: Tree) -> Scene {
-        let user = postgres.sql(
-            "SELECT string_agg(quote_ident(rolname), ', ') FROM pg_roles WHERE NOT rolsuper AND rolcanlogin",
-        );
-        postgres.sql(&format!("GRANT SELECT ON pg_hba_file_rules TO {user}"));
-        postgres.sql(&format!("GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO {user}"));
+        postgres.grant_rules();
         Scene { postgres, tree }
     }
 

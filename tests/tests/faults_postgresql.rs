@@ -280,7 +280,15 @@ fn numbers_that_run_out_are_told_in_time_and_vacuum_helps() {
         "max_prepared_transactions = 2\nautovacuum_naptime = 1s\nautovacuum = off",
     ));
     scene.postgres.sql("CREATE TABLE t (a int)");
-    scene.postgres.sql("BEGIN; INSERT INTO t VALUES (2); PREPARE TRANSACTION 'forgotten'");
+    // The server writes pg_subtrans at its start from the oldest running transaction to the newest number: 4 bytes each.
+    // So the forgotten one is made late, and only as old as the remedy asks for. Nothing is frozen before it exists,
+    // and its lock keeps autovacuum from freezing `t` afterwards.
+    scene.postgres.sql("ALTER SYSTEM SET autovacuum_freeze_max_age = 2000000000");
+    scene.postgres.down();
+    jump(&scene.postgres, 1_190_000_000);
+    scene.postgres.up();
+    scene.postgres.sql("BEGIN; LOCK TABLE t; INSERT INTO t VALUES (2); PREPARE TRANSACTION 'forgotten'");
+    scene.postgres.sql("ALTER SYSTEM RESET autovacuum_freeze_max_age");
     scene.postgres.down();
     jump(&scene.postgres, 1_300_000_000);
     scene.postgres.up();

@@ -118,6 +118,7 @@ fn same(first: &Path, second: &Path) {
         "--exclude=md5sums",
         "--exclude=*.tar.gz",
         "--exclude=goodstead_*.deb",
+        "--exclude=SHA256SUMS*",
     ]);
     succeed(diff.arg(first).arg(second));
 }
@@ -136,6 +137,7 @@ fn the_packages_come_the_same_twice_and_leave_nothing() {
         dist(&first, &key);
         dist(&second, &key);
         same(&first, &second);
+        verified_downloads(&first, &scratch("download"));
 
         let system = System::new(&scratch("system"));
         let before = system.paths();
@@ -146,6 +148,91 @@ fn the_packages_come_the_same_twice_and_leave_nothing() {
         used(&system);
         removed(&system, &before);
     });
+}
+
+/// Who downloads the products checks them against the signed list, and a changed one does not pass.
+fn verified_downloads(products: &Path, download: &Path) {
+    for file in ["SHA256SUMS", "SHA256SUMS.minisig"].map(|name| products.join(name)) {
+        fs::copy(&file, download.join(file.file_name().unwrap())).unwrap();
+    }
+    let sums = fs::read_to_string(products.join("SHA256SUMS")).unwrap();
+    let names: Vec<_> = sums.lines().filter_map(|line| line.split_once("  ")).map(|(_, name)| name).collect();
+    assert_eq!(names.len(), 3, "the tarball and two packages: {sums}");
+    for name in &names {
+        fs::copy(products.join(name), download.join(name)).unwrap();
+    }
+    let check = || {
+        Command::new("sha256sum").args(["--check", "--quiet", "SHA256SUMS"]).current_dir(download).output()
+    };
+    assert!(check().unwrap().status.success());
+    let changed = download.join(names[0]);
+    let mut bytes = fs::read(&changed).unwrap();
+    bytes[1000] ^= 1;
+    fs::write(&changed, bytes).unwrap();
+    assert!(!check().unwrap().status.success());
+
+    let public =
+        fs::read_to_string(only(products, "goodstead-", "64").join("share/goodstead/keys/vendor.pub"));
+    let public = minisign::PublicKeyBox::from_string(&public.unwrap()).unwrap().into_public_key().unwrap();
+    let signature = fs::read_to_string(download.join("SHA256SUMS.minisig")).unwrap();
+    let signature = minisign::SignatureBox::from_string(&signature).unwrap();
+    let verify =
+        |text: &str| minisign::verify(&public, &signature, std::io::Cursor::new(text), true, false, false);
+    verify(&sums).unwrap();
+    assert!(verify(&sums.to_uppercase()).is_err());
+}
+
+/// Links from one document to another lead to a file that is installed.
+fn links_of_documents(system: &System) {
+    let doc = system.0.join("usr/share/doc/goodstead");
+    let link = regex::Regex::new(r"\]\(([^)#\s]+)[^)]*\)").unwrap();
+    let mut followed = 0;
+    for document in ["README.md", "ASSURANCE.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(doc.join(document)).unwrap();
+        for target in link.captures_iter(&text).map(|found| found[1].to_owned()) {
+            if !target.contains("://") {
+                assert!(doc.join(&target).exists(), "{document} links to {target}, which is not installed");
+                followed += 1;
+            }
+        }
+    }
+    assert!(followed > 8, "only {followed} links are followed");
+}
+
+/// The desk's unit is closed as far as a network service can be, and starts the desk as the package configures it.
+fn desk_unit(system: &System) {
+    let unit = system.0.join("usr/lib/systemd/system/goodstead-desk.service");
+    // 20 of 100: what `systemd-analyze` calls an exposure of 2.0.
+    let mut rate = Command::new("systemd-analyze");
+    rate.args(["security", "--offline=true", "--threshold=20", "--no-pager"]).arg(&unit);
+    succeed(&mut rate);
+    assert!(system.run(&["id", "goodstead-desk"]).contains("gid="));
+    let text = fs::read_to_string(&unit).unwrap();
+    let start = text.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+    // As the unit has it, but for the address: an unusable option is refused before anything is opened.
+    let start = start.replace("$DESK_OPTIONS", "--listen 0.0.0.0:0");
+    let output = system.command(&["sh", "-c", &start]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let options = system.run(&["cat", "/etc/default/goodstead-desk"]);
+    let example = options.lines().find_map(|line| line.strip_prefix("#DESK_OPTIONS=")).unwrap();
+    for option in example.trim_matches('"').split(' ').filter(|word| word.starts_with("--")) {
+        let help = system.run(&["goodstead-desk", "serve", "--help"]);
+        assert!(help.contains(option), "{option} is not an option of the desk");
+    }
+}
+
+/// The example of goodstead-checks(5) is a check that loads and whose cases hold.
+fn example_of_the_manual(system: &System) {
+    let page = system.run(&["gzip", "-dc", "/usr/share/man/man5/goodstead-checks.5.gz"]);
+    let example = page.split(".SH EXAMPLE\n.nf\n").nth(1).and_then(|rest| rest.split(".fi").next()).unwrap();
+    let pack = system.0.join("etc/goodstead/checks/site");
+    fs::create_dir_all(&pack).unwrap();
+    let header = "name = \"site\"\nversion = \"0.1.0\"\nrequires = { linux = \"*\" }\n";
+    fs::write(pack.join("pack.toml"), header).unwrap();
+    fs::write(pack.join("swap-missing.toml"), example.replace("\\-", "-")).unwrap();
+    let tested = system.run(&["goodstead", "checks", "test", "/etc/goodstead/checks/site"]);
+    assert!(tested.contains("3 passed"), "{tested}");
+    fs::remove_dir_all(system.0.join("etc/goodstead/checks")).unwrap();
 }
 
 /// What an admin does with it.
@@ -187,6 +274,9 @@ fn used(system: &System) {
         assert!(page.contains(".SH SYNOPSIS"), "{page}");
     }
     assert!(system.run(&["goodstead-desk", "--help"]).contains("serve"));
+    links_of_documents(system);
+    example_of_the_manual(system);
+    desk_unit(system);
     for (path, mode) in [("usr/bin/goodstead", 0o755), ("etc/goodstead/trusted-keys/vendor.pub", 0o644)] {
         let found = fs::metadata(system.0.join(path)).unwrap().permissions().mode();
         assert_eq!(found & 0o7777, mode, "{path}");

@@ -28,7 +28,7 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
         ],
     ),
     ("tests/fuzzed", &["goodstead-protocol", "goodstead-plugin", "goodstead-engine"]),
-    ("xtask", &["goodstead-protocol"]),
+    ("xtask", &["goodstead-protocol", "goodstead-tests"]),
 ];
 
 /// What a plugin may import.

@@ -17,29 +17,34 @@ use crate::{checkout, succeed};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What belongs to the desk alone.
-const DESK: [&str; 2] = ["bin/goodstead-desk", "share/man/man1/goodstead-desk"];
+/// The beginnings of the paths that belong to the desk alone.
+const DESK: [&str; 3] =
+    ["bin/goodstead-desk", "share/man/man1/goodstead-desk", "share/goodstead/systemd/goodstead-desk"];
 
 /// Makes both packages.
 pub(crate) fn packages(dist: &Dist) -> Result<Vec<PathBuf>> {
     let of_desk = |path: &str| DESK.iter().any(|of_desk| path.starts_with(of_desk));
-    let agent = Package::new(dist, "goodstead")?;
-    for path in files_below(&dist.tree)?.iter().filter(|path| !of_desk(path)) {
+    let agent = Package::new(dist, "goodstead", "agent")?;
+    let desk = Package::new(dist, "goodstead-desk", "desk")?;
+    for path in files_below(&dist.tree)? {
+        let package = if of_desk(&path) { &desk } else { &agent };
         let to = match path.strip_prefix("share/goodstead/systemd/") {
             Some(unit) => format!("usr/lib/systemd/system/{unit}"),
             None => format!("usr/{path}"),
         };
-        agent.take(path, &to)?;
+        package.take(&path, &to)?;
     }
-    agent.take(&format!("share/goodstead/keys/{}", dist.key), &agent.trusted_key())?;
-    copy(&packaging("lintian-overrides"), &agent.root.join("usr/share/lintian/overrides/goodstead"))?;
-    fs::write(agent.control("conffiles")?, format!("/{}\n", agent.trusted_key()))?;
-    for script in ["postinst", "prerm", "postrm"] {
-        copy(&packaging(script), &agent.control(script)?)?;
-    }
-    let desk = Package::new(dist, "goodstead-desk")?;
-    for path in files_below(&dist.tree)?.iter().filter(|path| of_desk(path)) {
-        desk.take(path, &format!("usr/{path}"))?;
+    let key = format!("etc/goodstead/trusted-keys/{}", dist.key);
+    agent.take(&format!("share/goodstead/keys/{}", dist.key), &key)?;
+    let options = "etc/default/goodstead-desk";
+    copy(&packaging("desk/default"), &desk.root.join(options))?;
+    for (package, configuration) in [(&agent, key.as_str()), (&desk, options)] {
+        fs::write(package.control("conffiles")?, format!("/{configuration}\n"))?;
+        for script in ["postinst", "prerm", "postrm"] {
+            copy(&package.source(script), &package.control(script)?)?;
+        }
+        let overrides = package.root.join("usr/share/lintian/overrides").join(package.name);
+        copy(&package.source("lintian-overrides"), &overrides)?;
     }
     Ok(vec![agent.build()?, desk.build()?])
 }
@@ -52,21 +57,23 @@ fn packaging(file: &str) -> PathBuf {
 struct Package<'a> {
     dist: &'a Dist,
     name: &'static str,
+    /// The directory of its control files below `packaging/debian`.
+    source: &'static str,
     root: PathBuf,
 }
 
 impl<'a> Package<'a> {
-    fn new(dist: &'a Dist, name: &'static str) -> Result<Self> {
+    fn new(dist: &'a Dist, name: &'static str, source: &'static str) -> Result<Self> {
         let root = dist.out.join("deb").join(name);
         if root.exists() {
             fs::remove_dir_all(&root)?;
         }
-        Ok(Package { dist, name, root })
+        Ok(Package { dist, name, source, root })
     }
 
-    /// The key that the package trusts.
-    fn trusted_key(&self) -> String {
-        format!("etc/goodstead/trusted-keys/{}", self.dist.key)
+    /// A file of `packaging/debian` that is this package's own.
+    fn source(&self, file: &str) -> PathBuf {
+        packaging(self.source).join(file)
     }
 
     /// Takes a file of the tree.
@@ -95,10 +102,7 @@ impl<'a> Package<'a> {
             fs::set_permissions(&file, Permissions::from_mode(if runs { 0o755 } else { 0o644 }))?;
             programs.extend(program.then_some(file));
         }
-        let control = fs::read_to_string(packaging(match self.name {
-            "goodstead" => "control.agent",
-            _ => "control.desk",
-        }))?;
+        let control = fs::read_to_string(self.source("control"))?;
         let control = control.replace("@depends@", &dependencies(&programs)?);
         let architecture = output(Command::new("dpkg").arg("--print-architecture"))?;
         let size = bytes.div_ceil(1024);
@@ -122,10 +126,6 @@ impl<'a> Package<'a> {
     fn papers(&self) -> Result<()> {
         let doc = self.root.join("usr/share/doc").join(self.name);
         fs::create_dir_all(&doc)?;
-        // Debian has the licences' texts in a place of its own, the short one in the copyright file.
-        for license in ["LICENSE-APACHE", "LICENSE-MIT"] {
-            let _ = fs::remove_file(doc.join(license));
-        }
         fs::write(doc.join("copyright"), copyright()?)?;
         let date = output(
             Command::new("date")

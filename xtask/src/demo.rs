@@ -1,10 +1,14 @@
 //! `cargo xtask demo`: the whole way from plugin to desk, with everything it needs in a temporary folder.
+//!
+//! Where PostgreSQL's programs are installed, the demo starts a server of its own with dangerous settings, so that the
+//! first thing a newcomer sees is a real finding, whatever runs on the machine.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use goodstead_tests::postgres::Postgres;
 use serde_json::Value as Json;
 
 use crate::stage::stage;
@@ -13,12 +17,17 @@ use crate::succeed;
 /// The customer of the demo.
 const CUSTOMER: &str = "Example Databases GmbH";
 
+/// The settings of the demo's PostgreSQL: what a bulk load left behind, and an archive that does not work.
+const PLANTED: &str = "fsync = off\narchive_mode = on\narchive_command = 'false'";
+
 /// Runs the demo; with `exit` it ends after the delivery.
 pub(crate) fn run(exit: bool) -> Result<()> {
     let bin = stage("dev")?.join("bin");
     let folder = tempfile::Builder::new().prefix("goodstead-demo-").tempdir()?;
+    // Held to the end: the server stops with it.
+    let server = start_server();
     let (mut desk, url, token) = start_desk(&bin, folder.path())?;
-    let outcome = walk(&bin, folder.path(), &url, &token);
+    let outcome = walk(&bin, folder.path(), &url, &token, server.as_ref());
     if outcome.is_ok() && !exit {
         println!("\nThe desk stays at {url} until Ctrl-C.");
         wait_for_ctrl_c()?;
@@ -29,7 +38,22 @@ pub(crate) fn run(exit: bool) -> Result<()> {
     outcome
 }
 
-fn walk(bin: &Path, folder: &Path, url: &str, token: &str) -> Result<()> {
+/// Starts the demo's PostgreSQL, or explains why there is none.
+fn start_server() -> Option<Postgres> {
+    if !Postgres::is_installed() {
+        println!(
+            "PostgreSQL's programs are not installed, so the demo checks this host alone. Install the package \
+             `postgresql` to see it check a PostgreSQL with planted faults.\n"
+        );
+        return None;
+    }
+    println!("== Starting a PostgreSQL with planted faults: {}", PLANTED.replace('\n', ", "));
+    let server = Postgres::start(PLANTED);
+    println!("It listens at {} and stops with the demo.\n", server.address());
+    Some(server)
+}
+
+fn walk(bin: &Path, folder: &Path, url: &str, token: &str, server: Option<&Postgres>) -> Result<()> {
     let token_file = folder.join("token");
     std::fs::write(&token_file, token)?;
     let agent = |arguments: &[&str]| {
@@ -40,17 +64,17 @@ fn walk(bin: &Path, folder: &Path, url: &str, token: &str) -> Result<()> {
     };
     println!("== Enrolling with the desk at {url}");
     succeed(agent(&["enroll", url, "--token-file"]).arg(&token_file))?;
-    license(bin, folder, &mut agent(&["check", "--format", "json"]))?;
+    if let Some(server) = server {
+        configure(bin, folder, server)?;
+        // Tasks are counted from one scan to the next.
+        agent(&["check", "--format", "json"]).output()?;
+    }
     println!("\n== goodstead check");
     let status = agent(&["check"]).status()?;
     // Findings are a result, not a failure of the demo.
     ensure!(matches!(status.code(), Some(0 | 1)), "goodstead check ended with {status}");
     let shown = agent(&["report", "show", "--format", "json"]).output()?;
     let report: Json = serde_json::from_slice(&shown.stdout).context("the kept report is no JSON")?;
-    let targets = report.get("targets").and_then(Json::as_array).cloned().unwrap_or_default();
-    if !targets.iter().any(|target| target.get("plugin").is_some_and(|plugin| plugin == "postgresql")) {
-        println!("\nNo PostgreSQL was found on this host; with one running, the demo checks it as well.");
-    }
     println!("\n== goodstead report send");
     succeed(&mut agent(&["report", "send"]))?;
     let id = report.get("id").and_then(Json::as_str).unwrap_or_default();
@@ -58,18 +82,13 @@ fn walk(bin: &Path, folder: &Path, url: &str, token: &str) -> Result<()> {
     Ok(())
 }
 
-/// Lets the first PostgreSQL that `scan` finds be the deployment of the example entitlement, and puts that in place. A
-/// task counts from this scan on.
-fn license(bin: &Path, folder: &Path, scan: &mut Command) -> Result<()> {
-    let report: Json = serde_json::from_slice(&scan.output()?.stdout).unwrap_or_default();
-    let targets = report.get("targets").and_then(Json::as_array).cloned().unwrap_or_default();
-    let mut ids = targets.iter().filter_map(|target| target.get("id").and_then(Json::as_str));
-    let Some(id) = ids.find(|id| id.starts_with("postgresql")) else { return Ok(()) };
-    let name = id.split_once(':').map_or(String::new(), |(_, name)| format!("name = {name:?}\n"));
+/// Names the server in `agent.toml` as the deployment of the example entitlement, lets the agent in as
+/// `goodstead grant` would, and puts the entitlement in place.
+fn configure(bin: &Path, folder: &Path, server: &Postgres) -> Result<()> {
     let config = folder.join("config");
     std::fs::create_dir_all(&config)?;
-    let target = format!("[[target]]\nplugin = \"postgresql\"\n{name}deployment = \"orders\"\n");
-    std::fs::write(config.join("agent.toml"), target)?;
+    server.let_reader_in();
+    std::fs::write(config.join("agent.toml"), server.target_named("orders", "deployment = \"orders\"\n"))?;
     let examples = bin.with_file_name("share/goodstead/examples");
     for file in ["entitlement.toml", "entitlement.toml.minisig"] {
         std::fs::copy(examples.join(file), config.join(file))?;

@@ -10,21 +10,24 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use minisign::SecretKey;
 
 use crate::deb;
-use crate::sign::{read_key, write_public_key};
-use crate::stage::{copy, lay, sign_all};
+use crate::sign::{read_key, sha256, sign_file, write_public_key};
+use crate::stage::{copy, files_below, lay, sign_all};
 use crate::{cargo, checkout, succeed, target};
 
-/// The papers, and where they lie in the checkout.
-const PAPERS: [&str; 7] = [
+/// The documents that an installation has, by their path in the checkout; those of `docs/` come with them. They keep
+/// their paths, so that the links between them work.
+const DOCUMENTS: [&str; 8] = [
     "README.md",
+    "ARCHITECTURE.md",
     "ASSURANCE.md",
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "LICENSE-APACHE",
     "LICENSE-MIT",
-    "docs/BACKUPS.md",
-    "docs/SIGNING.md",
+    "desk/API.md",
 ];
 
 /// Where completions lie in a tree, by the shell.
@@ -63,12 +66,50 @@ pub(crate) fn run(key: &Path, out: Option<&Path>, profile: &str) -> Result<Vec<P
         small: profile == "dist",
     };
     lay(profile, &dist.tree)?;
+    if dist.small {
+        ensure_stripped(&dist.tree)?;
+    }
     sign_all(&dist.tree, &secret)?;
     write_public_key(&secret, &dist.tree.join("share/goodstead/keys").join(&dist.key))?;
     dist.papers()?;
     let mut made = vec![dist.tarball(&name)?];
     made.extend(deb::packages(&dist)?);
+    made.extend(checksums(&dist.out, &made, &secret)?);
     Ok(made)
+}
+
+/// Writes `SHA256SUMS` over what was made, as `sha256sum --check` reads it, and its signature, so that a download can be
+/// verified with the vendor's public key before anything of it runs.
+fn checksums(out: &Path, made: &[PathBuf], key: &SecretKey) -> Result<[PathBuf; 2]> {
+    let mut lines = String::new();
+    for file in made {
+        let name = file.file_name().and_then(|name| name.to_str()).context("a product has no plain name")?;
+        lines.push_str(&format!("{}  {name}\n", sha256(&fs::read(file)?)));
+    }
+    let sums = out.join("SHA256SUMS");
+    fs::write(&sums, &lines).with_context(|| format!("cannot write {}", sums.display()))?;
+    let signature = sign_file(&sums, key, "goodstead checksums")?;
+    Ok([sums, signature])
+}
+
+/// Refuses programs and libraries that still carry their symbol table: a third of their size, of no use to an admin.
+/// They cannot be stripped later, because what is changed after it was signed does not run.
+fn ensure_stripped(tree: &Path) -> Result<()> {
+    for path in files_below(tree)? {
+        let file = tree.join(&path);
+        if !fs::read(&file)?.starts_with(b"\x7fELF") {
+            continue;
+        }
+        let sections = Command::new("readelf").args(["--section-headers", "--wide"]).arg(&file).output();
+        let sections = sections.context("cannot run readelf, which comes with binutils")?;
+        ensure!(sections.status.success(), "readelf {path} ended with {}", sections.status);
+        let listed = String::from_utf8_lossy(&sections.stdout);
+        ensure!(
+            !listed.contains(" .symtab "),
+            "{path} is not stripped: set `strip` in Cargo.toml's dist profile"
+        );
+    }
+    Ok(())
 }
 
 /// The time of the sources: what SOURCE_DATE_EPOCH says, else the last commit's.
@@ -88,7 +129,7 @@ fn epoch() -> Result<u64> {
 }
 
 impl Dist {
-    /// Manual pages, completions, units and papers.
+    /// Manual pages, completions, units and documents.
     fn papers(&self) -> Result<()> {
         let man = self.tree.join("share/man/man1");
         fs::create_dir_all(&man)?;
@@ -103,15 +144,21 @@ impl Dist {
             fs::create_dir_all(file.parent().context("a completion lies in a folder")?)?;
             fs::write(&file, output.stdout)?;
         }
+        for page in files_below(&checkout().join("packaging/man"))? {
+            copy(
+                &checkout().join("packaging/man").join(&page),
+                &self.tree.join("share/man/man5").join(&page),
+            )?;
+        }
         let doc = self.tree.join("share/doc/goodstead");
-        for paper in PAPERS {
-            let from = checkout().join(paper);
-            copy(&from, &doc.join(from.file_name().context("a paper has a name")?))?;
+        let docs = files_below(&checkout().join("docs"))?.into_iter().map(|file| format!("docs/{file}"));
+        for document in DOCUMENTS.into_iter().map(str::to_owned).chain(docs) {
+            copy(&checkout().join(&document), &doc.join(&document))?;
         }
         fs::write(doc.join("crates.txt"), crates()?)?;
-        for unit in ["goodstead-check.service", "goodstead-check.timer"] {
-            let from = checkout().join("packaging/systemd").join(unit);
-            copy(&from, &self.tree.join("share/goodstead/systemd").join(unit))?;
+        for unit in files_below(&checkout().join("packaging/systemd"))? {
+            let from = checkout().join("packaging/systemd").join(&unit);
+            copy(&from, &self.tree.join("share/goodstead/systemd").join(&unit))?;
         }
         Ok(())
     }

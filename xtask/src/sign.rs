@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::fs;
 use std::io::{BufRead, Cursor};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use goodstead_protocol::document::Document;
@@ -104,16 +104,29 @@ pub(crate) fn sign(folder: &Path, key: &SecretKey) -> Result<()> {
 fn sign_entitlement(file: &Path, key: &SecretKey) -> Result<()> {
     let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     // Looked at before it is vouched for; the agent reads it whole.
-    let document = Document::from_bytes(file.display().to_string(), bytes.clone())?;
+    let document = Document::from_bytes(file.display().to_string(), bytes)?;
     let keys: BTreeMap<String, serde::de::IgnoredAny> = document.parse()?;
     for key in ["customer", "deployment", "valid_until"] {
         ensure!(keys.contains_key(key), "{} is no entitlement: it has no `{key}`", file.display());
     }
-    let signature =
-        minisign::sign(None, key, Cursor::new(bytes), Some("goodstead entitlement"), Some("goodstead"))?;
+    sign_file(file, key, "goodstead entitlement")?;
+    Ok(())
+}
+
+/// Signs a file as the minisign tool does; returns the signature's file, `FILE.minisig` beside it.
+pub(crate) fn sign_file(file: &Path, key: &SecretKey, trusted_comment: &str) -> Result<PathBuf> {
+    let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let signature = minisign::sign(None, key, Cursor::new(bytes), Some(trusted_comment), Some("goodstead"))?;
     let name = file.file_name().and_then(|name| name.to_str()).context("the file has no plain name")?;
     let beside = file.with_file_name(format!("{name}.minisig"));
-    fs::write(&beside, signature.into_string()).with_context(|| format!("cannot write {}", beside.display()))
+    fs::write(&beside, signature.into_string())
+        .with_context(|| format!("cannot write {}", beside.display()))?;
+    Ok(beside)
+}
+
+/// A hash as `sha256sum` prints it.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What a statement names of a pack.
@@ -130,8 +143,7 @@ fn statement(kind: &str, name: &str, version: &str, folder: &Path, mut files: Ve
         ensure!(!file.contains(char::is_control), "{file:?} cannot be named in a statement");
         let path = folder.join(&file);
         let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        writeln!(text, "{hash}  {}  {file}", bytes.len())?;
+        writeln!(text, "{}  {}  {file}", sha256(&bytes), bytes.len())?;
     }
     Ok(text)
 }

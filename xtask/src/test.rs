@@ -6,12 +6,13 @@ use crate::packages::{install_missing, unpack_missing};
 use crate::stage::stage;
 use crate::{cargo, succeed};
 
-/// Installs what the tests use, stages what they try, runs them all.
+/// Installs what the tests use, stages what they try, runs them all and reports every failure: one that fails on a busy
+/// machine must not hide the others.
 pub(crate) fn run(rest: &[String]) -> Result<()> {
     install_missing()?;
     unpack_missing()?;
     stage("dev")?;
-    succeed(cargo().args(["test", "--workspace"]).args(rest))
+    succeed(cargo().args(["test", "--workspace", "--no-fail-fast"]).args(rest))
 }
 
 /// Writes what is generated: the tests that compare it write it when they are told to.

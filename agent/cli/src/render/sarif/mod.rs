@@ -1,10 +1,12 @@
 //! The report as SARIF 2.1.0, for what gathers the findings of many tools.
 //!
-//! A check is a rule and a target a logical location. What failed has the level of its impact, what was waived is
+//! A check is a rule and a target a logical location; the physical one, without which code-scanning services refuse a
+//! result, is in `place.rs`. What failed has the level of its impact, what was waived is
 //! suppressed with its reason, what could not be judged is `open`; what passed or does not apply is left out. The official
 //! schema is held against it in `tests/faces.rs`.
 
 mod format;
+mod place;
 
 use std::collections::BTreeMap;
 
@@ -129,7 +131,7 @@ fn result<'a>(judgement: &'a Judgement, kind: &'static str, rule: usize) -> Find
         kind,
         level: if fails { level(judgement.impact) } else { "none" },
         message: message(&said(judgement)),
-        locations: [Location { logical_locations: [target] }],
+        locations: [Location { physical_location: place::of(judgement), logical_locations: [target] }],
         partial_fingerprints: BTreeMap::from([(
             "goodstead/v1",
             format!("{}@{}", judgement.id, judgement.target),

@@ -76,6 +76,12 @@ fn findings_waivers_and_unknowns_are_what_sarif_calls_them() {
         .collect();
     assert_eq!(told, [("fail", "warning", false), ("fail", "warning", true), ("open", "none", false)]);
     assert_eq!(results[0]["locations"][0]["logicalLocations"][0]["name"], "linux");
+    // Code-scanning services refuse a result without a file.
+    for result in results {
+        let place = &result["locations"][0]["physicalLocation"];
+        assert!(!place["artifactLocation"]["uri"].as_str().unwrap().is_empty(), "{result}");
+        assert!(place["region"]["startLine"].as_u64().unwrap() > 0, "{result}");
+    }
     let help = &run["tool"]["driver"]["rules"][0]["help"];
     assert!(help["text"].as_str().unwrap().contains("idle pages stay") && help["markdown"].is_string());
 }
