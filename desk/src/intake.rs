@@ -104,6 +104,7 @@ mod tests {
         for text in [
             include_str!("../../agent/model/samples/report-1.json"),
             include_str!("../../agent/model/samples/report-2.json"),
+            include_str!("../../agent/model/samples/report-3.json"),
         ] {
             read(text.as_bytes()).unwrap();
         }
@@ -120,8 +121,8 @@ mod tests {
     #[test]
     fn a_newer_schema_is_told_apart_from_nonsense() {
         insta::assert_snapshot!(
-            read(b"{\"schema\": 3, \"anything\": true}").unwrap_err().public(),
-            @"The report has schema 3; this desk knows up to 2. The desk needs an upgrade."
+            read(b"{\"schema\": 4, \"anything\": true}").unwrap_err().public(),
+            @"The report has schema 4; this desk knows up to 3. The desk needs an upgrade."
         );
     }
 

@@ -59,7 +59,7 @@ impl Scene {
 
     /// Scans server and host.
     pub fn look(&self) -> Look {
-        let (_, report) = self.tree.check(&[TARGET, "linux", "--fail-on", "never"]);
+        let (_, report) = self.tree.check(&["--fail-on", "never"]);
         Look(report)
     }
 

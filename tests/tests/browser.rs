@@ -48,16 +48,7 @@ fn page() -> &'static Path {
         assert_eq!(waived.code, 0, "{waived:?}");
         let file = folder().join("report.html");
         let path = file.display().to_string();
-        let run = tree.run(&[
-            "check",
-            "postgresql:test",
-            "--fail-on",
-            "never",
-            "--format",
-            "html",
-            "--output",
-            &path,
-        ]);
+        let run = tree.run(&["check", "--fail-on", "never", "--format", "html", "--output", &path]);
         assert_eq!(run.code, 0, "{run:?}");
         let shown = tree.run(&["report", "show", "--format", "html"]);
         assert_eq!(

@@ -83,7 +83,7 @@ fn commands(remedy: &str) -> String {
 }
 
 fn check(tree: &Tree) -> Json {
-    tree.check(&["postgresql", "--fail-on", "never"]).1
+    tree.check(&["--fail-on", "never"]).1
 }
 
 fn of<'a>(report: &'a Json, id: &str) -> &'a Json {

@@ -180,7 +180,7 @@ fn the_schemas_know_the_keys_and_words_that_the_loader_knows() {
     }
     assert_eq!(kinds, ["check"]);
     let mut verdicts = told("expect = \"fail\"", "expect = \"zzz\"");
-    verdicts.retain(|word| word != "waived");
+    verdicts.retain(|word| !["waived", "not-yet-judged"].contains(&word.as_str()));
     assert_eq!(json!(verdicts), json!(["fail", "not-applicable", "pass", "unknown"]));
     assert_eq!(properties["case"]["items"]["properties"]["expect"]["enum"].as_array().unwrap().len(), 4);
 
@@ -201,7 +201,7 @@ fn every_report_fits_its_schema() {
         numbers.push(sample["schema"].as_u64().unwrap());
     }
     numbers.sort_unstable();
-    assert!(numbers.starts_with(&[1, 2]), "{numbers:?}");
+    assert!(numbers.starts_with(&[1, 2, 3]), "{numbers:?}");
     let (_, mut report) = Tree::new().check(&["linux"]);
     fits(&report).unwrap();
     report["of a later agent"] = json!(1);

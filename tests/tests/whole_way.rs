@@ -62,7 +62,7 @@ fn from_plugin_to_desk() {
 #[test]
 fn the_text_and_the_machine_face_tell_the_same() {
     let tree = Tree::new();
-    let text = tree.run(&["check", "linux"]);
+    let text = tree.run(&["check"]);
     let shown = tree.run(&["report", "show"]);
     assert_eq!(text.stdout, shown.stdout);
     let json = tree.run(&["report", "show", "--format", "json"]).report();

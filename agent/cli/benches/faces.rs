@@ -41,7 +41,7 @@ const FINDINGS: usize = 1_000;
 /// How many times as long as the JSON a face may take.
 const LIMIT: f64 = 5.0;
 
-const SAMPLE: &str = include_str!("../../model/samples/report-2.json");
+const SAMPLE: &str = include_str!("../../model/samples/report-3.json");
 
 fn main() -> ExitCode {
     let report = report();

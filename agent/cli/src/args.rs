@@ -10,7 +10,7 @@ use goodstead_protocol::message::Address;
 use crate::render::face::{Detail, Face};
 
 /// Agent, plugin protocol and report schema: three numbers that change on their own.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 1, report schema 2)");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 1, report schema 3)");
 
 #[derive(Debug, Parser)]
 #[command(
@@ -312,7 +312,7 @@ pub(crate) struct Trial {
 pub(crate) enum Report {
     /// Print a kept report, or one in a file
     Show {
-        /// The beginning of its id, `latest`, or a file; the newest by default
+        /// The beginning of its id, `latest`, or a file; `latest`, the newest of a full scan, by default
         #[arg(value_name = "ID|FILE")]
         report: Option<String>,
         #[command(flatten)]
@@ -341,13 +341,16 @@ pub(crate) enum Report {
     },
     /// Print the very bytes that `report send` would send, and send nothing
     Preview {
-        /// The beginning of its id; the newest by default
+        /// The beginning of its id; the newest full one by default
         id: Option<String>,
     },
     /// Send a report to the desk, and whatever is still spooled; the only command that sends
     Send {
-        /// The beginning of its id; the newest by default
+        /// The beginning of its id; the newest full one by default
         id: Option<String>,
+        /// Send it although it is partial; the desk shows it as such, beside what it knows
+        #[arg(long, requires = "id")]
+        partial: bool,
     },
 }
 

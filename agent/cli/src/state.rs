@@ -20,7 +20,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 pub(crate) use progress::Counted;
 
 /// The tables. Step N makes version N of version N - 1; steps are only ever added.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     "CREATE TABLE reports (
          number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, time TEXT NOT NULL, body BLOB NOT NULL);
      CREATE TABLE access (
@@ -37,12 +37,16 @@ const STEPS: [&str; 3] = [
          check_id TEXT NOT NULL, target TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL, since TEXT NOT NULL,
          until TEXT NOT NULL, PRIMARY KEY (check_id, target));",
     progress::TABLES,
+    // Whether a report is that of a full scan of the running host. Earlier releases kept only the origin.
+    "ALTER TABLE reports ADD COLUMN is_full INTEGER NOT NULL DEFAULT 1;
+     UPDATE reports SET is_full = CASE WHEN json_valid(CAST(body AS TEXT))
+         THEN coalesce(json_extract(CAST(body AS TEXT), '$.origin.kind') = 'live', 0) ELSE 0 END;",
 ];
 
 /// The database's version: an integer of its own.
 const VERSION: usize = STEPS.len();
 
-/// How many reports are kept.
+/// How many full reports are kept, and how many partial ones: these never push out what says how the host stands.
 const KEPT_REPORTS: i64 = 100;
 
 /// Why the state cannot be used.
@@ -77,9 +81,15 @@ pub(crate) struct KeptReport {
     pub(crate) id: String,
     pub(crate) time: String,
     pub(crate) body: Vec<u8>,
+    /// Whether it is that of a full scan of the running host.
+    pub(crate) is_full: bool,
 }
 
 impl KeptReport {
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<KeptReport> {
+        Ok(KeptReport { id: row.get(0)?, time: row.get(1)?, body: row.get(2)?, is_full: row.get(3)? })
+    }
+
     /// The report in the bytes.
     pub(crate) fn parse(&self) -> Result<Report, StateError> {
         serde_json::from_slice(&self.body).map_err(|_| StateError::BadReport(self.id.clone()))
@@ -139,7 +149,8 @@ impl State {
         Ok(State { database })
     }
 
-    /// Keeps a report with its access log and what the next scan needs, and forgets the oldest beyond the newest hundred.
+    /// Keeps a report with its access log and what the next scan needs, and forgets the oldest of its kind, full or
+    /// partial, beyond the newest hundred.
     pub(crate) fn keep_report(
         &mut self,
         report: &KeptReport,
@@ -148,12 +159,13 @@ impl State {
     ) -> Result<(), StateError> {
         let change = self.database.transaction()?;
         change.execute(
-            "INSERT INTO reports (id, time, body) VALUES (?1, ?2, ?3)",
-            params![report.id, report.time, report.body],
+            "INSERT INTO reports (id, time, body, is_full) VALUES (?1, ?2, ?3, ?4)",
+            params![report.id, report.time, report.body, report.is_full],
         )?;
         change.execute(
-            "DELETE FROM reports WHERE number <= (SELECT max(number) FROM reports) - ?1",
-            params![KEPT_REPORTS],
+            "DELETE FROM reports WHERE is_full = ?1 AND number NOT IN (
+                 SELECT number FROM reports WHERE is_full = ?1 ORDER BY number DESC LIMIT ?2)",
+            params![report.is_full, KEPT_REPORTS],
         )?;
         change.execute(
             "INSERT INTO access (report, body) VALUES (?1, ?2)",
@@ -187,20 +199,28 @@ impl State {
         Ok(found.and_then(|body| serde_json::from_str(&body).ok()))
     }
 
-    /// The report whose id begins with `id`, or the newest.
+    /// The report whose id begins with `id`, full or partial; without an id the newest full one.
     pub(crate) fn report(&self, id: Option<&str>) -> Result<Option<KeptReport>, StateError> {
-        let read = |row: &rusqlite::Row<'_>| {
-            Ok(KeptReport { id: row.get(0)?, time: row.get(1)?, body: row.get(2)? })
-        };
         let found = match id {
-            None => self.database.query_row("SELECT id, time, body FROM reports ORDER BY number DESC LIMIT 1", [], read),
+            None => self.database.query_row(
+                "SELECT id, time, body, is_full FROM reports WHERE is_full ORDER BY number DESC LIMIT 1",
+                [],
+                KeptReport::read,
+            ),
             Some(id) => self.database.query_row(
-                "SELECT id, time, body FROM reports WHERE substr(id, 1, length(?1)) = ?1 ORDER BY number DESC LIMIT 1",
+                "SELECT id, time, body, is_full FROM reports WHERE substr(id, 1, length(?1)) = ?1
+                 ORDER BY number DESC LIMIT 1",
                 params![id],
-                read,
+                KeptReport::read,
             ),
         };
         Ok(found.optional()?)
+    }
+
+    /// The newest report, full or partial.
+    pub(crate) fn newest(&self) -> Result<Option<KeptReport>, StateError> {
+        let newest = "SELECT id, time, body, is_full FROM reports ORDER BY number DESC LIMIT 1";
+        Ok(self.database.query_row(newest, [], KeptReport::read).optional()?)
     }
 
     /// How many reports are kept.
@@ -212,9 +232,8 @@ impl State {
     /// The kept reports, the newest first.
     pub(crate) fn reports(&self) -> Result<Vec<KeptReport>, StateError> {
         let mut statement =
-            self.database.prepare("SELECT id, time, body FROM reports ORDER BY number DESC")?;
-        let rows = statement
-            .query_map([], |row| Ok(KeptReport { id: row.get(0)?, time: row.get(1)?, body: row.get(2)? }))?;
+            self.database.prepare("SELECT id, time, body, is_full FROM reports ORDER BY number DESC")?;
+        let rows = statement.query_map([], KeptReport::read)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -337,7 +356,12 @@ mod tests {
     }
 
     pub(super) fn report(number: usize) -> KeptReport {
-        KeptReport { id: format!("{number:032x}"), time: "2026-11-22T02:13:00Z".into(), body: vec![b'{'] }
+        let time = "2026-11-22T02:13:00Z".into();
+        KeptReport { id: format!("{number:032x}"), time, body: vec![b'{'], is_full: true }
+    }
+
+    fn partial(number: usize) -> KeptReport {
+        KeptReport { is_full: false, ..report(number) }
     }
 
     #[test]
@@ -352,6 +376,21 @@ mod tests {
         assert!(state.access_log(&report(30).id).unwrap().is_some());
         assert!(state.access_log(&report(29).id).unwrap().is_none(), "forgotten with its report");
         assert_eq!(state.report(Some("%")).unwrap(), None, "an id is no pattern");
+    }
+
+    #[test]
+    fn a_partial_report_is_found_by_its_id_alone_and_pushes_out_no_full_one() {
+        let (_folder, mut state) = state();
+        state.keep_report(&partial(0), &AccessLog::new(), None).unwrap();
+        assert_eq!((state.report(None).unwrap(), state.newest().unwrap()), (None, Some(partial(0))));
+        state.keep_report(&report(1), &AccessLog::new(), None).unwrap();
+        for number in 2..150 {
+            state.keep_report(&partial(number), &AccessLog::new(), None).unwrap();
+        }
+        assert_eq!(state.report(None).unwrap(), Some(report(1)));
+        assert_eq!(state.report(Some(&partial(149).id)).unwrap(), Some(partial(149)));
+        assert_eq!(state.newest().unwrap(), Some(partial(149)));
+        assert_eq!(state.reports().unwrap().len(), 101, "a hundred partial ones and the full one");
     }
 
     #[test]
@@ -387,10 +426,17 @@ mod tests {
         let old = Connection::open(&path).unwrap();
         old.execute_batch(STEPS[0]).unwrap();
         old.execute_batch("PRAGMA user_version = 1").unwrap();
-        State { database: old }.keep_report(&report(1), &AccessLog::new(), None).unwrap();
+        let live = r#"{"origin": {"kind": "live"}}"#;
+        for (number, body) in [(1, live), (2, r#"{"origin": {"kind": "root", "path": "/mnt"}}"#), (3, "{")] {
+            let insert = "INSERT INTO reports (id, time, body) VALUES (?1, ?2, ?3)";
+            old.execute(insert, params![report(number).id, report(number).time, body.as_bytes()]).unwrap();
+        }
+        drop(old);
         for _ in 0..2 {
             let state = State::open(&path).unwrap();
-            assert_eq!(state.report(None).unwrap(), Some(report(1)));
+            let kept = KeptReport { body: live.into(), ..report(1) };
+            assert_eq!(state.report(None).unwrap(), Some(kept), "neither a folder's nor a damaged one");
+            assert_eq!(state.reports().unwrap().len(), 3);
             assert_eq!(state.waivers().unwrap(), []);
             assert!(state.past("live", "2026-11-22T02:13:00Z", &BTreeMap::new()).unwrap().reached.is_empty());
         }

@@ -81,7 +81,7 @@ pub(crate) struct StateStatus {
     pub(crate) spooled: usize,
 }
 
-/// The last scan.
+/// The last full scan.
 #[derive(Debug, Serialize)]
 pub(crate) struct Last {
     pub(crate) id: String,

@@ -65,6 +65,7 @@ pub fn assess(
             waived: count(Verdict::Waived),
             passed: count(Verdict::Pass),
             unknown: count(Verdict::Unknown),
+            not_yet_judged: count(Verdict::NotYetJudged),
         });
         by_target = scored.targets;
     }
@@ -99,7 +100,7 @@ fn rated(judgement: &Judgement) -> Option<Rated> {
         Verdict::Pass => State::Passed,
         Verdict::Fail | Verdict::Waived => State::Failed,
         Verdict::Unknown => State::Unknown,
-        Verdict::NotApplicable => return None,
+        Verdict::NotYetJudged | Verdict::NotApplicable => return None,
     };
     let Judgement { id, impact, likelihood, .. } = judgement;
     Some(Rated { id: id.clone(), impact: *impact, likelihood: *likelihood, state })
@@ -109,10 +110,10 @@ fn sort(judgements: &mut [Judgement], figures: &Figures) {
     let weight = |judgement: &Judgement| match judgement.verdict {
         Verdict::Fail | Verdict::Waived => judgement.points,
         Verdict::Unknown => figures.weight(judgement.impact) * figures.likelihood(judgement.likelihood),
-        Verdict::Pass | Verdict::NotApplicable => 0.0,
+        Verdict::NotYetJudged | Verdict::Pass | Verdict::NotApplicable => 0.0,
     };
     judgements.sort_by(|one, two| {
-        // Verdicts are ordered as they are read: fail, waived, unknown, pass, not applicable.
+        // Verdicts are ordered as they are read: fail, waived, unknown, not yet judged, pass, not applicable.
         one.verdict
             .cmp(&two.verdict)
             .then_with(|| weight(two).total_cmp(&weight(one)))

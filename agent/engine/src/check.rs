@@ -138,9 +138,15 @@ impl Reader<'_> {
         let remedy = Template::parse(raw.remedy.get_ref(), &target);
         let remedy = self.kept(remedy, &raw.remedy);
         let cases = self.cases(raw.cases, contract);
-        for case in cases.iter().filter(|case| case.expect == Verdict::Waived) {
-            let message = format!("case \"{}\": nothing is waived in a case", case.name);
-            let help = "a waived check is one that fails";
+        for case in &cases {
+            let (message, help) = match case.expect {
+                Verdict::Waived => ("nothing is waived in a case", "a waived check is one that fails"),
+                Verdict::NotYetJudged => {
+                    ("a case without `previous` expects `unknown`", "only a scan makes that `not-yet-judged`")
+                }
+                _ => continue,
+            };
+            let message = format!("case \"{}\": {message}", case.name);
             self.found.push(Diagnostic::error("bad-case", message).at(case.place.clone()).help(help));
         }
         let shown = |verdict: &Verdict| cases.iter().any(|case| case.expect == *verdict);

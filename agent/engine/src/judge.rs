@@ -103,6 +103,7 @@ fn judgement(check: &Check, target: &str, outcome: Outcome) -> Judgement {
         links: if explained { check.links.clone() } else { Vec::new() },
         cause: outcome.cause,
         waiver: None,
+        event: None,
         local: check.local,
     }
 }

@@ -178,7 +178,7 @@ fn changes(before: &[Judgement], after: &[Judgement]) -> Vec<Change> {
 }
 
 fn change(before: Option<&Judgement>, after: Option<&Judgement>) -> Option<Change> {
-    use Verdict::{Fail, NotApplicable, Pass, Unknown, Waived};
+    use Verdict::{Fail, NotApplicable, NotYetJudged, Pass, Unknown, Waived};
     let kind = match (before.map(|it| it.verdict), after.map(|it| it.verdict)) {
         (Some(Fail), Some(Fail)) | (Some(Waived), Some(Waived)) => {
             before.zip(after).is_some_and(|(before, after)| differ(before, after)).then_some(Kind::Changed)
@@ -187,7 +187,7 @@ fn change(before: Option<&Judgement>, after: Option<&Judgement>) -> Option<Chang
         (_, Some(Fail)) => Some(Kind::Came),
         (_, Some(Waived)) => Some(Kind::Waived),
         (Some(Fail | Waived), Some(Pass | NotApplicable)) => Some(Kind::Mended),
-        (Some(Fail | Waived | Pass), Some(Unknown)) => Some(Kind::NotJudged),
+        (Some(Fail | Waived | Pass), Some(Unknown | NotYetJudged)) => Some(Kind::NotJudged),
         (Some(Unknown), Some(Pass)) => Some(Kind::Cleared),
         (Some(Fail | Waived), None) => Some(Kind::NotLookedAt),
         _ => None,
@@ -253,7 +253,7 @@ mod tests {
     use super::*;
 
     fn sample() -> Report {
-        serde_json::from_str(include_str!("../samples/report-2.json")).unwrap()
+        serde_json::from_str(include_str!("../samples/report-3.json")).unwrap()
     }
 
     /// From every verdict to every verdict, and to and from not being there.

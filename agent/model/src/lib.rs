@@ -11,6 +11,7 @@ mod report;
 #[cfg(test)]
 mod samples;
 mod score;
+mod selection;
 mod verdict;
 
 pub use diff::{Change, Diff, Kind as ChangeKind, Progress as ProgressChange, Rules as RulesChange, Side};
@@ -18,8 +19,10 @@ pub use goodstead_protocol::fact::{Cause, CauseKind};
 pub use progress::{Adoption, Capability, Entitlement, Milestone, Obstacle, Reached, Stage, Task};
 pub use report::{Access, Agent, Origin, Pack, Plugin, Report, Signature, Target};
 pub use score::{Area, AreaScore, Range, Readiness, TargetScore};
-pub use verdict::{Concern, Evidence, Impact, Judgement, Likelihood, Link, Verdict, Waiver};
+pub use selection::Selection;
+pub use verdict::{Concern, Event, Evidence, Impact, Judgement, Likelihood, Link, Verdict, Waiver};
 
 /// The report's schema number: an integer of its own. 2 brought the verdict `waived`, which a reader of 1 would refuse
-/// without knowing why. Samples of every number lie in `samples/` and keep loading.
-pub const SCHEMA: u32 = 2;
+/// without knowing why. 3 brought the selection, without which a reader takes a partial report for a full one, and the
+/// verdict `not-yet-judged`. Samples of every number are located in `samples/` and keep loading.
+pub const SCHEMA: u32 = 3;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::progress::{Adoption, Milestone, Task};
 use crate::score::{Readiness, TargetScore};
+use crate::selection::Selection;
 use crate::verdict::{Judgement, Verdict};
 
 /// What one scan found.
@@ -22,6 +23,9 @@ pub struct Report {
     pub agent: Agent,
     /// What was looked at: the live host, a folder, or saved facts.
     pub origin: Origin,
+    /// What was selected to be inspected and judged. Reports before schema 3 do not record it and count as whole.
+    #[serde(default)]
+    pub selection: Selection,
     /// The host's name; absent where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
@@ -183,5 +187,10 @@ impl Report {
     /// What could not be judged, in the report's order.
     pub fn not_judged(&self) -> impl Iterator<Item = &Judgement> {
         self.verdicts.iter().filter(|judgement| judgement.verdict == Verdict::Unknown)
+    }
+
+    /// What needs an earlier scan and is judged at the next one, in the report's order.
+    pub fn not_yet_judged(&self) -> impl Iterator<Item = &Judgement> {
+        self.verdicts.iter().filter(|judgement| judgement.verdict == Verdict::NotYetJudged)
     }
 }

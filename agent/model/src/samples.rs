@@ -4,8 +4,11 @@ use serde_json::Value as Json;
 
 use crate::{Reached, Report, SCHEMA, Stage, Verdict};
 
-const SAMPLES: [&str; 2] =
-    [include_str!("../samples/report-1.json"), include_str!("../samples/report-2.json")];
+const SAMPLES: [&str; 3] = [
+    include_str!("../samples/report-1.json"),
+    include_str!("../samples/report-2.json"),
+    include_str!("../samples/report-3.json"),
+];
 
 fn read(text: &str) -> Report {
     serde_json::from_str(text).unwrap()
@@ -17,7 +20,7 @@ fn there_is_a_sample_of_every_number_and_each_loads() {
     for (text, number) in SAMPLES.iter().zip(1..) {
         let report = read(text);
         assert_eq!(report.schema, number);
-        assert_eq!(report.verdicts.len(), 5, "schema {number}");
+        assert_eq!(report.verdicts.len(), if number < 3 { 5 } else { 6 }, "schema {number}");
         let capabilities = report.adoption.iter().flat_map(|adoption| &adoption.capabilities);
         let goals = capabilities.map(|one| one.points).chain(report.milestones.iter().map(|one| one.points));
         let goals = goals.chain(report.tasks.iter().map(|one| one.points));
@@ -57,7 +60,27 @@ fn the_chain_the_milestones_and_the_tasks_are_there_since_the_second() {
 /// What is written today is what a reader of this number was promised.
 #[test]
 fn the_newest_sample_is_written_as_it_was_read() {
-    let written: Json = serde_json::to_value(read(SAMPLES[1])).unwrap();
-    let sample: Json = serde_json::from_str(SAMPLES[1]).unwrap();
+    let written: Json = serde_json::to_value(read(SAMPLES[2])).unwrap();
+    let sample: Json = serde_json::from_str(SAMPLES[2]).unwrap();
     assert_eq!(written, sample);
+}
+
+#[test]
+fn what_needs_history_and_how_long_an_event_stays_is_there_since_the_third() {
+    let [old, new] = [SAMPLES[1], SAMPLES[2]].map(read);
+    assert_eq!((old.not_yet_judged().count(), old.partial()), (0, None));
+    let waiting: Vec<_> = new.not_yet_judged().map(|one| one.id.as_str()).collect();
+    assert_eq!((waiting.as_slice(), new.not_judged().count()), (&["linux.memory-pressure-high"][..], 1));
+    let event = new.verdicts[0].event.as_ref().unwrap();
+    assert_eq!((event.last_seen.as_str(), event.keep_hours), ("2026-11-22T02:00:00Z", 24));
+}
+
+/// A reader that did not know the selection would take a partial report for a full one.
+#[test]
+fn the_selection_is_always_written() {
+    let mut report = read(SAMPLES[2]);
+    for (targets, written) in [(vec![], "{}"), (vec!["linux".to_owned()], r#"{"targets":["linux"]}"#)] {
+        report.selection.targets = targets;
+        assert_eq!(serde_json::to_value(&report).unwrap()["selection"].to_string(), written);
+    }
 }

@@ -89,4 +89,7 @@ pub struct Readiness {
     pub passed: usize,
     /// Checks that apply, or may, and could not be judged.
     pub unknown: usize,
+    /// Checks that need an earlier scan. They are part of no other number.
+    #[serde(default)]
+    pub not_yet_judged: usize,
 }

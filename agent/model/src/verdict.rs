@@ -18,6 +18,8 @@ pub enum Verdict {
     Waived,
     /// It could not be judged; [`Judgement::cause`] says why.
     Unknown,
+    /// It compares with an earlier scan, and this is the first one. It counts neither for nor against the score.
+    NotYetJudged,
     /// The condition holds.
     Pass,
     /// The check does not concern this target.
@@ -30,6 +32,7 @@ impl fmt::Display for Verdict {
             Verdict::Fail => "fail",
             Verdict::Waived => "waived",
             Verdict::Unknown => "unknown",
+            Verdict::NotYetJudged => "not yet judged",
             Verdict::Pass => "pass",
             Verdict::NotApplicable => "not applicable",
         })
@@ -132,6 +135,16 @@ pub struct Evidence {
     pub unit: Option<Unit>,
 }
 
+/// Of a finding about an event, which passes while what led to it may remain: until when it stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Event {
+    /// The start of the full scan that last observed it: RFC 3339 in UTC with whole seconds.
+    pub last_seen: String,
+    /// How many hours after that it stays a finding.
+    pub keep_hours: u32,
+}
+
 /// Where to read more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -211,6 +224,9 @@ pub struct Judgement {
     /// Of a waived check: who accepts it, why, until when. Of a failed one: the waiver that has expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiver: Option<Waiver>,
+    /// Of a finding about an event: when it was last observed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<Event>,
     /// The admin's own check, not the vendor's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub local: bool,

@@ -31,7 +31,15 @@ struct Line {
     findings: String,
     when: Option<When>,
     report: Option<String>,
+    partial: Option<Partial>,
     marks: Vec<Mark>,
+}
+
+/// A report of a part of the host, which changes nothing of the line.
+struct Partial {
+    report: String,
+    /// `only linux, 5 minutes ago`.
+    text: String,
 }
 
 /// What a reader must not overlook; `tone` is its colour.
@@ -102,6 +110,11 @@ impl Line {
             findings,
             when: row.observed.map(|observed| When::new(observed, now)),
             report: row.report,
+            partial: row.partial.map(|report| {
+                let limit = row.partial_limit.unwrap_or_default();
+                let ago = row.partial_observed.map(|at| format!(", {}", When::new(at, now).ago));
+                Partial { report, text: format!("{limit}{}", ago.unwrap_or_default()) }
+            }),
             marks,
         }
     }

@@ -1,7 +1,7 @@
 //! The page of one report: how ready, what is wrong and what to do, what is not known, and by which rules.
 
 use askama::Template;
-use goodstead_model::{Judgement, Link, Origin, Pack, Report, Target, Verdict, Waiver};
+use goodstead_model::{Event, Judgement, Link, Origin, Pack, Report, Target, Verdict, Waiver};
 use goodstead_page::markdown;
 use jiff::Timestamp;
 
@@ -17,6 +17,8 @@ pub(super) struct Page {
     host: String,
     removed: bool,
     origin: String,
+    /// What a partial report is limited to.
+    partial: Option<String>,
     scanned: When,
     received: When,
     hash: String,
@@ -29,6 +31,7 @@ pub(super) struct Page {
     findings: Vec<Finding>,
     waived: Vec<Finding>,
     not_judged: Vec<NotJudged>,
+    not_yet_judged: Vec<(String, String)>,
     passed: Vec<(String, String)>,
     packs: Vec<Pack>,
     access: Vec<(String, u64, u64, String)>,
@@ -57,6 +60,8 @@ struct Finding {
     local: bool,
     /// Who accepts it, why and until when; of a finding, that this is over.
     waiver: Option<String>,
+    /// Of an event: when it was last seen.
+    event: Option<String>,
     items: Vec<String>,
     evidence: Vec<(String, String)>,
     /// Markup that `markdown` made.
@@ -91,6 +96,7 @@ impl Page {
             host: report.host.clone().unwrap_or_else(|| kept.host.clone()),
             removed: kept.removed.is_some(),
             origin: origin(&report.origin),
+            partial: report.partial(),
             scanned: When::new(scanned.as_second(), now),
             received: When::new(kept.received, now),
             hash: kept.hash.clone(),
@@ -103,6 +109,7 @@ impl Page {
             findings: findings.into_iter().map(Finding::new).collect(),
             waived: report.waived().map(Finding::new).collect(),
             not_judged: not_judged(&report),
+            not_yet_judged: report.not_yet_judged().map(name).collect(),
             passed: passed.collect(),
             packs: report.packs.clone(),
             access: report.access.iter().map(access).collect(),
@@ -169,6 +176,11 @@ fn waiver_text(verdict: Verdict, waiver: &Waiver) -> String {
     format!("Waived until {until}{over}, by {who} on {since}: {why}")
 }
 
+fn event_text(event: &Event) -> String {
+    let seen = event.last_seen.replace('T', " ").replace('Z', " UTC");
+    format!("Last seen by the scan of {seen}; it stays a finding for {} hours after that", event.keep_hours)
+}
+
 impl TargetView {
     fn new(target: &Target) -> TargetView {
         let score = target.score.as_ref();
@@ -198,6 +210,7 @@ impl Finding {
             gain: decimal(judgement.gain),
             local: judgement.local,
             waiver: judgement.waiver.as_ref().map(|waiver| waiver_text(judgement.verdict, waiver)),
+            event: judgement.event.as_ref().map(event_text),
             items: judgement.items.clone(),
             evidence: judgement
                 .evidence

@@ -18,10 +18,16 @@ pub struct Row {
     pub removed: Option<i64>,
     /// When its last report came.
     pub heard: Option<i64>,
-    /// Its newest report.
+    /// Its newest full report.
     pub report: Option<String>,
     /// When that was observed.
     pub observed: Option<i64>,
+    /// Its newest partial report, where that is newer than the full one.
+    pub partial: Option<String>,
+    /// What that one is limited to.
+    pub partial_limit: Option<String>,
+    /// When that was observed.
+    pub partial_observed: Option<i64>,
     /// The deployment; empty when the report has no target.
     pub deployment: Option<String>,
     /// The deployment's targets, separated by commas.
@@ -56,11 +62,14 @@ impl Store {
     pub async fn board(&self) -> Result<Vec<Row>> {
         let rows = sqlx::query_as(
             "SELECT nodes.customer, COALESCE(reports.host, nodes.host) AS host, nodes.enrolled, nodes.removed,
-                 nodes.heard, reports.id AS report, reports.observed, summaries.deployment, summaries.targets,
+                 nodes.heard, reports.id AS report, reports.observed, part.id AS partial,
+                 part.partial AS partial_limit, part.observed AS partial_observed, summaries.deployment, summaries.targets,
                  summaries.low, summaries.high, summaries.single, summaries.coverage, summaries.findings, summaries.waived,
                  summaries.critical, summaries.not_judged, summaries.worst_title, summaries.worst_impact
              FROM nodes
              LEFT JOIN reports ON reports.id = nodes.newest
+             LEFT JOIN reports AS part ON part.id = nodes.partial
+                 AND (reports.observed IS NULL OR part.observed >= reports.observed)
              LEFT JOIN summaries ON summaries.report = reports.id
              WHERE nodes.removed IS NULL OR nodes.newest IS NOT NULL",
         );

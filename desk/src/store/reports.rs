@@ -34,8 +34,22 @@ pub struct Kept {
     pub removed: Option<i64>,
 }
 
+/// A full report becomes what the node is known by, unless it is older than what is.
+const NEWEST_FULL: &str = "UPDATE nodes SET heard = $1, newest = CASE
+         WHEN newest IS NULL OR (SELECT observed FROM reports WHERE id = nodes.newest) <= $2
+         THEN $3 ELSE newest END
+     WHERE id = $4";
+
+/// A partial one is only shown beside that.
+const NEWEST_PARTIAL: &str = "UPDATE nodes SET heard = $1, partial = CASE
+         WHEN partial IS NULL OR (SELECT observed FROM reports WHERE id = nodes.partial) <= $2
+         THEN $3 ELSE partial END
+     WHERE id = $4";
+
 impl Store {
     /// Keeps what `node` sent: `body`, which was read as `received`.
+    ///
+    /// A partial report never replaces what the node's full one says; it is kept and shown beside it.
     ///
     /// A report counts as observed when its scan began, but never later than it came: a clock that runs ahead must
     /// not make a report the newest for ever.
@@ -53,8 +67,8 @@ impl Store {
         let observed = received.time.min(now).as_second();
         let mut change = self.pool.begin().await?;
         let added = sqlx::query(
-            "INSERT INTO reports (id, node, hash, observed, received, host, body)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO reports (id, node, hash, observed, received, host, body, partial)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING",
         )
         .bind(&report.id)
         .bind(node)
@@ -63,6 +77,7 @@ impl Store {
         .bind(now.as_second())
         .bind(report.host.as_deref().map(cut))
         .bind(body)
+        .bind(report.partial().map(|limit| cut(&limit)))
         .execute(&mut *change)
         .await?;
         if added.rows_affected() == 0 {
@@ -77,18 +92,14 @@ impl Store {
         for summary in summarise(report) {
             insert_summary(&mut change, &report.id, summary).await?;
         }
-        sqlx::query(
-            "UPDATE nodes SET heard = $1, newest = CASE
-                 WHEN newest IS NULL OR (SELECT observed FROM reports WHERE id = nodes.newest) <= $2
-                 THEN $3 ELSE newest END
-             WHERE id = $4",
-        )
-        .bind(now.as_second())
-        .bind(observed)
-        .bind(&report.id)
-        .bind(node)
-        .execute(&mut *change)
-        .await?;
+        let update = if report.partial().is_some() { NEWEST_PARTIAL } else { NEWEST_FULL };
+        sqlx::query(update)
+            .bind(now.as_second())
+            .bind(observed)
+            .bind(&report.id)
+            .bind(node)
+            .execute(&mut *change)
+            .await?;
         change.commit().await?;
         Ok(Accepted::New)
     }

@@ -51,6 +51,8 @@ const STEPS: &[&[&str]] = &[
     )",
     ],
     &["ALTER TABLE summaries ADD COLUMN waived BIGINT NOT NULL DEFAULT 0"],
+    // What a partial report is limited to, and the newest partial one of each node: beside `newest`, never instead.
+    &["ALTER TABLE reports ADD COLUMN partial TEXT", "ALTER TABLE nodes ADD COLUMN partial TEXT"],
 ];
 
 /// Brings the database to the newest schema in one transaction.
@@ -89,10 +91,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("desk.db");
         let store = Store::open(&file).await.unwrap();
-        sqlx::query("UPDATE desk_schema SET version = 3").execute(&store.pool).await.unwrap();
+        sqlx::query("UPDATE desk_schema SET version = 4").execute(&store.pool).await.unwrap();
         for _ in 0..2 {
             let error = Store::open(&file).await.unwrap_err();
-            assert!(matches!(error, Error::NewerDatabase { found: 3, known: 2 }), "{error}");
+            assert!(matches!(error, Error::NewerDatabase { found: 4, known: 3 }), "{error}");
         }
     }
 
@@ -106,6 +108,8 @@ mod tests {
             "INSERT INTO reports (id, node, hash, observed, received, body) VALUES ('r', 'n', 'h', 1, 1, 'b')",
             "INSERT INTO summaries (report, deployment, targets, findings, critical, not_judged) VALUES ('r', 'd', 't', 3, 0, 0)",
             "ALTER TABLE summaries DROP COLUMN waived",
+            "ALTER TABLE reports DROP COLUMN partial",
+            "ALTER TABLE nodes DROP COLUMN partial",
             "UPDATE desk_schema SET version = 1",
         ] {
             sqlx::query(statement).execute(&store.pool).await.unwrap();

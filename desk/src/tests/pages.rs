@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use goodstead_model::{Link, Report, Waiver};
+use goodstead_model::{Link, Origin, Report, Waiver};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -56,6 +56,58 @@ async fn the_board_shows_the_newest_report_of_each_node_worst_first() {
     }
     place(&format!("/reports/{}", newest.id));
     assert!(page.contains("2 deployments of 2 customers, worst first."));
+}
+
+#[tokio::test]
+async fn a_partial_report_is_shown_beside_what_the_desk_knows_and_replaces_none_of_it() {
+    let client = Client::new().await;
+    let node = client.node("Example Databases GmbH", "db1").await;
+    let partial = |number: u32, time: &str| {
+        let mut report = with_readiness(number, "partial.example", 100.0);
+        report.time = time.into();
+        report.selection.targets = vec!["linux".into()];
+        report.targets.truncate(1);
+        report.targets[0].deployment = "linux".into();
+        report.verdicts.clear();
+        report
+    };
+    // Before any full report the node is on the board, without a state.
+    let early = partial(1, "2026-11-20T07:00:00Z");
+    client.accept(&node, &early).await;
+    let page = client.get("/").await.text();
+    assert!(page.contains("no full report yet") && page.contains("not judged"), "{page}");
+    assert!(page.contains(&format!("/reports/{}", early.id)) && page.contains("only linux"), "{page}");
+
+    let full = with_readiness(2, "db1.example", 21.0);
+    client.accept(&node, &full).await;
+    let page = client.get("/").await.text();
+    assert!(!page.contains("only linux"), "an older part says nothing new: {page}");
+
+    let mut late = partial(3, "2026-11-20T09:00:00Z");
+    let folder =
+        Report { origin: Origin::Root { path: "/mnt".into() }, ..partial(4, "2026-11-20T08:30:00Z") };
+    for report in [&late, &folder] {
+        client.accept(&node, report).await;
+    }
+    let page = client.get("/").await.text();
+    for kept in ["db1.example", "orders", "2 findings", &format!("/reports/{}", full.id)] {
+        assert!(page.contains(kept), "{kept} is gone: {page}");
+    }
+    assert!(!page.contains("partial.example"), "{page}");
+    assert!(
+        page.contains("partial: only linux") && page.contains(&format!("/reports/{}", late.id)),
+        "{page}"
+    );
+    assert!(page.contains("1 deployment of 1 customer"), "{page}");
+    let shown = client.get(&format!("/reports/{}", late.id)).await.text();
+    assert!(shown.contains(">partial<") && shown.contains("only linux"), "{shown}");
+
+    // Leaving out one check makes a report partial as well.
+    late = with_readiness(5, "db1.example", 99.0);
+    (late.time, late.selection.except) = ("2026-11-20T10:00:00Z".into(), vec!["linux.*".into()]);
+    client.accept(&node, &late).await;
+    let page = client.get("/").await.text();
+    assert!(page.contains(&format!("/reports/{}", full.id)) && page.contains("without the check"), "{page}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use goodstead_model::{
     Access, Adoption, Agent, Area, AreaScore, Capability, Cause, CauseKind, Concern, Entitlement, Evidence,
     Impact, Judgement, Likelihood, Link, Milestone, Obstacle, Origin, Pack, Range, Reached, Readiness,
-    Report, SCHEMA, Signature, Stage, Target, TargetScore, Task, Verdict, Waiver,
+    Report, SCHEMA, Selection, Signature, Stage, Target, TargetScore, Task, Verdict, Waiver,
 };
 use goodstead_protocol::contract::Unit;
 use goodstead_protocol::fact::Fact;
@@ -18,6 +18,7 @@ pub(crate) fn report(number: u32) -> Report {
         time: "2026-11-20T08:00:00Z".into(),
         agent: Agent { version: "0.1.0".into(), protocol: 1 },
         origin: Origin::Live,
+        selection: Selection::default(),
         host: Some("db1.example".into()),
         readiness: Some(Readiness {
             range: Range { low: 31.5, high: 58.25 },
@@ -28,6 +29,7 @@ pub(crate) fn report(number: u32) -> Report {
             waived: 0,
             passed: 1,
             unknown: 1,
+            not_yet_judged: 0,
         }),
         targets: vec![target("linux", 80.0, 91.5), target("postgresql:main", 12.0, 25.0)],
         packs: vec![Pack {
@@ -174,6 +176,7 @@ fn judgement(id: &str, target: &str, title: &str, impact: Impact, verdict: Verdi
         links: vec![],
         cause: None,
         waiver: None,
+        event: None,
         local: false,
     }
 }

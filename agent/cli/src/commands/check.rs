@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use goodstead_engine::{Figures, Target as EngineTarget, Waivers, assess};
-use goodstead_model::{Agent, Origin, Report, SCHEMA, Target};
+use goodstead_model::{Agent, Origin, Report, SCHEMA, Selection, Target};
 use goodstead_protocol::PROTOCOL;
 use goodstead_protocol::diagnostic::{Diagnostic, Place, Severity};
 use goodstead_protocol::fact::Fact;
@@ -89,11 +89,20 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     let accepted = accepted::in_sight(state.as_ref().ok(), &args.only, &wanted, &time);
     let earlier = Earlier { memory: memory.as_deref(), state: state.as_ref().ok(), accepted: &accepted };
     let host = scan.host.clone();
-    let (report, targets, counted) = judge(&packs, scan, origin, &time, &earlier, progress, began)?;
+    let selection = selection(args);
+    let whole = selection.is_whole();
+    let scanned = Scanned { origin, selection, time: &time };
+    let (report, targets, counted) = judge(&packs, scan, scanned, &earlier, progress, began)?;
+    let none = Counted::new();
     let memory = memory.as_deref().map(|origin| {
+        let milestones = &report.milestones;
+        if !whole {
+            // What a part of a scan saw is not the past of a full one. A milestone that it saw reached stays so.
+            return Memory { origin, facts: Vec::new(), milestones, counted: &none };
+        }
         let facts = targets.iter().map(|target| (target.id.as_str(), &target.facts));
         let facts = facts.chain([(HOST, &host)]).collect();
-        Memory { origin, facts, milestones: &report.milestones, counted: &counted }
+        Memory { origin, facts, milestones, counted: &counted }
     });
     let trouble = trouble(args, &report, sound);
     let look = look(&args.shown, trouble.as_ref().map(|trouble| trouble.message.clone()));
@@ -252,6 +261,19 @@ fn progress(wanted: &BTreeMap<String, BTreeSet<String>>) -> ProgressBar {
     bar
 }
 
+/// What the command line leaves out of the scan, for the report.
+fn selection(args: &Check) -> Selection {
+    Selection { targets: args.targets.clone(), only: args.only.clone(), except: Vec::new() }
+}
+
+/// Of what, how much of it and when a scan was.
+struct Scanned<'a> {
+    origin: Origin,
+    selection: Selection,
+    /// RFC 3339 in UTC.
+    time: &'a str,
+}
+
 /// What is known from before this scan.
 struct Earlier<'a> {
     /// The name under which things are remembered; nothing is without one.
@@ -271,8 +293,7 @@ impl Earlier<'_> {
 fn judge(
     packs: &Packs,
     mut scan: Scan,
-    origin: Origin,
-    time: &str,
+    Scanned { origin, selection, time }: Scanned<'_>,
     earlier: &Earlier<'_>,
     mut progress: Progress<'_>,
     began: Instant,
@@ -318,6 +339,7 @@ fn judge(
         time: time.to_owned(),
         agent: Agent { version: env!("CARGO_PKG_VERSION").to_owned(), protocol: PROTOCOL },
         origin,
+        selection,
         host: host_name(&scan.host),
         readiness: assessment.readiness,
         targets: report_targets,
@@ -357,8 +379,13 @@ fn keep(
     log: &AccessLog,
     memory: Option<&Memory<'_>>,
 ) -> Result<(), StateError> {
-    let body = json::compact(report).into_bytes();
-    state.keep_report(&KeptReport { id: report.id.clone(), time: report.time.clone(), body }, log, memory)
+    let kept = KeptReport {
+        id: report.id.clone(),
+        time: report.time.clone(),
+        body: json::compact(report).into_bytes(),
+        is_full: report.partial().is_none(),
+    };
+    state.keep_report(&kept, log, memory)
 }
 
 fn random_id() -> Result<String, Diagnostic> {

@@ -17,7 +17,7 @@ use crate::installation::Installation;
 use crate::plugins::{Plugin, Plugins};
 use crate::render::table::{self, plain};
 use crate::render::{diagnostics, json, output};
-use crate::state::State;
+use crate::state::{KeptReport, State, StateError};
 use crate::trust::Copies;
 use crate::trust::NOT_RUN;
 
@@ -38,9 +38,22 @@ pub(crate) fn run(args: &Args, installation: &Installation) -> Outcome {
     }
 }
 
-/// The newest kept report, which says how the plugins were isolated; without a state there is none.
+/// The latest kept report, which says how the plugins were isolated; without a state there is none.
 fn last_report(installation: &Installation) -> Option<Report> {
-    State::open_existing(&installation.state_file())?.report(None).ok()??.parse().ok()
+    last_of(&State::open_existing(&installation.state_file())?).ok()?
+}
+
+/// The latest full report, with the plugins of a partial one that came after it.
+pub(super) fn last_of(state: &State) -> Result<Option<Report>, StateError> {
+    let parse = |kept: Option<KeptReport>| kept.map(|kept| kept.parse()).transpose();
+    let (full, newest) = (parse(state.report(None)?)?, parse(state.newest()?)?);
+    Ok(match (full, newest) {
+        (Some(mut full), Some(newest)) => {
+            full.plugins.extend(newest.plugins);
+            Some(full)
+        }
+        (full, newest) => full.or(newest),
+    })
 }
 
 /// How the plugin was isolated when it last ran on this kernel.

@@ -26,9 +26,12 @@ pub(crate) fn run(args: &Args, installation: &Installation) -> Outcome {
         Args::List { format } => list::run(*format, installation),
         Args::Diff { before, after, format } => diff::run(before, after, *format, installation),
         Args::Preview { id } => preview(&kept(&state(installation)?, id.as_deref(), installation)?),
-        Args::Send { id } => {
+        Args::Send { id, partial } => {
             let state = state(installation)?;
             let report = kept(&state, id.as_deref(), installation)?;
+            if !report.is_full && !partial {
+                return Err(not_whole(&report));
+            }
             state.spool(&report).map_err(|error| state_trouble(installation, &error))?;
             send(&state, installation)
         }
@@ -58,6 +61,15 @@ fn access(named: Option<&str>, face: Face, installation: &Installation) -> Outco
     let log = state.access_log(&report.id).map_err(|error| state_trouble(installation, &error))?;
     output::write(&log_face(&log.unwrap_or_default(), format), None)?;
     Ok(Exit::Fine)
+}
+
+/// Why a report is not sent that was not asked for as what it is.
+fn not_whole(report: &KeptReport) -> Diagnostic {
+    let limit = report.parse().ok().and_then(|report| report.partial()).unwrap_or_default();
+    let message =
+        format!("the report {} is partial ({limit}) and does not say how this host stands", report.id);
+    Diagnostic::error("partial", message)
+        .help("goodstead report send sends the latest full one; --partial sends this one, marked as partial")
 }
 
 /// The bytes as they are: no colours, no line added.

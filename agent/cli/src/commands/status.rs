@@ -5,7 +5,7 @@ use goodstead_engine::Pack as EnginePack;
 use goodstead_model::Pack;
 use goodstead_protocol::PROTOCOL;
 
-use super::plugins::{isolation, vouched, why};
+use super::plugins::{isolation, last_of, vouched, why};
 use super::{Exit, Installed, Outcome, configuration, now};
 use crate::args::Format;
 use crate::config::Config;
@@ -15,7 +15,7 @@ use crate::packs;
 use crate::plugins::Plugin;
 use crate::render::words::day;
 use crate::render::{diagnostics, json, output, page, status};
-use crate::state::State;
+use crate::state::{State, StateError};
 use crate::status::{ConfigFile, Last, PackStatus, PluginStatus, StateStatus, Status};
 use crate::users;
 
@@ -109,7 +109,7 @@ fn pack_status(entry: Pack, pack: &EnginePack) -> PackStatus {
     }
 }
 
-/// What is kept, and the newest report of it. Nothing is made where there is none yet.
+/// What is kept, and the report that says which plugins ran last. Nothing is made where there is none yet.
 fn state(installation: &Installation) -> (StateStatus, Option<goodstead_model::Report>) {
     let file = installation.state_file();
     let mut status = StateStatus { file: file.display().to_string(), ..StateStatus::default() };
@@ -125,16 +125,17 @@ fn state(installation: &Installation) -> (StateStatus, Option<goodstead_model::R
         status.desk = state.enrolment()?.map(|enrolment| enrolment.desk);
         status.spooled = state.spooled()?.len();
         status.reports = state.report_count()?;
-        state.report(None)?.map(|kept| kept.parse()).transpose()
+        let full = state.report(None)?.map(|kept| kept.parse()).transpose()?;
+        Ok::<_, StateError>((full, last_of(&state)?))
     };
     match read(&mut status) {
-        Ok(report) => {
-            status.last = report.as_ref().map(|report| Last {
+        Ok((full, ran)) => {
+            status.last = full.map(|report| Last {
                 id: report.id.clone(),
                 time: report.time.clone(),
-                readiness: report.readiness.clone(),
+                readiness: report.readiness,
             });
-            (status, report)
+            (status, ran)
         }
         Err(problem) => {
             status.problem = Some(problem.to_string());

@@ -24,8 +24,8 @@ impl Page {
                 let style = match one.verdict {
                     Verdict::Fail => RED,
                     Verdict::Waived | Verdict::Unknown => YELLOW,
+                    Verdict::NotYetJudged | Verdict::NotApplicable => DIM,
                     Verdict::Pass => GREEN,
-                    Verdict::NotApplicable => DIM,
                 };
                 let first = format!("  {style}{:<14}{style:#}  ", one.verdict);
                 self.wrapped(&first, self.margin(), &one.id);

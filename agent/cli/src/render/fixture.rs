@@ -3,7 +3,7 @@
 use goodstead_model::Report;
 use serde_json::Value as Json;
 
-const SAMPLE: &str = include_str!("../../../model/samples/report-2.json");
+const SAMPLE: &str = include_str!("../../../model/samples/report-3.json");
 
 /// What a site may try in any text: controls, reading direction, and the beginnings of structure in every face.
 pub(crate) const HOSTILE: &str = "\u{1b}[2J\u{9b}1m\u{7f}\u{202e}\u{2028}\u{feff}\r\n# x\n- y | z\n\"'<b>&amp;</b>]]>\\{0}`*_[l](http://x.test)\u{fffe}\n\n# EOF\n";

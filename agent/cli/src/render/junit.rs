@@ -41,7 +41,13 @@ fn document(xml: &mut Xml, report: &Report) -> io::Result<()> {
                 ("timestamp", report.time.trim_end_matches('Z').to_owned()),
                 ("hostname", host),
             ]);
-            element(xml, "testsuite", attributes, |xml| judgements.iter().try_for_each(|one| test(xml, one)))
+            element(xml, "testsuite", attributes, |xml| {
+                if let Some(limit) = report.partial() {
+                    let property = [("name", "partial".to_owned()), ("value", limit)];
+                    element(xml, "properties", [], |xml| element(xml, "property", property, |_| Ok(())))?;
+                }
+                judgements.iter().try_for_each(|one| test(xml, one))
+            })
         })
     })
 }
@@ -81,6 +87,7 @@ fn test(xml: &mut Xml, judgement: &Judgement) -> io::Result<()> {
             let help = help.map_or(String::new(), |help| format!("; what helps: {help}"));
             skipped(xml, format!("could not be judged: {}{help}", because(cause)))
         }
+        Verdict::NotYetJudged => skipped(xml, "needs an earlier scan, judged at the next one".to_owned()),
         Verdict::NotApplicable => skipped(xml, "does not apply".to_owned()),
     })
 }

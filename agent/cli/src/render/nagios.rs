@@ -5,7 +5,7 @@ use std::fmt::Write;
 use goodstead_model::{Impact, Report, Verdict};
 
 use super::value::plain;
-use super::words::{count, headline};
+use super::words::{count, headline, partial};
 
 /// How a service stands. The numbers are that protocol's exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,6 +49,9 @@ pub(crate) fn line(report: &Report, trouble: Option<&str>) -> String {
         Some(trouble) => format!("{}; ", words(trouble)),
         None => String::new(),
     };
+    if let Some(partial) = partial(report) {
+        let _ = write!(line, "{}; ", words(&partial));
+    }
     let _ = write!(line, "readiness {}", headline(report.readiness.as_ref()));
     let of = |impact| report.findings().filter(|finding| finding.impact == impact).count();
     let found = report.findings().count();

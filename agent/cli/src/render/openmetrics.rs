@@ -43,6 +43,15 @@ fn whole(metrics: &mut Metrics, report: &Report) {
         }
     });
     metrics.family(
+        "goodstead_scan_partial",
+        "",
+        "Whether the scan was a part of the full one, and of what: 1 or 0.",
+        |family| match report.partial() {
+            Some(limit) => family.sample(&[("selection", &limit)], 1.0),
+            None => family.sample(&[], 0.0),
+        },
+    );
+    metrics.family(
         "goodstead_readiness_ratio",
         "ratio",
         "Readiness from all unknown failed to all unknown passed.",
@@ -63,9 +72,14 @@ fn whole(metrics: &mut Metrics, report: &Report) {
         },
     );
     metrics.family("goodstead_checks", "", "Checks by what came of them.", |family| {
-        for verdict in
-            [Verdict::Fail, Verdict::Waived, Verdict::Unknown, Verdict::Pass, Verdict::NotApplicable]
-        {
+        for verdict in [
+            Verdict::Fail,
+            Verdict::Waived,
+            Verdict::Unknown,
+            Verdict::NotYetJudged,
+            Verdict::Pass,
+            Verdict::NotApplicable,
+        ] {
             let number = report.verdicts.iter().filter(|one| one.verdict == verdict).count();
             family.sample(&[("verdict", &verdict.to_string().replace(' ', "-"))], number as f64);
         }

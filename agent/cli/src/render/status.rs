@@ -36,7 +36,7 @@ impl Page {
     }
 
     fn last_scan(&mut self, state: &StateStatus) {
-        self.section("Last scan");
+        self.section("Last full scan");
         match &state.last {
             None => self.item("none is kept; goodstead check makes one"),
             Some(last) => {

@@ -8,7 +8,7 @@ use super::face::{Detail, Look};
 use super::page::{BOLD, DIM, GREEN, Page, RED, YELLOW, ascii, bar, grade, shortened};
 use super::unjudged::{self, Unjudged};
 use super::value::{plain, value};
-use super::words::{count, coverage, headline, looked_at, moment, range};
+use super::words::{NOT_YET, count, coverage, headline, looked_at, moment, partial, range, stays};
 
 /// The report as it is looked at.
 pub(crate) fn report(report: &Report, look: &Look) -> String {
@@ -25,6 +25,7 @@ pub(crate) fn report(report: &Report, look: &Look) -> String {
         page.findings(report);
         page.waived(report);
         page.not_judged(report);
+        page.not_yet_judged(report);
         page.warnings(report);
         if look.detail == Detail::Verbose {
             page.verdicts(report);
@@ -43,6 +44,12 @@ impl Page {
             plain(&moment(&report.time))
         );
         self.wrapped_styled("", "", &said);
+        if let Some(partial) = partial(report) {
+            let said = format!(
+                "{partial}. It does not say how the whole host stands, and does not replace what does."
+            );
+            self.wrapped_in(YELLOW, "", "", &said);
+        }
         put!(self, "");
         let readiness = report.readiness.as_ref();
         let style = readiness.map_or(DIM, |readiness| grade(readiness.range.high));
@@ -162,6 +169,9 @@ impl Page {
                 format!("waived until {}, which is over, by {}: {}", waiver.until, waiver.who, waiver.why);
             self.labelled("Note", &text);
         }
+        if let Some(event) = &finding.event {
+            self.labelled("When", &stays(event));
+        }
         self.where_and_seen(finding);
         self.prose("Why", &finding.why);
         self.prose("Do", &finding.remedy);
@@ -238,6 +248,16 @@ impl Page {
         for cause in causes {
             put!(self, "");
             self.unknown(&format!("{}: {}", cause.target, cause.detail), cause.remedy, &cause.ids());
+        }
+    }
+
+    fn not_yet_judged(&mut self, report: &Report) {
+        let ids: Vec<_> = report.not_yet_judged().map(|one| one.id.as_str()).collect();
+        if !ids.is_empty() {
+            put!(self, "");
+            let said = format!("{BOLD}{}{BOLD:#} {NOT_YET}", count(ids.len(), "check"));
+            self.wrapped_styled("", "  ", &said);
+            self.wrapped(self.margin(), self.margin(), &self.some(&ids));
         }
     }
 

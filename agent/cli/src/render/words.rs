@@ -1,6 +1,6 @@
 //! What every face says in the same words: readiness, counts, how an area, a capability or a task stands.
 
-use goodstead_model::{CauseKind, Origin, Range, Readiness, Report, Task};
+use goodstead_model::{CauseKind, Event, Origin, Range, Readiness, Report, Task};
 use goodstead_protocol::fact::Cause;
 
 /// What was looked at.
@@ -10,6 +10,11 @@ pub(crate) fn looked_at(report: &Report) -> String {
         Origin::Root { path } => format!("the file system in {path}"),
         Origin::Facts { path } => format!("the facts in {path}"),
     }
+}
+
+/// `partial: only linux`; nothing for a report that says how the whole host stands.
+pub(crate) fn partial(report: &Report) -> Option<String> {
+    report.partial().map(|limit| format!("partial: {limit}"))
 }
 
 /// When: `2026-11-22 03:24:34 UTC`.
@@ -41,13 +46,31 @@ pub(crate) fn coverage(readiness: &Readiness) -> String {
     let judged = readiness.failed + readiness.waived + readiness.passed;
     let all = judged + readiness.unknown;
     let waived = if readiness.waived > 0 { format!(", {} waived", readiness.waived) } else { String::new() };
+    let later = match readiness.not_yet_judged {
+        0 => String::new(),
+        1 => "; 1 more needs an earlier scan".to_owned(),
+        more => format!("; {more} more need an earlier scan"),
+    };
     format!(
-        "{:.0} %: {judged} of {} judged, {} failed{waived}",
+        "{:.0} %: {judged} of {} judged, {} failed{waived}{later}",
         readiness.coverage,
         count(all, "applicable check"),
         readiness.failed
     )
 }
+
+/// When an event was last seen, and how long its finding stays.
+pub(crate) fn stays(event: &Event) -> String {
+    let Event { last_seen, keep_hours } = event;
+    format!(
+        "Last seen by the scan of {}; it stays a finding for {keep_hours} hours after that",
+        moment(last_seen)
+    )
+}
+
+/// Why some checks wait, and until when.
+pub(crate) const NOT_YET: &str =
+    "compare with an earlier scan and are judged at the next full one; no number counts them";
 
 /// A score: one number where both ends are the same.
 pub(crate) fn range(range: Range) -> String {

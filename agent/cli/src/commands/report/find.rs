@@ -1,4 +1,4 @@
-//! Which report is meant: a kept one by the beginning of its id, the newest, or one in a file.
+//! Which report is meant: a kept one by the beginning of its id, the newest full one, or one in a file.
 
 use std::path::Path;
 
@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::commands::{state, state_trouble};
 use crate::installation::Installation;
+use crate::render::diagnostics;
 use crate::state::{KeptReport, State};
 use crate::trust::read_regular;
 
@@ -34,13 +35,41 @@ pub(super) fn kept(
     named: Option<&str>,
     installation: &Installation,
 ) -> Result<KeptReport, Diagnostic> {
-    let id = named.filter(|named| *named != "latest");
-    let found = state.report(id).map_err(|error| state_trouble(installation, &error))?;
-    found.ok_or_else(|| match id {
-        Some(id) => Diagnostic::error("no-report", format!("no kept report's id begins with `{id}`"))
-            .help("goodstead report list shows them; a path with a `/` names a file"),
-        None => Diagnostic::error("no-report", "no report is kept yet").help("goodstead check makes one"),
-    })
+    let trouble = |error| state_trouble(installation, &error);
+    if let Some(id) = named.filter(|named| *named != "latest") {
+        return state.report(Some(id)).map_err(trouble)?.ok_or_else(|| {
+            Diagnostic::error("no-report", format!("no kept report's id begins with `{id}`"))
+                .help("goodstead report list shows them; a path with a `/` names a file")
+        });
+    }
+    let partial = state.newest().map_err(trouble)?.filter(|newest| !newest.is_full);
+    match (state.report(None).map_err(trouble)?, partial) {
+        (Some(full), None) => Ok(full),
+        (Some(full), Some(partial)) => {
+            let note = format!("the last check was {}; this is the last full one", limited(&partial));
+            diagnostics::print(&[Diagnostic::warning("partial", note).help(show(&partial))]);
+            Ok(full)
+        }
+        (None, Some(partial)) => {
+            let message =
+                format!("no report of a full scan is kept: the last check was {}", limited(&partial));
+            let help = format!("goodstead check makes one; {}", show(&partial));
+            Err(Diagnostic::error("no-report", message).help(help))
+        }
+        (None, None) => {
+            Err(Diagnostic::error("no-report", "no report is kept yet").help("goodstead check makes one"))
+        }
+    }
+}
+
+/// `partial (only linux)`.
+fn limited(kept: &KeptReport) -> String {
+    let limit = kept.parse().ok().and_then(|report| report.partial());
+    format!("partial ({})", limit.unwrap_or_else(|| "it cannot be read".to_owned()))
+}
+
+fn show(kept: &KeptReport) -> String {
+    format!("goodstead report show {} shows the partial one", kept.id.get(..12).unwrap_or(&kept.id))
 }
 
 /// Ids are hexadecimal; a file of such a name is `./cafe`.

@@ -103,7 +103,17 @@ mod tests {
 
     fn readiness(low: f64, high: f64, single: Option<f64>) -> Readiness {
         let range = Range { low, high };
-        Readiness { range, single, coverage: 44.0, worst: None, failed: 0, waived: 0, passed: 1, unknown: 1 }
+        Readiness {
+            range,
+            single,
+            coverage: 44.0,
+            worst: None,
+            failed: 0,
+            waived: 0,
+            passed: 1,
+            unknown: 1,
+            not_yet_judged: 0,
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod words;
 use askama::Template;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use goodstead_model::{Origin, Readiness, Report, Target, Verdict};
+use goodstead_model::{Judgement, Origin, Readiness, Report, Target, Verdict};
 use goodstead_page::{COLOURS, markdown};
 use sha2::{Digest, Sha256};
 
@@ -28,7 +28,7 @@ use self::meter::{Meter, Ring};
 use self::not_judged::NotJudged;
 use self::progress::Progress;
 use self::words::percent;
-use super::words::{count, moment};
+use super::words::{NOT_YET, count, moment, partial};
 
 const STYLE: &str = include_str!("../../../templates/report.css");
 const SCRIPT: &str = include_str!("../../../templates/report.js");
@@ -50,6 +50,8 @@ struct Page<'a> {
     subject: &'a str,
     /// In which form: the host itself, a folder, saved facts.
     form: &'static str,
+    /// `partial: only linux`; absent for a full scan of the running host.
+    partial: Option<String>,
     /// `2026-11-22 08:00:00 UTC`.
     time: String,
     readiness: Option<Headline<'a>>,
@@ -58,6 +60,8 @@ struct Page<'a> {
     waived: Vec<Finding<'a>>,
     progress: Progress<'a>,
     not_judged: NotJudged<'a>,
+    /// The checks that need an earlier scan, by id and target.
+    not_yet_judged: Vec<(&'a str, &'a str)>,
     passed: Vec<(&'a str, &'a str)>,
     made: Made<'a>,
 }
@@ -100,6 +104,7 @@ impl<'a> Page<'a> {
             script: SCRIPT,
             subject,
             form,
+            partial: partial(report),
             time: moment(&report.time),
             readiness: report.readiness.as_ref().map(Headline::new),
             targets: report.targets.iter().map(|target| TargetView::new(target, report)).collect(),
@@ -110,11 +115,12 @@ impl<'a> Page<'a> {
             waived: report.waived().map(|finding| Finding::new(finding, &anchors, &mut rendered)).collect(),
             progress: Progress::new(report, &anchors),
             not_judged: NotJudged::new(report),
+            not_yet_judged: report.not_yet_judged().map(named).collect(),
             passed: report
                 .verdicts
                 .iter()
                 .filter(|judgement| judgement.verdict == Verdict::Pass)
-                .map(|judgement| (judgement.id.as_str(), judgement.target.as_str()))
+                .map(named)
                 .collect(),
             made: Made::new(report),
             report,
@@ -159,6 +165,10 @@ impl<'a> TargetView<'a> {
             meters,
         }
     }
+}
+
+fn named(judgement: &Judgement) -> (&str, &str) {
+    (&judgement.id, &judgement.target)
 }
 
 /// How a policy names a text that may run: `sha256-…`.

@@ -1,13 +1,14 @@
 //! The page holds whatever a report may hold, and nothing that a site wrote becomes more than text.
 
 use goodstead_model::Report;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::report;
 
-const SAMPLES: [&str; 2] = [
+const SAMPLES: [&str; 3] = [
     include_str!("../../../../model/samples/report-1.json"),
     include_str!("../../../../model/samples/report-2.json"),
+    include_str!("../../../../model/samples/report-3.json"),
 ];
 
 /// Markup, the end of an attribute, an escape sequence, marks of direction, lines, a template's own signs.
@@ -19,7 +20,8 @@ fn sample(number: usize) -> Report {
 
 /// The sample with every text of it replaced: all but the words that a report must have.
 fn every_text_is(text: &str) -> Report {
-    let mut json: Json = serde_json::from_str(SAMPLES[1]).unwrap();
+    let mut json: Json = serde_json::from_str(SAMPLES[2]).unwrap();
+    json["selection"] = json!({ "targets": ["linux"] });
     for pointer in texts(&json, String::new()) {
         let place = json.pointer_mut(&pointer).unwrap();
         let before = std::mem::replace(place, text.into());

@@ -8,7 +8,9 @@ use super::blocks::{self, Content, Inline};
 use super::escape::{code, fence, line, link, text};
 use crate::render::unjudged::{self, Unjudged};
 use crate::render::value::value;
-use crate::render::words::{answer, count, counts, coverage, day, headline, looked_at, moment, range};
+use crate::render::words::{
+    NOT_YET, answer, count, counts, coverage, day, headline, looked_at, moment, partial, range, stays,
+};
 
 /// Writing to a `String` cannot fail.
 macro_rules! put {
@@ -19,6 +21,9 @@ macro_rules! put {
 pub(crate) fn report(report: &Report) -> String {
     let mut out = String::new();
     put!(out, "# Goodstead: {}, {}\n", text(&looked_at(report)), text(&moment(&report.time)));
+    if let Some(partial) = partial(report) {
+        put!(out, "**{}**\n", text(&partial));
+    }
     put!(out, "**Readiness** {}  ", headline(report.readiness.as_ref()));
     if let Some(readiness) = &report.readiness {
         put!(out, "**Coverage** {}", coverage(readiness));
@@ -32,6 +37,7 @@ pub(crate) fn report(report: &Report) -> String {
     milestones(&mut out, &report.milestones);
     tasks(&mut out, &report.tasks);
     not_judged(&mut out, report);
+    not_yet_judged(&mut out, report);
     if !report.warnings.is_empty() {
         put!(out, "\n## Worth knowing\n");
         for warning in &report.warnings {
@@ -82,6 +88,9 @@ fn findings(out: &mut String, report: &Report) {
             let said =
                 format!("waived until {}, which is over, by {}: {}", waiver.until, waiver.who, waiver.why);
             put!(out, "\n**Note** {}", text(&said));
+        }
+        if let Some(event) = &finding.event {
+            put!(out, "\n**When** {}", text(&stays(event)));
         }
         where_and_seen(out, finding);
         prose(out, "Why", &finding.why);
@@ -287,6 +296,17 @@ fn not_judged(out: &mut String, report: &Report) {
         let ids: Vec<_> = cause.ids().into_iter().map(code).collect();
         let help = cause.remedy.map_or(String::new(), |remedy| format!(" What helps: {}.", code(remedy)));
         put!(out, "- {}: {}.{help} Costs {}", line(cause.target), text(&cause.detail), ids.join(", "));
+    }
+}
+
+fn not_yet_judged(out: &mut String, report: &Report) {
+    let waiting: Vec<_> = report.not_yet_judged().collect();
+    if waiting.is_empty() {
+        return;
+    }
+    put!(out, "\n## {} {NOT_YET}\n", count(waiting.len(), "check"));
+    for one in waiting {
+        put!(out, "- {}: {}", line(&one.target), code(&one.id));
     }
 }
 

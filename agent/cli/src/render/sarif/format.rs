@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use goodstead_model::{Concern, Evidence, Impact, Likelihood, Origin, Pack, Readiness};
+use goodstead_model::{Concern, Evidence, Impact, Likelihood, Origin, Pack, Readiness, Selection};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -53,6 +53,9 @@ pub(super) struct RunProperties<'a> {
     pub(super) report: &'a str,
     pub(super) host: Option<&'a str>,
     pub(super) origin: &'a Origin,
+    pub(super) selection: &'a Selection,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) partial: Option<String>,
     pub(super) readiness: Option<&'a Readiness>,
     pub(super) packs: &'a [Pack],
 }

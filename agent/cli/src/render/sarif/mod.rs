@@ -1,8 +1,8 @@
 //! The report as SARIF 2.1.0, for what gathers the findings of many tools.
 //!
 //! A check is a rule and a target a logical location; the physical one, without which code-scanning services refuse a
-//! result, is in `place.rs`. What failed has the level of its impact, what was waived is
-//! suppressed with its reason, what could not be judged is `open`; what passed or does not apply is left out. The official
+//! result, is in `place.rs`. What failed has the level of its impact, what was waived is suppressed with its reason,
+//! what could not be judged is `open`; what passed, does not apply or needs an earlier scan is left out. The official
 //! schema is held against it in `tests/faces.rs`.
 
 mod format;
@@ -48,6 +48,8 @@ pub(crate) fn report(report: &Report) -> String {
                 report: &report.id,
                 host: report.host.as_deref(),
                 origin: &report.origin,
+                selection: &report.selection,
+                partial: report.partial().map(|limit| plain(&limit).into_owned()),
                 readiness: report.readiness.as_ref(),
                 packs: &report.packs,
             },
@@ -56,7 +58,9 @@ pub(crate) fn report(report: &Report) -> String {
 }
 
 fn invocation(report: &Report) -> Invocation<'_> {
-    let notes = report.warnings.iter().map(|note| Notification { level: "warning", message: message(note) });
+    let partial = report.partial().map(|limit| format!("This scan is partial: {limit}"));
+    let notes = partial.iter().chain(&report.warnings);
+    let notes = notes.map(|note| Notification { level: "warning", message: message(note) });
     // A report from elsewhere may hold anything.
     let sound = report.time.parse::<jiff::Timestamp>().is_ok();
     Invocation {
@@ -71,7 +75,7 @@ fn kind(verdict: Verdict) -> Option<&'static str> {
     match verdict {
         Verdict::Fail | Verdict::Waived => Some("fail"),
         Verdict::Unknown => Some("open"),
-        Verdict::Pass | Verdict::NotApplicable => None,
+        Verdict::NotYetJudged | Verdict::Pass | Verdict::NotApplicable => None,
     }
 }
 

@@ -54,6 +54,47 @@ fn no_line_of_a_site_begins_a_line() {
     }
 }
 
+/// JSON carries the selection itself; all other faces say what it means.
+#[test]
+fn every_face_says_that_a_report_is_partial_and_of_what() {
+    let mut report = fixture::sample();
+    for face in Face::value_variants() {
+        let text = render(&report, *face, &look(Detail::Quiet, 80));
+        assert!(!text.contains("only linux"), "{face:?}: {text}");
+    }
+    report.selection.targets = vec!["linux".into()];
+    for face in Face::value_variants() {
+        for detail in DETAILS {
+            let text = strip_str(&render(&report, *face, &look(detail, 80))).to_string();
+            let marked = match face {
+                Face::Json => text.contains("\"selection\": {\n    \"targets\": [\n      \"linux\""),
+                _ => text.contains("partial") && text.contains("only linux"),
+            };
+            assert!(marked, "{face:?} {detail:?}: {text}");
+        }
+    }
+}
+
+#[test]
+fn what_needs_an_earlier_scan_is_listed_as_such() {
+    let report = fixture::sample();
+    for face in [Face::Text, Face::Html, Face::Markdown, Face::Junit] {
+        let text = strip_str(&render(&report, face, &look(Detail::Normal, 100))).to_string();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("linux.memory-pressure-high") && text.contains("an earlier scan"), "{text}");
+    }
+}
+
+#[test]
+fn an_event_says_when_it_was_last_seen_and_how_long_it_stays() {
+    let report = fixture::sample();
+    for face in [Face::Text, Face::Html, Face::Markdown] {
+        let text = strip_str(&render(&report, face, &look(Detail::Normal, 100))).to_string();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("2026-11-22 02:00:00 UTC; it stays a finding for 24 hours"), "{text}");
+    }
+}
+
 #[test]
 fn the_terminal_may_be_of_any_width() {
     for report in reports() {

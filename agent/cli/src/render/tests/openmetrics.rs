@@ -69,12 +69,14 @@ fn names_and_values_are_a_contract() {
     goodstead_agent_info{version="0.1.0"} 1
     goodstead_scan_timestamp_seconds 1795334400
     goodstead_scan_duration_seconds 0.0405
+    goodstead_scan_partial 0
     goodstead_readiness_ratio{end="low"} 0.701
     goodstead_readiness_ratio{end="high"} 0.841
     goodstead_coverage_ratio 0.855
     goodstead_checks{verdict="fail"} 1
     goodstead_checks{verdict="waived"} 1
     goodstead_checks{verdict="unknown"} 1
+    goodstead_checks{verdict="not-yet-judged"} 1
     goodstead_checks{verdict="pass"} 1
     goodstead_checks{verdict="not-applicable"} 1
     goodstead_target_readiness_ratio{target="linux",deployment="linux",end="low"} 0.701
