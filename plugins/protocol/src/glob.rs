@@ -4,7 +4,16 @@
 //! one of all others but `/`, `{a,b}` one of several, `\` takes a character as it is. Nothing is compiled: most globs
 //! are asked about a few paths, and what they begin with tells nearly all of these apart.
 
+mod below;
+
+pub use below::{Below, Segment};
+
+use std::sync::OnceLock;
+
 use fast_glob::{glob_match, validate};
+
+/// The characters that are not simply themselves.
+const SPECIAL: [char; 7] = ['*', '?', '[', ']', '{', '}', '\\'];
 
 /// One glob.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +32,7 @@ impl Glob {
         // Elsewhere, a leading `!` means all that does not match.
         let text = if text.starts_with('!') { format!("\\{text}") } else { text.to_owned() };
         validate(&text).map_err(|error| error.to_string())?;
-        let fixed = text.find(['*', '?', '[', ']', '{', '}', '\\']).unwrap_or(text.len());
+        let fixed = text.find(SPECIAL).unwrap_or(text.len());
         Ok(Glob { text, fixed })
     }
 
@@ -35,21 +44,59 @@ impl Glob {
         let beginning = self.text.as_bytes().get(..self.fixed).unwrap_or_default();
         path.as_bytes().starts_with(beginning) && glob_match(&self.text, path)
     }
+
+    /// The glob name by name: one sequence for each choice of `{…}` that crosses a slash or holds a `**`.
+    ///
+    /// # Errors
+    /// It has more than 64 of them.
+    pub fn ways(&self) -> Result<Vec<Vec<Segment>>, String> {
+        below::ways(&self.text)
+    }
+
+    /// Whether its fixed beginning leaves open that something below `folder` matches; cheap, and right for nearly all.
+    fn may_lead_below(&self, folder: &str) -> bool {
+        let fixed = self.text.as_bytes().get(..self.fixed).unwrap_or_default();
+        let folder = folder.as_bytes();
+        let (shorter, longer) = if fixed.len() <= folder.len() { (fixed, folder) } else { (folder, fixed) };
+        longer.starts_with(shorter) && longer.get(folder.len()).is_none_or(|next| *next == b'/')
+    }
 }
 
 /// Some globs, of which one has to match.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Globs(Vec<Glob>);
+pub struct Globs(Vec<Listed>);
+
+/// One of them, and its sequences once they were needed: most never are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Listed {
+    glob: Glob,
+    ways: OnceLock<Vec<Vec<Segment>>>,
+}
 
 impl Globs {
-    /// The globs of a list. What is none matches nothing.
+    /// The globs of a list. What is not a glob matches nothing.
     pub fn new<T: AsRef<str>>(list: impl IntoIterator<Item = T>) -> Globs {
-        Globs(list.into_iter().filter_map(|text| Glob::new(text.as_ref()).ok()).collect())
+        let parsed = |text: T| Some(Listed { glob: Glob::new(text.as_ref()).ok()?, ways: OnceLock::new() });
+        Globs(list.into_iter().filter_map(parsed).collect())
     }
 
     /// Whether all of `path` matches one of them.
     pub fn is_match(&self, path: &str) -> bool {
-        self.0.iter().any(|glob| glob.is_match(path))
+        self.0.iter().any(|listed| listed.glob.is_match(path))
+    }
+
+    /// What of the names in the directory `folder` can match, or have something below them that does. `folder` is an
+    /// absolute path in its shortest form.
+    pub fn below(&self, folder: &str) -> Below {
+        let folder = folder.trim_end_matches('/');
+        let mut below = Below::Nothing;
+        for Listed { glob, ways } in &self.0 {
+            if glob.may_lead_below(folder) {
+                let ways = ways.get_or_init(|| glob.ways().unwrap_or_default());
+                ways.iter().for_each(|way| below.add(below::of(way, folder)));
+            }
+        }
+        below
     }
 }
 

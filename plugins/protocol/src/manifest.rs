@@ -273,8 +273,8 @@ fn check(
 
 /// A glob of absolute paths.
 fn glob(text: Spanned<String>, document: &Document, errors: &mut Vec<Diagnostic>) -> String {
-    if let Err(why) = Glob::new(text.get_ref()) {
-        let message = format!("`{}` is no glob: {why}", text.get_ref());
+    if let Err(why) = Glob::new(text.get_ref()).and_then(|glob| glob.ways()) {
+        let message = format!("`{}` is not a usable glob: {why}", text.get_ref());
         errors.push(Diagnostic::error("bad-glob", message).at(document.place(text.span())));
     }
     check(text, document, errors, "bad-path", absolute)
