@@ -154,9 +154,6 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
     let started = plugin.vouched().then(start);
     let sealed = plugin.sealed(request.copies);
     let signature = sealed.as_ref().ok().map(|(_, signature)| signature.clone());
-    if signature == Some(Signature::Unsigned) {
-        warnings.push(unsigned(name));
-    }
     let none = BTreeSet::new();
     let confinement = confinement(time_limit(plugin, request), request.config.require_full_isolation);
     let task = Task {
@@ -216,9 +213,10 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
     }
 }
 
-/// What a report says of a plugin that nobody signed.
-pub(crate) fn unsigned(name: &str) -> String {
-    format!("the plugin {name} is not signed, which agent.toml allows")
+/// What a report says of the plugins that ran and that nobody signed.
+pub(crate) fn unsigned(scan: &Scan) -> impl Iterator<Item = String> {
+    let unsigned = scan.plugins.iter().filter(|(_, plugin)| plugin.signature == Signature::Unsigned);
+    unsigned.map(|(name, _)| format!("the plugin {name} is not signed, which agent.toml allows"))
 }
 
 /// How long the plugin may take.

@@ -27,7 +27,7 @@ use crate::progress::Progress;
 use crate::render::face::{self, Face};
 use crate::render::{access, diagnostics, json, nagios, output};
 use crate::saved::SavedFacts;
-use crate::scan::{Request, Scan, scan};
+use crate::scan::{Request, Scan, scan, unsigned};
 use crate::state::{Counted, HOST, KeptReport, Memory, State, StateError};
 
 /// Runs the command.
@@ -68,6 +68,8 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     let (origin, mut scan) = observed.map_err(lost)??;
     let progress = Progress::begin(installation, &installed, &packs, args, &wanted, &time);
     scan.timings_ms.insert("load".into(), loaded);
+    let unsigned: Vec<String> = unsigned(&scan).collect();
+    scan.warnings.splice(0..0, unsigned);
     scan.warnings.extend(installed.trust.diagnostics.iter().map(ToString::to_string));
     scan.warnings.extend(installed.plugins.diagnostics.iter().map(ToString::to_string));
     scan.warnings.append(&mut packs.notes);
