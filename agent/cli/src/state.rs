@@ -49,6 +49,9 @@ const VERSION: usize = STEPS.len();
 /// How many full reports are kept, and how many partial ones: these never push out what says how the host stands.
 const KEPT_REPORTS: i64 = 100;
 
+/// How many bytes of access logs are kept in all; the newest one in any case.
+const KEPT_LOGS: i64 = 64 << 20;
+
 /// Why the state cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StateError {
@@ -172,6 +175,14 @@ impl State {
             params![report.id, serde_json::to_string(log).unwrap_or_default()],
         )?;
         change.execute("DELETE FROM access WHERE report NOT IN (SELECT id FROM reports)", [])?;
+        change.execute(
+            "DELETE FROM access WHERE report IN (SELECT report FROM (
+                 SELECT access.report, number,
+                        sum(octet_length(access.body)) OVER (ORDER BY number DESC) AS size
+                 FROM access JOIN reports ON reports.id = access.report)
+             WHERE size > ?1 AND number < (SELECT max(number) FROM reports))",
+            params![KEPT_LOGS],
+        )?;
         if let Some(memory) = memory {
             for (target, facts) in &memory.facts {
                 change.execute(
@@ -391,6 +402,31 @@ mod tests {
         assert_eq!(state.report(Some(&partial(149).id)).unwrap(), Some(partial(149)));
         assert_eq!(state.newest().unwrap(), Some(partial(149)));
         assert_eq!(state.reports().unwrap().len(), 101, "a hundred partial ones and the full one");
+    }
+
+    #[test]
+    fn access_logs_are_kept_up_to_a_size_and_the_newest_always() {
+        let (_folder, mut state) = state();
+        let entry: crate::broker::AccessEntry = serde_json::from_value(serde_json::json!({
+            "at_ms": 1.0, "kind": "read", "what": "x".repeat((KEPT_LOGS / 3) as usize), "bytes": 0, "took_ms": 1.0
+        }))
+        .unwrap();
+        let large = |count| AccessLog::from([("demo".to_owned(), vec![entry.clone(); count])]);
+        for (number, count) in [(1, 1), (2, 1), (3, 1), (4, 4)] {
+            state.keep_report(&report(number), &large(count), None).unwrap();
+        }
+        let kept = |number| state.access_log(&report(number).id).unwrap().is_some();
+        assert_eq!(
+            [1, 2, 3, 4].map(kept),
+            [false, false, false, true],
+            "the newest is larger than all may be"
+        );
+        for number in [5, 6, 7] {
+            state.keep_report(&report(number), &large(1), None).unwrap();
+        }
+        let kept = |number| state.access_log(&report(number).id).unwrap().is_some();
+        assert_eq!([4, 5, 6, 7].map(kept), [false, false, true, true]);
+        assert_eq!(state.report(None).unwrap(), Some(report(7)), "the reports themselves stay");
     }
 
     #[test]

@@ -59,7 +59,12 @@ fn access(named: Option<&str>, face: Face, installation: &Installation) -> Outco
     let state = state(installation)?;
     let report = kept(&state, named, installation)?;
     let log = state.access_log(&report.id).map_err(|error| state_trouble(installation, &error))?;
-    output::write(&log_face(&log.unwrap_or_default(), format), None)?;
+    let Some(log) = log else {
+        let message = format!("the access log of report {} is not kept any more", report.id);
+        return Err(Diagnostic::error("no-access-log", message)
+            .help("keep one for longer with `goodstead check --access-log FILE`"));
+    };
+    output::write(&log_face(&log, format), None)?;
     Ok(Exit::Fine)
 }
 
