@@ -1,4 +1,8 @@
 //! How much the agent knows of the host when nobody disturbs: no hostile plugin may take any of it away.
+//!
+//! The host itself does not hold still: other tests mount, connect and add devices meanwhile. So an attack is compared with
+//! a scan before it and, where that differs, with one after it: only what both of them know is missing because of the
+//! attack.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -8,12 +12,13 @@ use serde_json::Value as Json;
 use super::{Scanned, User};
 use crate::tree::Tree;
 
-/// Facts about processes, mounts and connections, which other tests start and end meanwhile: of these only the loss of
-/// the whole counts.
-const COMES_AND_GOES: [&str; 3] = ["open_files_of", "mounts", "tcp_connections"];
+/// Facts about processes, mounts, connections and block devices, which come and go meanwhile: of these only the loss of the
+/// whole counts.
+const COMES_AND_GOES: [&str; 6] =
+    ["open_files_of", "mounts", "tcp_connections", "raid", "multipath", "physical_disks"];
 
 /// How much is known of the host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Host {
     /// The checks that could not be judged.
     unknown: BTreeSet<String>,
@@ -45,6 +50,26 @@ impl Host {
     }
 }
 
+impl Host {
+    /// What is less than both scans around it know: the checks that are not judged, the facts that are not there, and what
+    /// of them is unknown.
+    fn harm_between(&self, before: &Host, after: &Host) -> Host {
+        let in_neither = |mine: &BTreeSet<String>, one: &BTreeSet<String>, other: &BTreeSet<String>| {
+            mine.iter().filter(|it| !one.contains(*it) && !other.contains(*it)).cloned().collect()
+        };
+        Host {
+            unknown: in_neither(&self.unknown, &before.unknown, &after.unknown),
+            names: before
+                .names
+                .intersection(&after.names)
+                .filter(|it| !self.names.contains(*it))
+                .cloned()
+                .collect(),
+            lost: in_neither(&self.lost, &before.lost, &after.lost),
+        }
+    }
+}
+
 /// Adds `path` where nothing of it is known.
 fn whole(path: &str, fact: &Json, lost: &mut BTreeSet<String>) {
     if let Some(cause) = fact.get("$unknown") {
@@ -68,12 +93,13 @@ fn collect(path: &str, fact: &Json, lost: &mut BTreeSet<String>) {
     }
 }
 
-/// How much is known when nobody disturbs: found out once.
-pub(super) fn undisturbed(user: User) -> Host {
-    static FOUND: [OnceLock<Host>; 2] = [const { OnceLock::new() }; 2];
-    FOUND[usize::from(user == User::Ordinary)]
-        .get_or_init(|| Host::of(&Scanned::of("nobody disturbs", &Tree::new(), &["linux"], user)))
-        .clone()
+/// What of the host an attack took away: nothing, if its facts came through whole.
+pub(super) fn harm(attacked: &Scanned, user: User) -> Host {
+    static BEFORE: [OnceLock<Host>; 2] = [const { OnceLock::new() }; 2];
+    let scan = || Host::of(&Scanned::of("nobody disturbs", &Tree::new(), &["linux"], user));
+    let before = BEFORE[usize::from(user == User::Ordinary)].get_or_init(scan);
+    let attacked = Host::of(attacked);
+    if attacked == *before { Host::default() } else { attacked.harm_between(before, &scan()) }
 }
 
 #[cfg(test)]
@@ -95,6 +121,24 @@ mod tests {
             lost.iter().map(String::as_str).collect::<Vec<_>>(),
             ["f.a: \"absent\"", "f.list[].b, in part: \"absent\"", "f.list[].b[].c: \"absent\""]
         );
+    }
+
+    #[test]
+    fn only_what_was_known_before_and_after_is_harm() {
+        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+        let host = |unknown: &[&str], names: &[&str], lost: &[&str]| Host {
+            unknown: set(unknown),
+            names: set(names),
+            lost: set(lost),
+        };
+        let before = host(&["a"], &["x", "y", "z"], &["x.1"]);
+        let after = host(&["b"], &["x", "y"], &["x.2"]);
+        assert_eq!(
+            host(&["b"], &["x", "y", "w"], &["x.1", "x.2"]).harm_between(&before, &after),
+            Host::default()
+        );
+        let attacked = host(&["a", "c"], &["y"], &["x.3"]);
+        assert_eq!(attacked.harm_between(&before, &after), host(&["c"], &["x"], &["x.3"]));
     }
 
     #[test]
