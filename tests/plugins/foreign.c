@@ -51,6 +51,19 @@ int32_t goodstead_plugin_gather(const GoodsteadSite *site, GoodsteadBytes target
     return 0;
 #elif defined(MODE_REFUSES)
     return 7;
+#elif defined(MODE_FLOODS_THE_LOG)
+    /* Refused and granted requests, more than are written down one by one, before the one that matters. */
+    char request[64];
+    for (int turn = 0; turn < 8000; turn++) {
+        snprintf(request, sizeof request, "{\"ask\": \"stat\", \"path\": \"/nowhere/%d\"}", turn);
+        site->ask(site->context, text(request));
+    }
+    for (int turn = 0; turn < 6000; turn++) {
+        site->ask(site->context, text("{\"ask\": \"stat\", \"path\": \"/etc/os-release\"}"));
+    }
+    site->ask(site->context, text("{\"ask\": \"read\", \"path\": \"/etc/../etc/os-release\"}"));
+    site->emit(site->context, text("{\"greeting\": \"done\", \"size_bytes\": 1}"));
+    return 0;
 #elif defined(MODE_WRONG)
     site->emit(site->context, text("{\"greeting\": 42, \"size_bytes\": 1, \"shadow\": \"root:x\"}"));
     return 0;

@@ -236,7 +236,7 @@ impl Host {
                 Content::Folder => site.stat_of(&path, stat(FileKind::Folder, 0)),
                 // Masked. Other links that lead nowhere are as if they were not there.
                 Content::Link(target) if target == "/dev/null" => site
-                    .refused_file(&path, CauseKind::NotAvailable, "no regular file")
+                    .refused_file(&path, CauseKind::NotRegular, "not a regular file")
                     .stat_of(&path, stat(FileKind::Other, 0)),
                 Content::Link(_) => site,
             };

@@ -17,7 +17,7 @@ mod render;
 #[path = "../src/broker/log.rs"]
 mod log;
 mod broker {
-    pub(crate) use crate::log::{Entry as AccessEntry, FileEntry as AccessFile};
+    pub(crate) use crate::log::{Counted, Entry as AccessEntry, FileEntry as AccessFile};
 
     pub(crate) type AccessLog = std::collections::BTreeMap<String, Vec<AccessEntry>>;
 }

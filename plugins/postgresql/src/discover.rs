@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use goodstead_plugin::{Address, Cause, CauseKind, Proposal, Site, SiteExt};
+use goodstead_plugin::{Address, Cause, CauseKind, Entry, Proposal, Site, SiteExt};
 
 use crate::files::{self, Configuration};
 use crate::gather::Hints;
@@ -12,6 +12,10 @@ const CLUSTERS: &str = "/etc/postgresql";
 
 /// Where servers put their sockets unless they are told otherwise. On most systems the second is the first.
 const SOCKET_FOLDERS: [&str; 3] = ["/run/postgresql", "/var/run/postgresql", "/tmp"];
+
+/// How a socket is named: `.s.PGSQL.` and a port. Everybody may write into /tmp; names that no socket has do not count.
+const SOCKETS: &str =
+    ".s.PGSQL.{[1-9],[1-9][0-9],[1-9][0-9][0-9],[1-9][0-9][0-9][0-9],[1-9][0-9][0-9][0-9][0-9]}";
 
 /// The port of a server whose files name none.
 const DEFAULT_PORT: u16 = 5432;
@@ -57,7 +61,7 @@ pub(crate) fn discover(site: &mut dyn Site) -> Result<Vec<Proposal>, Cause> {
 fn sockets(site: &mut dyn Site, unseen: &mut Option<Cause>) -> BTreeMap<String, u16> {
     let mut found = BTreeMap::new();
     for folder in SOCKET_FOLDERS {
-        for name in names(site, folder, unseen) {
+        for name in found_names(site.find(folder, SOCKETS), unseen) {
             let Some(port) = name.strip_prefix(".s.PGSQL.").and_then(|port| port.parse().ok()) else {
                 continue;
             };
@@ -135,7 +139,11 @@ fn canonical(path: &str) -> String {
 
 /// The names in a folder; none if it is not there.
 fn names(site: &mut dyn Site, folder: &str, unseen: &mut Option<Cause>) -> Vec<String> {
-    match site.list(folder) {
+    found_names(site.list(folder), unseen)
+}
+
+fn found_names(found: Result<Vec<Entry>, Cause>, unseen: &mut Option<Cause>) -> Vec<String> {
+    match found {
         Ok(entries) => entries.into_iter().map(|entry| entry.name).collect(),
         Err(cause) => {
             if cause.kind != CauseKind::Absent {
@@ -163,6 +171,16 @@ mod tests {
             format!("{name} | {} | {address} | {}", proposal.title, proposal.hints)
         };
         discover(&mut site).unwrap().into_iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn names_of_strangers_beside_a_socket_do_not_count() {
+        let odd = (0..20_000).map(|number| format!("/tmp/{number:05}{}", "\u{1}".repeat(245)));
+        let near = ["", "x", "0", "5432.lock", "123456", "54x"].map(|port| format!("/tmp/.s.PGSQL.{port}"));
+        let crowded = odd.chain(near).fold(site(), |site, path| site.file(&path, ""));
+        insta::assert_snapshot!(found(crowded.file("/tmp/.s.PGSQL.5432", "")), @r#"5432 | PostgreSQL on port 5432 | unix:/tmp/.s.PGSQL.5432 | {"port":5432}"#);
+        let list = site().list("/tmp").unwrap_err();
+        assert_eq!(list.kind, CauseKind::NotDeclared, "the names of others are nobody's business");
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub enum CauseKind {
     NotDeclared,
     /// It was looked for and is not there.
     Absent,
+    /// It is there and is not a regular file: a directory, FIFO, socket or device, such as `/dev/null`.
+    NotRegular,
     /// The product does not answer: down, starting, refusing connections.
     NotAvailable,
     /// It cannot be known here at all, for example a running value under `--root`.
@@ -52,6 +54,7 @@ impl CauseKind {
             CauseKind::NotPermitted => "no permission",
             CauseKind::NotDeclared => "the plugin's manifest does not ask for it",
             CauseKind::Absent => "not there",
+            CauseKind::NotRegular => "not a regular file",
             CauseKind::NotAvailable => "the product does not answer",
             CauseKind::NotApplicableHere => "cannot be known here",
             CauseKind::TimedOut => "took too long",

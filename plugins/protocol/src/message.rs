@@ -202,6 +202,14 @@ pub enum Request {
         /// Its absolute path.
         path: String,
     },
+    /// The names in a directory that match, where the manifest asks to read, look at or connect to what they name. The
+    /// directory itself need not be declared: names of others are neither counted nor returned.
+    Find {
+        /// The directory's absolute path.
+        path: String,
+        /// A glob of a single name, for example `.s.PGSQL.*`.
+        matching: String,
+    },
     /// Kind, size, mode, owner and time of a file; a link is followed.
     Stat {
         /// Its absolute path.
@@ -222,7 +230,7 @@ pub enum Request {
         /// Its name in the manifest.
         command: String,
     },
-    /// What several of `read`, `read_many`, `list` and `stat` would yield, in one round trip.
+    /// What several of `read`, `read_many`, `list`, `find` and `stat` would yield, in one round trip.
     Several {
         /// They, in the order of the replies.
         requests: Vec<Request>,
@@ -247,7 +255,7 @@ pub enum Granted {
     Read,
     /// To `read_many`: one entry a file, in the order of their bytes in the data.
     ReadMany(FileList),
-    /// To `list`: sorted by name.
+    /// To `list` and `find`: sorted by name.
     List(Vec<Entry>),
     /// To `stat`.
     Stat(Stat),

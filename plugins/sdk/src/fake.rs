@@ -34,6 +34,7 @@ struct Allowed {
     read: Globs,
     stat: Globs,
     statfs: Globs,
+    connect: Globs,
     run: BTreeSet<String>,
 }
 
@@ -43,6 +44,7 @@ impl From<&Permissions> for Allowed {
             read: Globs::new(&permissions.read),
             stat: Globs::new(&permissions.stat),
             statfs: Globs::new(&permissions.statfs),
+            connect: Globs::new(&permissions.connect),
             run: permissions.run.keys().cloned().collect(),
         }
     }
@@ -117,7 +119,32 @@ impl FakeSite {
         }
     }
 
-    fn find(&self, path: &str) -> Result<&[u8], Cause> {
+    /// Whether the manifest asks for what `path` names in one way or another.
+    fn may_name(&self, path: &str) -> bool {
+        let Some(allowed) = &self.allowed else { return true };
+        [&allowed.read, &allowed.stat, &allowed.connect].into_iter().any(|globs| globs.is_match(path))
+    }
+
+    /// The names in a directory.
+    fn names(&self, path: &str) -> Result<Vec<Entry>, Cause> {
+        let prefix = format!("{}/", path.trim_end_matches('/'));
+        let names: BTreeSet<_> = self
+            .files
+            .keys()
+            .filter_map(|file| file.strip_prefix(&prefix))
+            .map(|rest| match rest.split_once('/') {
+                Some((folder, _)) => (folder.to_owned(), true),
+                None => (rest.to_owned(), false),
+            })
+            .collect();
+        if names.is_empty() {
+            return Err(Cause::new(CauseKind::Absent, format!("{path} does not exist")));
+        }
+        let kind = |folder| if folder { FileKind::Folder } else { FileKind::File };
+        Ok(names.into_iter().map(|(name, folder)| Entry { name, kind: kind(folder) }).collect())
+    }
+
+    fn permitted_content(&self, path: &str) -> Result<&[u8], Cause> {
         self.may_read(path)?;
         self.content(path)
     }
@@ -138,13 +165,13 @@ fn answer(granted: Granted, data: Vec<u8>) -> Answer {
 impl Site for FakeSite {
     fn ask(&mut self, request: Request) -> Result<Answer, Cause> {
         match request {
-            Request::Read { path } => Ok(answer(Granted::Read, self.find(&path)?.to_vec())),
+            Request::Read { path } => Ok(answer(Granted::Read, self.permitted_content(&path)?.to_vec())),
             Request::ReadMany { globs, except } => {
                 let (globs, except) = (Globs::new(&globs), Globs::new(&except));
                 let mut data = Vec::new();
                 let mut files = Vec::new();
                 for path in self.files.keys().filter(|path| globs.is_match(path) && !except.is_match(path)) {
-                    let size = match self.find(path) {
+                    let size = match self.permitted_content(path) {
                         Ok(content) => {
                             data.extend_from_slice(content);
                             Outcome::Ok(content.len() as u64)
@@ -159,22 +186,14 @@ impl Site for FakeSite {
             }
             Request::List { path } => {
                 self.may_read(&path)?;
-                let prefix = format!("{}/", path.trim_end_matches('/'));
-                let names: BTreeSet<_> = self
-                    .files
-                    .keys()
-                    .filter_map(|file| file.strip_prefix(&prefix))
-                    .map(|rest| match rest.split_once('/') {
-                        Some((folder, _)) => (folder.to_owned(), true),
-                        None => (rest.to_owned(), false),
-                    })
-                    .collect();
-                if names.is_empty() {
-                    return Err(Cause::new(CauseKind::Absent, format!("{path} does not exist")));
-                }
-                let kind = |folder| if folder { FileKind::Folder } else { FileKind::File };
-                let entries =
-                    names.into_iter().map(|(name, folder)| Entry { name, kind: kind(folder) }).collect();
+                Ok(answer(Granted::List(self.names(&path)?), Vec::new()))
+            }
+            Request::Find { path, matching } => {
+                let matching = Globs::new([matching]);
+                let mut entries = self.names(&path)?;
+                entries.retain(|entry| {
+                    matching.is_match(&entry.name) && self.may_name(&format!("{path}/{}", entry.name))
+                });
                 Ok(answer(Granted::List(entries), Vec::new()))
             }
             Request::Stat { path } => {

@@ -63,6 +63,9 @@ pub trait SiteExt {
     fn read_many(&mut self, globs: &[&str], except: &[&str]) -> Result<Files, Cause>;
     /// The names in a folder, sorted.
     fn list(&mut self, path: &str) -> Result<Vec<Entry>, Cause>;
+    /// The names in a directory that match the glob `matching`, of those that the manifest asks to read, look at or
+    /// connect to; sorted. The directory itself need not be declared.
+    fn find(&mut self, path: &str, matching: &str) -> Result<Vec<Entry>, Cause>;
     /// What is known of a file without opening it.
     fn stat(&mut self, path: &str) -> Result<Stat, Cause>;
     /// Space and inodes under each of `paths`, in their order.
@@ -109,6 +112,14 @@ impl<S: Site + ?Sized> SiteExt for S {
 
     fn list(&mut self, path: &str) -> Result<Vec<Entry>, Cause> {
         match self.ask(Request::List { path: path.to_owned() })?.granted {
+            Granted::List(entries) => Ok(entries),
+            _ => Err(unfitting()),
+        }
+    }
+
+    fn find(&mut self, path: &str, matching: &str) -> Result<Vec<Entry>, Cause> {
+        let request = Request::Find { path: path.to_owned(), matching: matching.to_owned() };
+        match self.ask(request)?.granted {
             Granted::List(entries) => Ok(entries),
             _ => Err(unfitting()),
         }

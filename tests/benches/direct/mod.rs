@@ -47,6 +47,14 @@ impl Site for Direct {
                 }
                 plain(Granted::List(entries), Vec::new())
             }
+            Request::Find { path, matching } => {
+                let matching = Globs::new([matching]);
+                let Granted::List(mut entries) = self.ask(Request::List { path })?.granted else {
+                    return Err(Cause::new(CauseKind::PluginFailed, "not a list"));
+                };
+                entries.retain(|entry| matching.is_match(&entry.name));
+                plain(Granted::List(entries), Vec::new())
+            }
             Request::Statfs { paths } => {
                 let one =
                     Statfs { size: 1 << 30, free: 1 << 29, available: 1 << 29, inodes: 100, inodes_free: 50 };

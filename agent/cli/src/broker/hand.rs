@@ -21,6 +21,9 @@ const LITTLE_PATIENCE: Duration = Duration::from_millis(100);
 /// How many may hang until patience is little.
 const MAX_HANGING: u32 = 4;
 
+/// How many may be left behind hanging, each with its thread, until nothing more is looked at.
+const MAX_LEFT_BEHIND: u32 = 32;
+
 /// A moment for a hand that ends by itself when the plugin's time is over.
 const GRACE: Duration = Duration::from_millis(50);
 
@@ -52,6 +55,32 @@ impl Pulse {
     }
 }
 
+/// How far a piece of work got, and until when it may go on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace<'a> {
+    pub(crate) pulse: &'a Pulse,
+    pub(crate) deadline: Instant,
+}
+
+impl Pace<'_> {
+    /// Beats, and says whether the time of the request is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.pulse.beat();
+        Instant::now() >= self.deadline
+    }
+
+    /// Why `path` was not looked at, or not to its end.
+    pub(crate) fn late(&self, path: &str) -> Cause {
+        late(path)
+    }
+}
+
+/// Why `what` was not looked at, or not to its end: the time of the whole request was over.
+pub(crate) fn late(what: &str) -> Cause {
+    let detail = format!("the time of the request was over before {what} was read");
+    Cause::new(CauseKind::TimedOut, detail)
+}
+
 type Job = Box<dyn FnOnce(&Pulse) + Send>;
 
 /// The thread, started when it is first needed.
@@ -74,9 +103,14 @@ impl Hand {
     pub(super) fn work<T: Send + 'static>(
         &mut self,
         what: impl FnOnce() -> String,
-        deadline: Option<Instant>,
+        deadline: Instant,
         work: impl FnOnce(&Pulse) -> T + Send + 'static,
     ) -> Result<T, Cause> {
+        if self.hanging >= MAX_LEFT_BEHIND {
+            let detail =
+                format!("{} was not looked at, because {MAX_LEFT_BEHIND} others did not answer", what());
+            return Err(Cause::new(CauseKind::TimedOut, detail));
+        }
         let (sender, receiver) = channel();
         let job: Job = Box::new(move |pulse| {
             // Whoever gave up does not listen any more.
@@ -85,15 +119,17 @@ impl Hand {
         let pulse = self.start(job)?;
         loop {
             let before = pulse.count();
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let wait = left.map_or(self.patience, |left| left.min(self.patience)).max(GRACE);
+            let left = deadline.saturating_duration_since(Instant::now());
+            let wait = left.min(self.patience).max(GRACE);
             match receiver.recv_timeout(wait) {
                 Ok(result) => return Ok(result),
                 Err(RecvTimeoutError::Timeout)
-                    if left.is_none_or(|left| left > wait)
-                        && (pulse.count() > before || pulse.wants_to_run()) => {}
+                    if left > wait && (pulse.count() > before || pulse.wants_to_run()) => {}
                 Err(RecvTimeoutError::Timeout) => {
                     self.leave_behind();
+                    if left <= wait && pulse.count() > before {
+                        return Err(late(&what()));
+                    }
                     let detail = format!("{} did not answer within {:.1} s", what(), wait.as_secs_f64());
                     return Err(Cause::new(CauseKind::TimedOut, detail));
                 }
@@ -141,6 +177,11 @@ impl Hand {
 mod tests {
     use super::*;
 
+    /// Later than any test takes.
+    fn never() -> Instant {
+        Instant::now() + Duration::from_secs(600)
+    }
+
     /// What never comes back: until the test program ends.
     fn hang() {
         loop {
@@ -152,10 +193,10 @@ mod tests {
     fn what_hangs_is_left_behind_and_the_next_is_done() {
         let mut hand = Hand::new();
         hand.patience = Duration::from_millis(60);
-        let cause = hand.work(|| "/net/x".to_owned(), None, |_| hang()).unwrap_err();
+        let cause = hand.work(|| "/net/x".to_owned(), never(), |_| hang()).unwrap_err();
         assert_eq!(cause.kind, CauseKind::TimedOut);
         assert!(cause.detail.starts_with("/net/x did not answer within 0.1 s"), "{cause}");
-        assert_eq!(hand.work(|| "/etc/x".to_owned(), None, |_| 7), Ok(7));
+        assert_eq!(hand.work(|| "/etc/x".to_owned(), never(), |_| 7), Ok(7));
     }
 
     #[test]
@@ -170,9 +211,9 @@ mod tests {
         };
         let mut hand = Hand::new();
         hand.patience = Duration::from_millis(150);
-        assert_eq!(hand.work(|| "/slow".to_owned(), None, slow), Ok(1));
+        assert_eq!(hand.work(|| "/slow".to_owned(), never(), slow), Ok(1));
         let soon = Instant::now() + Duration::from_millis(60);
-        assert_eq!(hand.work(|| "/slow".to_owned(), Some(soon), slow).unwrap_err().kind, CauseKind::TimedOut);
+        assert_eq!(hand.work(|| "/slow".to_owned(), soon, slow).unwrap_err().kind, CauseKind::TimedOut);
     }
 
     #[test]
@@ -186,7 +227,7 @@ mod tests {
         };
         let mut hand = Hand::new();
         hand.patience = Duration::from_millis(60);
-        assert_eq!(hand.work(|| "/busy".to_owned(), None, busy), Ok(1));
+        assert_eq!(hand.work(|| "/busy".to_owned(), never(), busy), Ok(1));
     }
 
     #[test]
@@ -194,17 +235,17 @@ mod tests {
         let mut hand = Hand::new();
         hand.patience = Duration::from_secs(1);
         hand.hanging = MAX_HANGING - 1;
-        assert!(hand.work(|| "/a".to_owned(), Some(Instant::now()), |_| hang()).is_err());
+        assert!(hand.work(|| "/a".to_owned(), Instant::now(), |_| hang()).is_err());
         assert_eq!(hand.patience, LITTLE_PATIENCE);
-        assert_eq!(hand.work(|| "/b".to_owned(), None, |_| 1), Ok(1));
+        assert_eq!(hand.work(|| "/b".to_owned(), never(), |_| 1), Ok(1));
     }
 
     #[test]
     fn a_fault_of_ours_costs_one_request() {
         let mut hand = Hand::new();
         let outcome: Result<(), Cause> =
-            hand.work(|| "/a".to_owned(), None, |_| panic!("a test panics on purpose"));
+            hand.work(|| "/a".to_owned(), never(), |_| panic!("a test panics on purpose"));
         assert_eq!(outcome.unwrap_err().kind, CauseKind::NotAvailable);
-        assert_eq!(hand.work(|| "/b".to_owned(), None, |_| 1), Ok(1));
+        assert_eq!(hand.work(|| "/b".to_owned(), never(), |_| 1), Ok(1));
     }
 }

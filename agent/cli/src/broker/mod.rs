@@ -6,9 +6,12 @@
 
 mod command;
 mod connect;
+mod door;
 mod hand;
 mod log;
 mod permit;
+mod reply;
+mod resolve;
 mod root;
 mod several;
 mod space;
@@ -25,10 +28,10 @@ use goodstead_protocol::manifest::Manifest;
 use goodstead_protocol::message::{Address, Granted, Part, Proposal, Reply, Request};
 
 use hand::Hand;
-pub(crate) use log::Entry as AccessEntry;
 #[cfg(test)]
 pub(crate) use log::FileEntry as AccessFile;
-use log::Log;
+pub(crate) use log::{Counted, Entry as AccessEntry};
+use log::{Log, Trace};
 pub(crate) use permit::Permit;
 pub(crate) use root::Root;
 
@@ -42,6 +45,9 @@ const MAX_BYTES: u64 = 512 << 20;
 
 /// The most requests that one plugin may make in one scan.
 const MAX_REQUESTS: u64 = 100_000;
+
+/// The longest that one request for files or file systems may take, however many are asked for in it.
+const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 
 /// The requests of every plugin, by its name.
 pub(crate) type AccessLog = BTreeMap<String, Vec<AccessEntry>>;
@@ -109,6 +115,9 @@ impl Broker {
     pub(crate) fn accept_proposal(&mut self, proposal: &Proposal) -> Result<(), Cause> {
         let verdict = match &proposal.address {
             None => Ok(()),
+            Some(Address::Unix(text) | Address::Tcp(text)) if door::text("address", text).is_err() => {
+                door::text("address", text)
+            }
             Some(address) if self.accepted.contains(address) => Ok(()),
             Some(Address::Unix(path)) if self.permit.may_connect(path) => self.leads_where_it_may(path),
             Some(address @ Address::Unix(_)) => Err(Cause::new(
@@ -132,15 +141,18 @@ impl Broker {
 
     /// Refuses a socket's path that is a link to somewhere else than the manifest asks to connect to.
     fn leads_where_it_may(&mut self, path: &str) -> Result<(), Cause> {
-        let wanted = path.to_owned();
-        match self.hand.work(|| path.to_owned(), self.deadline, move |_| std::fs::canonicalize(wanted))? {
-            Ok(real) if !real.to_str().is_some_and(|real| self.permit.may_connect(real)) => {
-                let detail = format!(
-                    "{path} leads to {}, which plugin.toml does not ask to connect to",
-                    real.display()
-                );
-                Err(Cause::new(CauseKind::NotDeclared, detail))
-            }
+        let (wanted, root, permit) = (path.to_owned(), Arc::clone(&self.root), Arc::clone(&self.permit));
+        let deadline = self.request_deadline();
+        let located = self.hand.work(
+            || path.to_owned(),
+            deadline,
+            move |_| {
+                let scope = resolve::Scope { permit: &permit, want: permit::Want::Connect };
+                root.locate(&wanted, scope, &mut None).map(|_| ())
+            },
+        )?;
+        match located {
+            Err(cause) if cause.kind == CauseKind::NotDeclared => Err(cause),
             // What is not there cannot be connected to either.
             _ => Ok(()),
         }
@@ -149,30 +161,29 @@ impl Broker {
     /// Answers the request in `body`.
     pub(crate) fn answer(&mut self, body: &[u8]) -> Answer {
         let began = Instant::now();
-        let request: Option<Request> = serde_json::from_slice(body).ok();
-        if let Some(Request::Several { requests }) = &request
+        let refused = |cause| Answer { reply: Reply::Refused(cause), data: Vec::new(), descriptor: None };
+        let Ok(request) = serde_json::from_slice::<Request>(body) else {
+            let cause = Cause::new(CauseKind::PluginFailed, "this is not a request of this protocol");
+            self.log.nonsense(body.len(), (began, began.elapsed()), &cause);
+            return refused(cause);
+        };
+        if let Err(cause) = door::sound(&request) {
+            self.log.request(&request, (began, began.elapsed()), Err(&cause), &Trace::new());
+            return refused(cause);
+        }
+        if let Request::Several { requests } = &request
             && !requests.is_empty()
             && self.within_limits().is_ok()
         {
             return self.several(requests);
         }
-        let outcome = self.within_limits().and_then(|()| match &request {
-            Some(request) => self.grant(request),
-            None => Err(Cause::new(CauseKind::PluginFailed, "the request is none of this protocol")),
-        });
+        let mut trace = Trace::new();
+        let outcome = self.within_limits().and_then(|()| self.grant(&request, &mut trace));
+        let noted = outcome.as_ref().map(|(granted, data, _)| (granted, data.len() as u64));
+        self.log.request(&request, (began, began.elapsed()), noted, &trace);
         match outcome {
-            Ok((granted, data, descriptor)) => {
-                self.log.request(
-                    request.as_ref(),
-                    (began, began.elapsed()),
-                    Ok((&granted, data.len() as u64)),
-                );
-                Answer { reply: Reply::Ok(granted), data, descriptor }
-            }
-            Err(cause) => {
-                self.log.request(request.as_ref(), (began, began.elapsed()), Err(&cause));
-                Answer { reply: Reply::Refused(cause), data: Vec::new(), descriptor: None }
-            }
+            Ok((granted, data, descriptor)) => Answer { reply: Reply::Ok(granted), data, descriptor },
+            Err(cause) => refused(cause),
         }
     }
 
@@ -194,21 +205,25 @@ impl Broker {
         Ok(())
     }
 
-    fn grant(&mut self, request: &Request) -> Result<Yield, Cause> {
+    fn grant(&mut self, request: &Request, trace: &mut Trace) -> Result<Yield, Cause> {
         let plain = |granted, data| Ok((granted, data, None));
         match request {
-            Request::Read { .. } | Request::ReadMany { .. } | Request::List { .. } | Request::Stat { .. } => {
-                let look = self.looks(std::slice::from_ref(request)).pop();
+            Request::Read { .. }
+            | Request::ReadMany { .. }
+            | Request::List { .. }
+            | Request::Find { .. }
+            | Request::Stat { .. } => {
                 let gone = || Cause::new(CauseKind::NotAvailable, "the agent failed at it");
-                let (granted, data) = look.ok_or_else(gone)?.seen?;
+                let look = self.looks(std::slice::from_ref(request)).pop().ok_or_else(gone)?;
+                *trace = look.trace;
+                let (granted, data) = look.seen?;
                 plain(granted, data)
             }
             Request::Statfs { paths } => {
                 self.live("the space of a file system")?;
-                plain(
-                    Granted::Statfs(space::statfs(paths, &self.permit, self.at_most(space::DEADLINE))),
-                    Vec::new(),
-                )
+                let (outcomes, led) = self.statfs(paths);
+                *trace = led;
+                plain(Granted::Statfs(outcomes), Vec::new())
             }
             Request::Connect { address } => {
                 self.live("a running product")?;
@@ -240,7 +255,7 @@ impl Broker {
         for (request, look) in requests.iter().zip(self.looks(requests)) {
             let seen = self.within_limits().and(look.seen);
             let noted = seen.as_ref().map(|(granted, bytes)| (granted, bytes.len() as u64));
-            self.log.request(Some(request), (look.began, look.took), noted);
+            self.log.request(request, (look.began, look.took), noted, &look.trace);
             parts.push(match seen {
                 Ok((granted, mut bytes)) => {
                     let part = Part { reply: Reply::Ok(granted), bytes: bytes.len() as u64 };
@@ -256,6 +271,14 @@ impl Broker {
     /// A limit of time, or what is left of the plugin's.
     fn at_most(&self, limit: Duration) -> Duration {
         self.deadline.map_or(limit, |deadline| limit.min(deadline.saturating_duration_since(Instant::now())))
+    }
+
+    /// When a request for files or file systems that begins now is over. It gets half of what is left of the plugin's time
+    /// at most: however slow they are, the plugin keeps time for what else it does.
+    fn request_deadline(&self) -> Instant {
+        let now = Instant::now();
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now) / 2);
+        now + left.map_or(REQUEST_LIMIT, |left| left.min(REQUEST_LIMIT))
     }
 
     fn live(&self, what: &str) -> Result<(), Cause> {

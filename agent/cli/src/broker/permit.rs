@@ -3,14 +3,43 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use goodstead_protocol::fact::{Cause, CauseKind};
-use goodstead_protocol::glob::Globs;
+use goodstead_protocol::glob::{Below, Globs};
 use goodstead_protocol::manifest::{Command, Permissions};
+
+/// What a path is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// Its bytes, or the names in it.
+    Read,
+    /// To go into it, on the way to something that may be read.
+    Enter,
+    /// The names in it that may be read, looked at or connected to.
+    Find,
+    /// Its kind, size, owner, mode and time.
+    Stat,
+    /// The space of its file system.
+    Statfs,
+    /// A connection.
+    Connect,
+}
+
+impl Want {
+    /// The word after "plugin.toml does not ask to".
+    pub(crate) fn verb(self) -> &'static str {
+        match self {
+            Want::Read | Want::Enter | Want::Find => "read",
+            Want::Stat => "look at",
+            Want::Statfs => "look at the space of",
+            Want::Connect => "connect to",
+        }
+    }
+}
 
 /// What a plugin may have done.
 #[derive(Debug)]
 pub(crate) struct Permit {
     read: Globs,
-    /// The same, as they stand in the manifest.
+    /// The same, as they are in the manifest.
     declared: BTreeSet<String>,
     stat: Globs,
     statfs: Globs,
@@ -28,15 +57,52 @@ impl Permit {
             statfs: Globs::new(&permissions.statfs),
             connect: Globs::new(&permissions.connect),
             run: permissions.run.clone(),
-            own_proc: format!("/proc/{}/", std::process::id()),
+            own_proc: format!("/proc/{}", std::process::id()),
+        }
+    }
+
+    /// Whether `path`, which has its shortest form, may be touched for what is wanted.
+    pub(crate) fn admits(&self, want: Want, path: &str) -> bool {
+        match want {
+            Want::Read => self.may_read(path),
+            Want::Enter => self.may_read(path) || !self.below(path).is_nothing(),
+            Want::Find => self.may_read(path) || self.leads(want, path),
+            Want::Stat => self.stat.is_match(path) || self.may_read(path),
+            Want::Statfs => self.statfs.is_match(path),
+            Want::Connect => self.connect.is_match(path),
+        }
+    }
+
+    /// Whether something below the directory `path` may be touched for what is wanted.
+    pub(crate) fn leads(&self, want: Want, path: &str) -> bool {
+        let below = |globs: &Globs| !globs.below(path).is_nothing();
+        match want {
+            Want::Read | Want::Enter => !self.below(path).is_nothing(),
+            Want::Stat => below(&self.stat) || !self.below(path).is_nothing(),
+            Want::Find => below(&self.connect) || below(&self.stat) || !self.below(path).is_nothing(),
+            Want::Statfs => below(&self.statfs),
+            Want::Connect => below(&self.connect),
         }
     }
 
     /// Whether `path` matches what the manifest asks to read.
     pub(crate) fn may_read(&self, path: &str) -> bool {
-        self.read.is_match(path)
-            // `/proc/self` is a link to this process's folder.
-            || path.strip_prefix(&self.own_proc).is_some_and(|rest| self.read.is_match(&format!("/proc/self/{rest}")))
+        self.read.is_match(path) || self.by_own_name(path).is_some_and(|path| self.read.is_match(&path))
+    }
+
+    /// What of the names in the directory `path` may be read, or has something below it that may.
+    pub(crate) fn below(&self, path: &str) -> Below {
+        let mut below = self.read.below(path);
+        if let Some(path) = self.by_own_name(path) {
+            below.add(self.read.below(&path));
+        }
+        below
+    }
+
+    /// `/proc/self` is a link to this process's directory: a path in that by the name that a manifest has for it.
+    fn by_own_name(&self, path: &str) -> Option<String> {
+        let rest = path.strip_prefix(&self.own_proc)?;
+        (rest.is_empty() || rest.starts_with('/')).then(|| format!("/proc/self{rest}"))
     }
 
     /// Whether the manifest asks for this very glob, so that whatever matches it may be read.
@@ -44,22 +110,9 @@ impl Permit {
         self.declared.contains(glob)
     }
 
-    /// Whether `path` may be looked at without being opened.
-    pub(crate) fn may_stat(&self, path: &str) -> bool {
-        self.stat.is_match(path) || self.may_read(path)
-    }
-
-    /// Refuses a path that the manifest does not ask to read.
-    pub(crate) fn read(&self, path: &str) -> Result<(), Cause> {
-        if self.may_read(path) {
-            return Ok(());
-        }
-        Err(Cause::new(CauseKind::NotDeclared, format!("plugin.toml does not ask to read {path}")))
-    }
-
-    /// Whether the space under `path` may be asked for.
-    pub(crate) fn may_statfs(&self, path: &str) -> bool {
-        self.statfs.is_match(path)
+    /// Whether the name of `path` may be returned: the manifest asks for what it names in one way or another.
+    pub(crate) fn may_name(&self, path: &str) -> bool {
+        [Want::Read, Want::Stat, Want::Connect].into_iter().any(|want| self.admits(want, path))
     }
 
     /// Whether discovery may propose the socket `path`.

@@ -1,26 +1,33 @@
 //! The root beneath which every path is resolved: `/` on a live host, a folder under `--root`.
 //!
-//! A path never leads out: the kernel resolves it in the root (`openat2`), absolute links start there, magic links are
+//! A path never leads out: it is resolved in the root (`resolve.rs`), absolute links start there, magic links are
 //! refused. A file is first opened as a mere place (`O_PATH`), which has no effect on FIFOs and devices; only when its
 //! kind and its resolved path are right is that very file opened for reading.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use goodstead_protocol::fact::{Cause, CauseKind};
+use goodstead_protocol::glob::Glob;
 use goodstead_protocol::message::{Entry, FileKind, Stat};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, ResolveFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
-use super::hand::Pulse;
-use super::permit::Permit;
+use super::hand::Pace;
+use super::permit::{Permit, Want};
+use super::reply::{self, MAX_REPLY};
+use super::resolve::{Located, Scope};
 use crate::users;
 
-/// The most names of one folder that are handed over.
+/// The most names of one directory that are wanted; names that nobody wants do not count.
 const MAX_NAMES: usize = 100_000;
+
+/// How many names are read between two looks at the clock.
+const NAMES_AT_ONCE: usize = 256;
 
 /// What the kernel lists at once.
 const LIST_BUFFER: usize = 8 << 10;
@@ -35,19 +42,10 @@ const MAX_AT_ONCE: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Root {
     folder: OwnedFd,
-    path: PathBuf,
     live: bool,
 }
 
-/// A place in the root: opened, but not for reading.
-#[derive(Debug)]
-pub(crate) struct Located {
-    pub(crate) descriptor: OwnedFd,
-    /// Its path in the root after all links.
-    pub(crate) resolved: String,
-}
-
-/// A folder in the root, open for listing and for what is in it.
+/// A folder in the root, open for what is in it, and for listing unless it was opened as a mere place.
 #[derive(Debug)]
 pub(crate) struct Folder {
     descriptor: OwnedFd,
@@ -83,42 +81,16 @@ impl Root {
     fn open(path: &Path, live: bool) -> std::io::Result<Root> {
         let path = path.canonicalize()?;
         let folder = rustix::fs::openat(CWD, &path, FOLDER, Mode::empty())?;
-        Ok(Root { folder, path, live })
+        Ok(Root { folder, live })
+    }
+
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.folder.as_fd()
     }
 
     /// Whether this is the running host.
     pub(crate) fn is_live(&self) -> bool {
         self.live
-    }
-
-    /// Finds `path`, following links inside the root.
-    pub(crate) fn locate(&self, path: &str) -> Result<Located, Cause> {
-        let beneath = path.trim_start_matches('/');
-        let beneath = if beneath.is_empty() { "." } else { beneath };
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        let flags = OFlags::PATH | OFlags::CLOEXEC;
-        let mut tries = 0;
-        let descriptor = loop {
-            match rustix::fs::openat2(&self.folder, beneath, flags, Mode::empty(), resolve) {
-                // The kernel asks to try again when something was renamed meanwhile.
-                Err(Errno::AGAIN) if tries < 8 => tries += 1,
-                outcome => break outcome.map_err(|errno| self.explain(errno, path))?,
-            }
-        };
-        let resolved = self.resolved(&descriptor).ok_or_else(|| {
-            Cause::new(CauseKind::NotAvailable, format!("where {path} leads cannot be told"))
-        })?;
-        Ok(Located { descriptor, resolved })
-    }
-
-    /// Finds `path` and refuses it unless both it and the place that it leads to may be read.
-    pub(crate) fn locate_permitted(&self, path: &str, permit: &Permit) -> Result<Located, Cause> {
-        permit.read(path)?;
-        let located = self.locate(path)?;
-        if !permit.may_read(&located.resolved) {
-            return Err(leads_elsewhere(path, &located.resolved, "read"));
-        }
-        Ok(located)
     }
 
     /// The bytes of a regular file of `limit` bytes at most.
@@ -127,10 +99,10 @@ impl Root {
         path: &str,
         permit: &Permit,
         limit: usize,
-        pulse: &Pulse,
+        (pace, led): (Pace<'_>, &mut Option<String>),
     ) -> Result<Vec<u8>, Cause> {
-        let located = self.locate_permitted(path, permit)?;
-        self.read_located(located.descriptor.as_fd(), path, limit, pulse)
+        let located = self.locate(path, Scope { permit, want: Want::Read }, led)?;
+        self.read_located(located.descriptor.as_fd(), path, limit, pace)
     }
 
     /// The bytes of a regular file that is known as a place.
@@ -139,17 +111,17 @@ impl Root {
         place: BorrowedFd<'_>,
         path: &str,
         limit: usize,
-        pulse: &Pulse,
+        pace: Pace<'_>,
     ) -> Result<Vec<u8>, Cause> {
         let stat = rustix::fs::fstat(place).map_err(|errno| self.explain(errno, path))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(Cause::new(CauseKind::NotPermitted, format!("{path} is no regular file")));
+            return Err(not_regular(path));
         }
         let magic = format!("/proc/self/fd/{}", place.as_raw_fd());
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
         let file = rustix::fs::openat(CWD, magic, flags, Mode::empty())
             .map_err(|errno| self.explain(errno, path))?;
-        self.read_open(file, path, limit, pulse)
+        self.read_open(file, path, limit, pace)
     }
 
     /// The bytes of an open regular file.
@@ -158,7 +130,7 @@ impl Root {
         file: OwnedFd,
         path: &str,
         limit: usize,
-        pulse: &Pulse,
+        pace: Pace<'_>,
     ) -> Result<Vec<u8>, Cause> {
         let mut file = File::from(file);
         // Nearly all are small, and there are thousands: each is handed on in as many bytes as it has.
@@ -178,7 +150,9 @@ impl Root {
                     return Err(self.explain(errno, path));
                 }
             }
-            pulse.beat();
+            if pace.is_over() {
+                return Err(pace.late(path));
+            }
             let too_large =
                 || Cause::new(CauseKind::TooLarge, format!("{path} is larger than {} MiB", limit >> 20));
             if filled > limit {
@@ -203,74 +177,133 @@ impl Root {
         Ok(large)
     }
 
-    /// The names in a folder, sorted.
-    pub(crate) fn list(&self, path: &str, permit: &Permit) -> Result<Vec<Entry>, Cause> {
-        let folder = self.open_located(&self.locate_permitted(path, permit)?, path)?;
-        let mut entries = Vec::new();
-        for (name, kind) in self.names(&folder, path)? {
-            entries.push(Entry { name: String::from_utf8_lossy(&name).into_owned(), kind });
+    /// The names in a directory, sorted.
+    pub(crate) fn list(
+        &self,
+        path: &str,
+        permit: &Permit,
+        (pace, led): (Pace<'_>, &mut Option<String>),
+    ) -> Result<Vec<Entry>, Cause> {
+        let folder = self.folder_at(path, Scope { permit, want: Want::Read }, led)?;
+        entries(path, self.names(&folder, path, pace, |_, _| true)?)
+    }
+
+    /// The names in a directory that match and that the manifest asks for, sorted.
+    pub(crate) fn find(
+        &self,
+        (path, matching): (&str, &Glob),
+        permit: &Permit,
+        (pace, led): (Pace<'_>, &mut Option<String>),
+    ) -> Result<Vec<Entry>, Cause> {
+        let folder = self.folder_at(path, Scope { permit, want: Want::Find }, led)?;
+        let wanted = |name: &[u8], _| {
+            let as_asked = |name| format!("{}/{name}", path.trim_end_matches('/'));
+            std::str::from_utf8(name).is_ok_and(|name| {
+                matching.is_match(name)
+                    && permit.may_name(&as_asked(name))
+                    && (folder.resolved == path || permit.may_name(&folder.inner(name)))
+            })
+        };
+        entries(path, self.names(&folder, path, pace, wanted)?)
+    }
+
+    /// Finds and opens the directory `path`, following links inside the root and inside `scope`.
+    pub(crate) fn folder_at(
+        &self,
+        path: &str,
+        scope: Scope<'_>,
+        led: &mut Option<String>,
+    ) -> Result<Folder, Cause> {
+        self.open_located(self.locate(path, scope, led)?, path, true)
+    }
+
+    /// Opens a directory that is known as a place. One that is not to be listed stays a mere place, which needs no right
+    /// to read it.
+    pub(crate) fn open_located(&self, located: Located, path: &str, to_list: bool) -> Result<Folder, Cause> {
+        let Located { descriptor, resolved } = located;
+        if !to_list {
+            return Ok(Folder { descriptor, resolved });
         }
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(entries)
-    }
-
-    /// Finds and opens the folder `path`, following links inside the root.
-    pub(crate) fn folder_at(&self, path: &str) -> Result<Folder, Cause> {
-        self.open_located(&self.locate(path)?, path)
-    }
-
-    fn open_located(&self, located: &Located, path: &str) -> Result<Folder, Cause> {
-        let open = rustix::fs::openat(&located.descriptor, ".", FOLDER, Mode::empty());
+        let open = rustix::fs::openat(&descriptor, ".", FOLDER, Mode::empty());
         let descriptor = open.map_err(|errno| self.explain(errno, path))?;
-        Ok(Folder { descriptor, resolved: located.resolved.clone() })
+        Ok(Folder { descriptor, resolved })
     }
 
-    /// Opens a folder in a folder that is open, which saves resolving a long path hundreds of times. Should it have
-    /// become a link since it was listed, it is not followed.
-    pub(crate) fn enter(&self, parent: &Folder, name: &str, path: &str) -> Result<Folder, Cause> {
-        let open = rustix::fs::openat(&parent.descriptor, name, FOLDER | OFlags::NOFOLLOW, Mode::empty());
+    /// Opens a directory in a directory that is open, which saves resolving a long path hundreds of times. Should it
+    /// have become a link since it was listed, it is not followed.
+    pub(crate) fn enter(
+        &self,
+        parent: &Folder,
+        name: &str,
+        path: &str,
+        to_list: bool,
+    ) -> Result<Folder, Cause> {
+        let flags = if to_list { FOLDER } else { FOLDER | OFlags::PATH };
+        let open = rustix::fs::openat(&parent.descriptor, name, flags | OFlags::NOFOLLOW, Mode::empty());
         let descriptor = open.map_err(|errno| self.explain(errno, path))?;
         Ok(Folder { descriptor, resolved: parent.inner(name) })
     }
 
-    /// The names in a folder as bytes, with their kinds.
-    pub(crate) fn names(&self, folder: &Folder, path: &str) -> Result<Vec<(Vec<u8>, FileKind)>, Cause> {
+    /// Those names in a directory, as bytes, with their kinds, that are `wanted`.
+    pub(crate) fn names(
+        &self,
+        folder: &Folder,
+        path: &str,
+        pace: Pace<'_>,
+        wanted: impl Fn(&[u8], FileKind) -> bool,
+    ) -> Result<Vec<(Vec<u8>, FileKind)>, Cause> {
         let mut buffer = [MaybeUninit::uninit(); LIST_BUFFER];
         let mut entries = RawDir::new(&folder.descriptor, &mut buffer);
         let mut names = Vec::new();
+        let mut seen = 0_usize;
         while let Some(entry) = entries.next() {
             let entry = entry.map_err(|errno| self.explain(errno, path))?;
             let name = entry.file_name();
+            seen += 1;
+            if seen.is_multiple_of(NAMES_AT_ONCE) && pace.is_over() {
+                return Err(pace.late(path));
+            }
             if name == c"." || name == c".." {
                 continue;
             }
-            if names.len() == MAX_NAMES {
-                return Err(Cause::new(
-                    CauseKind::TooLarge,
-                    format!("{path} holds more than {MAX_NAMES} names"),
-                ));
-            }
             let kind = match entry.file_type() {
                 // Some file systems do not say it in a list.
-                FileType::Unknown => rustix::fs::statat(&folder.descriptor, name, AtFlags::SYMLINK_NOFOLLOW)
-                    .map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode)),
-                known => known,
+                FileType::Unknown => kind_of(folder, name).unwrap_or(FileKind::Other),
+                known => kind(known),
             };
-            names.push((name.to_bytes().to_vec(), self::kind(kind)));
+            if !wanted(name.to_bytes(), kind) {
+                continue;
+            }
+            if names.len() == MAX_NAMES {
+                let detail = format!("{path} holds more than {MAX_NAMES} names");
+                return Err(Cause::new(CauseKind::TooLarge, detail));
+            }
+            names.push((name.to_bytes().to_vec(), kind));
         }
         Ok(names)
     }
 
+    /// Those of some names that are in a directory, with their kinds, without listing it.
+    pub(crate) fn look_up(
+        &self,
+        folder: &Folder,
+        path: &str,
+        names: &BTreeSet<String>,
+    ) -> Result<Vec<(Vec<u8>, FileKind)>, Cause> {
+        let mut found = Vec::new();
+        for name in names {
+            match kind_of(folder, name.as_str()) {
+                Ok(kind) => found.push((name.clone().into_bytes(), kind)),
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::SRCH | Errno::NAMETOOLONG) => {}
+                Err(errno) => return Err(self.explain(errno, path)),
+            }
+        }
+        Ok(found)
+    }
+
     /// What is known of a file without opening it.
-    pub(crate) fn stat(&self, path: &str, permit: &Permit) -> Result<Stat, Cause> {
-        if !permit.may_stat(path) {
-            let detail = format!("plugin.toml does not ask to look at {path}");
-            return Err(Cause::new(CauseKind::NotDeclared, detail));
-        }
-        let located = self.locate(path)?;
-        if !permit.may_stat(&located.resolved) {
-            return Err(leads_elsewhere(path, &located.resolved, "look at"));
-        }
+    pub(crate) fn stat(&self, path: &str, permit: &Permit, led: &mut Option<String>) -> Result<Stat, Cause> {
+        let located = self.locate(path, Scope { permit, want: Want::Stat }, led)?;
         let stat = rustix::fs::fstat(&located.descriptor).map_err(|errno| self.explain(errno, path))?;
         Ok(Stat {
             kind: kind(FileType::from_raw_mode(stat.st_mode)),
@@ -280,13 +313,6 @@ impl Root {
             gid: stat.st_gid,
             modified: stat.st_mtime,
         })
-    }
-
-    fn resolved(&self, descriptor: &OwnedFd) -> Option<String> {
-        let magic = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
-        let path = PathBuf::from(std::ffi::OsString::from(std::fs::read_link(magic).ok()?));
-        let beneath = path.strip_prefix(&self.path).ok()?.to_str()?;
-        Some(format!("/{beneath}"))
     }
 
     /// The kernel's refusal in words, with the way to change it.
@@ -319,9 +345,28 @@ impl Root {
     }
 }
 
-fn leads_elsewhere(path: &str, resolved: &str, wanted: &str) -> Cause {
-    let detail = format!("{path} leads to {resolved}, which plugin.toml does not ask to {wanted}");
-    Cause::new(CauseKind::NotDeclared, detail)
+/// Why what is not a regular file is not read.
+pub(crate) fn not_regular(path: &str) -> Cause {
+    Cause::new(CauseKind::NotRegular, format!("{path} is not a regular file"))
+}
+
+/// Names as they are returned, sorted, if they fit into a reply.
+fn entries(path: &str, names: Vec<(Vec<u8>, FileKind)>) -> Result<Vec<Entry>, Cause> {
+    let entry =
+        |(name, kind): (Vec<u8>, _)| Entry { name: String::from_utf8_lossy(&name).into_owned(), kind };
+    let mut entries: Vec<Entry> = names.into_iter().map(entry).collect();
+    if entries.iter().map(|entry| reply::weight(&entry.name)).sum::<usize>() > MAX_REPLY {
+        let detail = format!("the {} names in {path} do not fit into one reply", entries.len());
+        return Err(Cause::new(CauseKind::TooLarge, detail));
+    }
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(entries)
+}
+
+/// What a name in a directory is; a link is not followed.
+fn kind_of(folder: &Folder, name: impl rustix::path::Arg) -> Result<FileKind, Errno> {
+    let stat = rustix::fs::statat(&folder.descriptor, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    Ok(kind(FileType::from_raw_mode(stat.st_mode)))
 }
 
 fn kind(kind: FileType) -> FileKind {

@@ -7,13 +7,16 @@ use std::time::{Duration, Instant};
 
 use goodstead_protocol::channel::MAX_DATA;
 use goodstead_protocol::fact::{Cause, CauseKind};
-use goodstead_protocol::message::{Granted, Request};
+use goodstead_protocol::glob::Glob;
+use goodstead_protocol::message::{FileEntry, FileList, Granted, Outcome, Request};
 
-use super::hand::Pulse;
+use super::hand::{Pace, Pulse, late};
+use super::log::Trace;
 use super::permit::Permit;
+use super::reply::{self, MAX_REPLY};
 use super::root::Root;
 use super::walk::{self, SharedHaul};
-use super::{Broker, MAX_FILE};
+use super::{Broker, MAX_FILE, door};
 
 /// The most requests in one; a plugin that has more asks again.
 const MAX_PARTS: usize = 256;
@@ -21,71 +24,97 @@ const MAX_PARTS: usize = 256;
 /// The most bytes in all; a single one may have as many.
 const MAX_BYTES: usize = MAX_FILE;
 
-/// The most names in all of the folders; the names of a single one may be more.
-const MAX_NAMES: usize = 10_000;
-
 /// What a look yields: the outcome, and the bytes that go with it.
 type Seen = Result<(Granted, Vec<u8>), Cause>;
 
-/// One look, when it began, and how long it took.
+/// One look, when it began, how long it took, and where its paths led.
 pub(super) struct Look {
     pub(super) began: Instant,
     pub(super) took: Duration,
     pub(super) seen: Seen,
+    pub(super) trace: Trace,
 }
 
-/// Does what needs only a look at the site's files; what a walk found so far lies in `haul`.
+/// How the looks of one job ended.
+enum End {
+    All,
+    /// What was seen last does not fit into the reply.
+    Full,
+    /// The time of the request was over.
+    Late,
+}
+
+/// Does what needs only a look at the site's files; what a walk found so far is in `haul`.
 fn look(
     request: &Request,
-    root: &Root,
-    permit: &Permit,
-    looking: (&SharedHaul, Option<Instant>, &Pulse),
+    (root, permit): (&Root, &Permit),
+    (haul, pace): (&SharedHaul, Pace<'_>),
+    trace: &mut Trace,
 ) -> Seen {
-    let (haul, deadline, pulse) = looking;
-    match request {
+    door::sound(request)?;
+    let mut led = None;
+    let seen = match request {
         Request::Read { path } => {
-            root.read(path, permit, MAX_FILE, pulse).map(|bytes| (Granted::Read, bytes))
+            root.read(path, permit, MAX_FILE, (pace, &mut led)).map(|bytes| (Granted::Read, bytes))
         }
-        Request::List { path } => root.list(path, permit).map(|entries| (Granted::List(entries), Vec::new())),
-        Request::Stat { path } => root.stat(path, permit).map(|stat| (Granted::Stat(stat), Vec::new())),
+        Request::List { path } => {
+            root.list(path, permit, (pace, &mut led)).map(|entries| (Granted::List(entries), Vec::new()))
+        }
+        Request::Find { path, matching } => Glob::new(matching)
+            .map_err(|why| {
+                Cause::new(CauseKind::PluginFailed, format!("`{matching}` is not a usable glob: {why}"))
+            })
+            .and_then(|matching| root.find((path, &matching), permit, (pace, &mut led)))
+            .map(|entries| (Granted::List(entries), Vec::new())),
+        Request::Stat { path } => {
+            root.stat(path, permit, &mut led).map(|stat| (Granted::Stat(stat), Vec::new()))
+        }
         Request::ReadMany { globs, except } => {
             let (globs, except) = (globs.clone(), except.clone());
-            let wish = walk::Wish { globs, except, limit: MAX_DATA as usize, deadline };
-            walk::read_many(root, permit, &wish, haul, pulse);
-            let (list, data) = haul.take().into_list();
+            let wish = walk::Wish { globs, except, limit: MAX_DATA as usize };
+            walk::read_many(root, permit, &wish, haul, pace);
+            let (list, data, led) = haul.take().into_list();
+            *trace = led;
             Ok((Granted::ReadMany(list), data))
         }
         _ => {
-            Err(Cause::new(CauseKind::PluginFailed, "only read, read_many, list and stat are done together"))
+            let detail = "only read, read_many, list, find and stat are done together";
+            Err(Cause::new(CauseKind::PluginFailed, detail))
         }
-    }
+    };
+    trace.extend(led.map(|led| (super::log::named(request), led)));
+    seen
 }
 
 /// What is looked at.
 fn what(request: &Request) -> &str {
     match request {
-        Request::Read { path } | Request::List { path } | Request::Stat { path } => path,
+        Request::Read { path }
+        | Request::List { path }
+        | Request::Find { path, .. }
+        | Request::Stat { path } => path,
         _ => "the files",
     }
 }
 
-fn timed(look: impl FnOnce() -> Seen) -> Look {
-    let began = Instant::now();
-    let seen = look();
-    Look { began, took: began.elapsed(), seen }
+/// A look that the time of the request did not suffice for.
+fn not_reached(request: &Request) -> Look {
+    let seen = Err(late(what(request)));
+    Look { began: Instant::now(), took: Duration::ZERO, seen, trace: Trace::new() }
 }
 
 /// What still fits into a reply.
 struct Room {
     empty: bool,
     bytes: usize,
-    names: usize,
+    /// How many bytes of JSON.
+    weight: usize,
 }
 
 impl Room {
     /// Beside what is in it.
     fn beside(done: &[Look]) -> Room {
-        let mut room = Room { empty: true, bytes: MAX_BYTES, names: MAX_NAMES };
+        let mut room = Room { empty: true, bytes: MAX_BYTES, weight: MAX_REPLY };
         for look in done {
             room.takes(&look.seen);
         }
@@ -94,68 +123,89 @@ impl Room {
 
     /// Whether there is room for one more; the first always has it.
     fn takes(&mut self, seen: &Seen) -> bool {
-        let (bytes, names) = match seen {
-            Ok((Granted::List(entries), _)) => (0, entries.len()),
-            Ok((Granted::ReadMany(list), bytes)) => (bytes.len(), list.files.len()),
-            Ok((_, bytes)) => (bytes.len(), 0),
-            Err(_) => (0, 0),
+        let (bytes, weight) = match seen {
+            Ok((Granted::List(entries), _)) => {
+                (0, entries.iter().map(|entry| reply::weight(&entry.name)).sum())
+            }
+            Ok((Granted::ReadMany(list), bytes)) => (bytes.len(), weight_of_list(list)),
+            Ok((_, bytes)) => (bytes.len(), reply::weight("")),
+            Err(cause) => (0, reply::weight_of(cause)),
         };
-        let fits = self.empty || bytes <= self.bytes && names <= self.names;
+        let fits = self.empty || bytes <= self.bytes && weight <= self.weight;
         *self = Room {
             empty: false,
             bytes: self.bytes.saturating_sub(bytes),
-            names: self.names.saturating_sub(names),
+            weight: self.weight.saturating_sub(weight),
         };
         fits
     }
 }
 
+fn weight_of_list(list: &FileList) -> usize {
+    let of_file = |file: &FileEntry| {
+        reply::weight(&file.path)
+            + match &file.size {
+                Outcome::Ok(_) => 0,
+                Outcome::Refused(cause) => reply::weight_of(cause),
+            }
+    };
+    list.files.iter().map(of_file).sum()
+}
+
 impl Broker {
-    /// Looks at one after another, as long as it fits into one reply and into the plugin's time; at the first in any
-    /// case.
+    /// Looks at one after another, as long as it fits into one reply; at the first in any case. What the time of the
+    /// request does not suffice for is refused for that reason.
     pub(super) fn looks(&mut self, requests: &[Request]) -> Vec<Look> {
         let mut done: Vec<Look> = Vec::new();
         let requests = requests.get(..MAX_PARTS).unwrap_or(requests);
+        let deadline = self.request_deadline();
         while let Some(rest) = requests.get(done.len()..).filter(|rest| !rest.is_empty()) {
-            if !done.is_empty() && self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if !done.is_empty() && Instant::now() >= deadline {
+                done.extend(rest.iter().map(not_reached));
                 break;
             }
-            let (haul, deadline) = (SharedHaul::default(), self.deadline);
+            let haul = SharedHaul::default();
             let filling = haul.clone();
             let seen = Arc::<Mutex<Vec<Look>>>::default();
             let (root, permit, filled) =
                 (Arc::clone(&self.root), Arc::clone(&self.permit), Arc::clone(&seen));
             let (wanted, mut room) = (rest.to_vec(), Room::beside(&done));
             let all = move |pulse: &Pulse| {
-                wanted.iter().all(|request| {
-                    let look = timed(|| look(request, &root, &permit, (&filling, deadline, pulse)));
-                    pulse.beat();
-                    let fits = room.takes(&look.seen);
-                    if fits {
-                        open(&filled).push(look);
+                let pace = Pace { pulse, deadline };
+                for request in &wanted {
+                    let (began, mut trace) = (Instant::now(), Trace::new());
+                    let seen = look(request, (&root, &permit), (&filling, pace), &mut trace);
+                    let over = pace.is_over();
+                    if !room.takes(&seen) {
+                        return End::Full;
                     }
-                    fits
-                })
+                    open(&filled).push(Look { began, took: began.elapsed(), seen, trace });
+                    if over {
+                        return End::Late;
+                    }
+                }
+                End::All
             };
             let hangs = || rest.get(open(&seen).len()).map_or_else(String::new, |next| what(next).to_owned());
             let began = Instant::now();
-            let outcome = self.hand.work(hangs, self.deadline, all);
+            let outcome = self.hand.work(hangs, deadline, all);
             done.append(&mut open(&seen));
             match outcome {
-                Ok(true) => {}
-                Ok(false) => break,
+                // When it is late, the next turn says so of the rest.
+                Ok(End::All | End::Late) => {}
+                Ok(End::Full) => break,
                 Err(cause) => {
-                    let seen = match requests.get(done.len()) {
+                    let (seen, trace) = match requests.get(done.len()) {
                         // What was read before it is kept.
                         Some(Request::ReadMany { .. }) => {
                             let mut found = haul.take();
                             found.hangs(&cause);
-                            let (list, data) = found.into_list();
-                            Ok((Granted::ReadMany(list), data))
+                            let (list, data, trace) = found.into_list();
+                            (Ok((Granted::ReadMany(list), data)), trace)
                         }
-                        _ => Err(cause),
+                        _ => (Err(cause), Trace::new()),
                     };
-                    done.push(Look { began, took: began.elapsed(), seen });
+                    done.push(Look { began, took: began.elapsed(), seen, trace });
                 }
             }
         }

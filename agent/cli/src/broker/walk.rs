@@ -1,23 +1,26 @@
 //! Reading all files that match: one request where a thousand would cost a thousand round trips.
 //!
 //! A glob is walked name by name from its longest fixed beginning. Links are followed where a pattern names them, never
-//! while `**` descends, so that a walk ends. What the manifest does not ask for is left out without a word: a glob is a
-//! wish, not a list. What a walk found lies where it can be had even when the walk hangs.
+//! while `**` descends, so that a walk ends. A directory is opened only where the manifest asks for something below it, and
+//! listed only where the manifest has a pattern for the names in it; what it does not ask for is left out without a word,
+//! and no cause speaks of it. What a walk found can be had even when the walk hangs.
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use goodstead_protocol::fact::{Cause, CauseKind};
-use goodstead_protocol::glob::{Glob, Globs};
+use goodstead_protocol::glob::{Below, Glob, Globs, Segment};
 use goodstead_protocol::message::{FileEntry, FileKind, FileList, Outcome};
 use rustix::fs::{Mode, OFlags};
 
 use super::MAX_FILE;
-use super::hand::Pulse;
-use super::permit::Permit;
-use super::root::{Folder, Root};
+use super::hand::Pace;
+use super::log::Trace;
+use super::permit::{Permit, Want};
+use super::reply::{self, MAX_REPLY};
+use super::resolve::Scope;
+use super::root::{Folder, Root, not_regular};
 
 /// The most files of one request.
 const MAX_FILES: usize = 50_000;
@@ -31,6 +34,10 @@ pub(super) struct Haul {
     found: BTreeMap<String, Result<Vec<u8>, Cause>>,
     partial: Option<Cause>,
     bytes: usize,
+    /// How many bytes the names and reasons have in a reply.
+    weight: usize,
+    /// Where paths led, as far as they led to others.
+    trace: Trace,
     /// The file or folder that is being looked at.
     at: String,
 }
@@ -42,8 +49,8 @@ impl Haul {
         self.partial.get_or_insert_with(|| Cause::new(cause.kind, detail));
     }
 
-    /// The files in the order of their paths, and their bytes one after another.
-    pub(super) fn into_list(self) -> (FileList, Vec<u8>) {
+    /// The files in the order of their paths, their bytes one after another, and where they led.
+    pub(super) fn into_list(self) -> (FileList, Vec<u8>, Trace) {
         let mut files = Vec::with_capacity(self.found.len());
         let mut data = Vec::with_capacity(self.bytes);
         for (path, outcome) in self.found {
@@ -56,7 +63,7 @@ impl Haul {
             };
             files.push(FileEntry { path, size });
         }
-        (FileList { files, partial: self.partial }, data)
+        (FileList { files, partial: self.partial }, data, self.trace)
     }
 }
 
@@ -81,18 +88,21 @@ pub(super) struct Wish {
     pub(super) except: Vec<String>,
     /// The most bytes in all.
     pub(super) limit: usize,
-    pub(super) deadline: Option<Instant>,
 }
 
 /// Reads what matches into `haul`.
-pub(super) fn read_many(root: &Root, permit: &Permit, wish: &Wish, haul: &SharedHaul, pulse: &Pulse) {
-    let mut walk =
-        Walk { root, permit, except: Globs::new(&wish.except), haul, pulse, wish, declared: false };
+pub(super) fn read_many(root: &Root, permit: &Permit, wish: &Wish, haul: &SharedHaul, pace: Pace<'_>) {
+    let mut walk = Walk { root, permit, except: Globs::new(&wish.except), haul, pace, wish, declared: false };
     for text in &wish.globs {
-        match Glob::new(text) {
-            _ if walk.is_over() => break,
-            Ok(glob) => walk.start(text, &glob),
-            Err(why) => walk.cut(CauseKind::PluginFailed, format!("`{text}` is no glob: {why}")),
+        if walk.is_over() {
+            break;
+        }
+        match Glob::new(text).and_then(|glob| Ok((glob.ways()?, glob))) {
+            Ok((ways, glob)) => {
+                walk.declared = permit.declares(text);
+                ways.iter().for_each(|way| walk.start(way, &glob));
+            }
+            Err(why) => walk.cut(CauseKind::PluginFailed, format!("`{text}` is not a usable glob: {why}")),
         }
     }
 }
@@ -102,73 +112,102 @@ struct Walk<'a> {
     permit: &'a Permit,
     except: Globs,
     haul: &'a SharedHaul,
-    pulse: &'a Pulse,
+    pace: Pace<'a>,
     wish: &'a Wish,
-    /// Whether the glob that is being walked stands in the manifest, so that whatever matches it may be read.
+    /// Whether the glob that is being walked is in the manifest, so that whatever matches it may be read.
     declared: bool,
 }
 
+/// What is known of a path besides its text.
+#[derive(Clone, Copy)]
+enum Known<'f> {
+    /// Nothing.
+    Path,
+    /// It is this name, which is not a link, in this directory.
+    Inside(&'f Folder, &'f str),
+    /// It is this link in this directory.
+    Link(&'f Folder, &'f str),
+}
+
+impl<'f> Known<'f> {
+    fn of(kind: FileKind, folder: &'f Folder, name: &'f str) -> Known<'f> {
+        if kind == FileKind::Link { Known::Link(folder, name) } else { Known::Inside(folder, name) }
+    }
+}
+
 impl Walk<'_> {
-    /// Says why more may match than was found; the first reason is kept.
+    /// Records why more may match than was found; the first reason is kept.
     fn cut(&mut self, kind: CauseKind, detail: String) {
         self.haul.open().partial.get_or_insert_with(|| Cause::new(kind, detail));
     }
 
-    /// Whether the plugin's time is over; then this is said, and nothing more is looked at.
+    /// Whether the time of the request is over; then this is recorded, and nothing more is looked at.
     fn is_over(&mut self) -> bool {
-        self.pulse.beat();
-        let over = self.wish.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        let over = self.pace.is_over();
         if over {
-            self.cut(CauseKind::TimedOut, "the plugin's time was over before all was found".to_owned());
+            self.cut(CauseKind::TimedOut, "the time of the request was over before all was found".to_owned());
         }
         over
     }
 
-    fn start(&mut self, text: &str, whole: &Glob) {
-        self.declared = self.permit.declares(text);
-        let parts: Vec<&str> = text.trim_start_matches('/').split('/').collect();
-        let fixed = parts.iter().take_while(|part| !is_pattern(part)).count();
-        if fixed == parts.len() {
-            self.file(text, None);
-            return;
+    fn start(&mut self, way: &[Segment], whole: &Glob) {
+        let mut beginning: Vec<&str> = Vec::new();
+        let mut rest = way;
+        while let Some((Segment::Name(name), more)) = rest.split_first() {
+            match name.as_str() {
+                "" | "." => {}
+                ".." => {
+                    beginning.pop();
+                }
+                name => beginning.push(name),
+            }
+            rest = more;
         }
-        let (beginning, rest) = parts.split_at(fixed);
         let beginning = format!("/{}", beginning.join("/"));
-        let rest: Vec<Part<'_>> = rest.iter().map(|part| Part::of(part)).collect();
-        self.descend(&beginning, None, &rest, whole, 0);
+        if rest.is_empty() {
+            self.file(&beginning, Known::Path);
+        } else {
+            self.descend((&beginning, Known::Path), rest, whole, 0);
+        }
     }
 
-    /// Walks the folder `path`, in which `parts` is still to be matched. Where its parent is open and it is no link, it
-    /// is opened there and then.
-    fn descend(
-        &mut self,
-        path: &str,
-        known: Option<(&Folder, &str)>,
-        parts: &[Part<'_>],
-        whole: &Glob,
-        depth: usize,
-    ) {
+    /// What the manifest asks for of the names in a directory.
+    fn below(&self, folder: &str) -> Below {
+        // What matches this very glob is declared, whatever it is.
+        if self.declared { Below::Patterns } else { self.permit.below(folder) }
+    }
+
+    /// Walks the directory `path`, in which `parts` is still to be matched.
+    fn descend(&mut self, (path, known): (&str, Known<'_>), parts: &[Segment], whole: &Glob, depth: usize) {
         let Some((part, rest)) = parts.split_first() else { return };
-        if depth > MAX_DEPTH {
-            return self
-                .cut(CauseKind::TooLarge, format!("{path} is nested deeper than {MAX_DEPTH} folders"));
+        let below = self.below(path);
+        if below.is_nothing() {
+            return;
         }
-        // A fixed name needs no list of the folder: of a process that costs more than reading one file of it.
-        if let Part::Name(name) = part {
-            let inner = format!("{}/{name}", path.trim_end_matches('/'));
+        if depth > MAX_DEPTH {
+            let detail = format!("{path} is nested deeper than {MAX_DEPTH} directories");
+            return self.cut(CauseKind::TooLarge, detail);
+        }
+        // A fixed name needs no list of the directory: of a process that costs more than reading one file of it.
+        if let Segment::Name(name) = part {
+            let inner = inner_path(path, name);
             return match rest {
-                [] => self.file(&inner, None),
-                rest => self.descend(&inner, None, rest, whole, depth + 1),
+                [] => self.file(&inner, Known::Path),
+                rest => self.descend((&inner, Known::Path), rest, whole, depth + 1),
             };
         }
         path.clone_into(&mut self.haul.open().at);
-        let opened = match known {
-            Some((parent, name)) => self.root.enter(parent, name, path),
-            None => self.root.folder_at(path),
-        };
-        let (folder, names) = match opened.and_then(|folder| Ok((self.root.names(&folder, path)?, folder))) {
-            Ok((names, folder)) => (folder, names),
-            // A folder that is not there holds nothing; one that may not be entered might.
+        let listed = self.open(path, known, below).and_then(|(folder, below)| {
+            let names = match below {
+                Below::Nothing => Vec::new(),
+                Below::Names(names) => self.root.look_up(&folder, path, &names)?,
+                Below::Patterns => self.list(&folder, path, part)?,
+            };
+            Ok((folder, names))
+        });
+        let (folder, names) = match listed {
+            Ok(listed) => listed,
+            // A directory that is not there holds nothing; one that may not be entered might.
             Err(cause) if cause.kind == CauseKind::Absent => return,
             Err(cause) => return self.cut(cause.kind, cause.detail),
         };
@@ -180,28 +219,88 @@ impl Walk<'_> {
                 self.cut(CauseKind::NotAvailable, format!("{path} holds a name that is not UTF-8"));
                 continue;
             };
-            let inner = if path == "/" { format!("/{name}") } else { format!("{path}/{name}") };
-            let below = (kind == FileKind::Folder).then_some((&folder, name.as_str()));
-            let file = (kind == FileKind::File).then_some((&folder, name.as_str()));
+            let inner = inner_path(path, &name);
+            let known = Known::of(kind, &folder, &name);
             match (part, kind) {
-                // Even listing a folder can have an effect: it may be mounted by being looked at.
-                (Part::Any, FileKind::Folder) if self.leaves_alone(&inner) => {}
-                (Part::Any, FileKind::Folder) => self.descend(&inner, below, parts, whole, depth + 1),
-                (Part::Any, FileKind::File | FileKind::Link) if rest.is_empty() || whole.is_match(&inner) => {
-                    self.file(&inner, file);
+                // Even listing a directory can have an effect: it may be mounted by being looked at.
+                (Segment::Any, FileKind::Folder) if self.leaves_alone(&inner) => {}
+                (Segment::Any, FileKind::Folder) => self.descend((&inner, known), parts, whole, depth + 1),
+                (Segment::Any, FileKind::File | FileKind::Link)
+                    if rest.is_empty() || whole.is_match(&inner) =>
+                {
+                    self.file(&inner, known);
                 }
-                (Part::Any, _) => {}
+                (Segment::Any, _) => {}
                 (part, _) if !part.is_match(&name) => {}
                 (_, FileKind::Folder | FileKind::Link) if !rest.is_empty() => {
-                    self.descend(&inner, below, rest, whole, depth + 1);
+                    self.descend((&inner, known), rest, whole, depth + 1);
                 }
-                (_, FileKind::File | FileKind::Link) if rest.is_empty() => self.file(&inner, file),
+                (_, FileKind::File | FileKind::Link) if rest.is_empty() => self.file(&inner, known),
                 _ => {}
             }
         }
     }
 
-    /// Whether everything below a folder is to be left alone: then it matches at any depth.
+    /// Opens the directory `path`, and returns what of the names in it, `below`, is wanted there: where it is reached
+    /// over a link, both its names count.
+    fn open(&mut self, path: &str, known: Known<'_>, below: Below) -> Result<(Folder, Below), Cause> {
+        let scope = Scope { permit: self.permit, want: Want::Enter };
+        let mut led = None;
+        let to_list = below == Below::Patterns;
+        let opened = match known {
+            Known::Inside(parent, name) => {
+                let resolved = parent.inner(name);
+                if resolved != path && self.permit.below(&resolved).is_nothing() {
+                    led = Some(resolved);
+                    Err(scope.astray(path))
+                } else {
+                    self.root.enter(parent, name, path, to_list)
+                }
+            }
+            Known::Link(folder, name) => self
+                .root
+                .locate_link((folder, name), path, scope, &mut led)
+                .and_then(|located| self.root.open_located(located, path, to_list)),
+            Known::Path => self
+                .root
+                .locate(path, scope, &mut led)
+                .and_then(|located| self.root.open_located(located, path, to_list)),
+        };
+        if let Some(led) = led {
+            self.haul.open().trace.insert(path.to_owned(), led);
+        }
+        let folder = opened?;
+        if folder.resolved == path {
+            return Ok((folder, below));
+        }
+        let below = match (below, self.permit.below(&folder.resolved)) {
+            (Below::Nothing, _) | (_, Below::Nothing) => Below::Nothing,
+            (Below::Patterns, other) | (other, Below::Patterns) => other,
+            (Below::Names(names), Below::Names(others)) => {
+                Below::Names(names.intersection(&others).cloned().collect())
+            }
+        };
+        Ok((folder, below))
+    }
+
+    /// Those names in a directory that `part` can be and that the manifest asks for. Others are not even counted.
+    fn list(&self, folder: &Folder, path: &str, part: &Segment) -> Result<Vec<(Vec<u8>, FileKind)>, Cause> {
+        let wanted = |name: &[u8], kind: FileKind| {
+            let name = String::from_utf8_lossy(name);
+            if kind == FileKind::Other || !part.is_match(&name) {
+                return false;
+            }
+            if self.declared {
+                return true;
+            }
+            let inner = inner_path(path, &name);
+            let leads = || kind != FileKind::File && !self.permit.below(&inner).is_nothing();
+            self.permit.may_read(&inner) || leads()
+        };
+        self.root.names(folder, path, self.pace, wanted)
+    }
+
+    /// Whether everything below a directory is to be left alone: then it matches at any depth.
     fn leaves_alone(&self, folder: &str) -> bool {
         self.except.is_match(&format!("{folder}/any/depth"))
     }
@@ -212,9 +311,9 @@ impl Walk<'_> {
         Cause::new(CauseKind::TooLarge, format!("the files that match hold more than {mib} MiB"))
     }
 
-    /// Reads one file. Where its folder is known and it is no link, it is opened there and then, which saves resolving
-    /// a long path a thousand times.
-    fn file(&mut self, path: &str, known: Option<(&Folder, &str)>) {
+    /// Reads one file. Where its directory is known and it is not a link, it is opened there and then, which saves
+    /// resolving a long path a thousand times.
+    fn file(&mut self, path: &str, known: Known<'_>) {
         if !(self.declared || self.permit.may_read(path)) || self.except.is_match(path) {
             return;
         }
@@ -225,7 +324,9 @@ impl Walk<'_> {
             }
             path.clone_into(&mut haul.at);
             if haul.found.len() == MAX_FILES {
-                Err(())
+                Err(format!("more than {MAX_FILES} files match"))
+            } else if haul.weight > MAX_REPLY {
+                Err("the names of the files that match do not fit into one reply".to_owned())
             } else {
                 Ok(self.wish.limit.saturating_sub(haul.bytes))
             }
@@ -236,21 +337,12 @@ impl Walk<'_> {
                 return self.cut(kind, detail);
             }
             Ok(left) => left,
-            Err(()) => return self.cut(CauseKind::TooLarge, format!("more than {MAX_FILES} files match")),
+            Err(why) => return self.cut(CauseKind::TooLarge, why),
         };
+        let mut led = None;
         let outcome = match known {
-            Some((folder, name)) => self.read_in(folder, name, path, left),
-            None => self.root.locate(path).and_then(|located| {
-                if self.permit.may_read(&located.resolved) {
-                    self.root.read_located(located.descriptor.as_fd(), path, left.min(MAX_FILE), self.pulse)
-                } else {
-                    let detail = format!(
-                        "{path} leads to {}, which plugin.toml does not ask to read",
-                        located.resolved
-                    );
-                    Err(Cause::new(CauseKind::NotDeclared, detail))
-                }
-            }),
+            Known::Inside(folder, name) => self.read_in((folder, name), path, left, &mut led),
+            _ => self.read_led(known, path, left, &mut led),
         };
         match outcome {
             Err(cause) if cause.kind == CauseKind::Absent => {}
@@ -262,21 +354,46 @@ impl Walk<'_> {
                 });
                 let mut haul = self.haul.open();
                 haul.bytes += outcome.as_ref().map_or(0, Vec::len);
+                haul.weight += reply::weight(path) + outcome.as_ref().err().map_or(0, reply::weight_of);
+                haul.trace.extend(led.map(|led| (path.to_owned(), led)));
                 haul.found.insert(path.to_owned(), outcome);
             }
         }
     }
 
-    /// Reads `name` in a folder that is open. It was a regular file when the folder was listed; should it have become
-    /// a link, a FIFO or a device since, it is neither followed nor waited for, and refused.
-    fn read_in(&self, folder: &Folder, name: &str, path: &str, left: usize) -> Result<Vec<u8>, Cause> {
+    /// Reads a file by its path, over all links.
+    fn read_led(
+        &self,
+        known: Known<'_>,
+        path: &str,
+        left: usize,
+        led: &mut Option<String>,
+    ) -> Result<Vec<u8>, Cause> {
+        let scope = Scope { permit: self.permit, want: Want::Read };
+        let located = match known {
+            Known::Link(folder, name) => self.root.locate_link((folder, name), path, scope, led)?,
+            _ => self.root.locate(path, scope, led)?,
+        };
+        self.root.read_located(located.descriptor.as_fd(), path, left.min(MAX_FILE), self.pace)
+    }
+
+    /// Reads a name in a directory that is open. It was a regular file when the directory was listed; should it have
+    /// become a link, a FIFO or a device since, it is neither followed nor waited for, and refused.
+    fn read_in(
+        &self,
+        (folder, name): (&Folder, &str),
+        path: &str,
+        left: usize,
+        led: &mut Option<String>,
+    ) -> Result<Vec<u8>, Cause> {
         let below = path.strip_prefix(folder.resolved.trim_end_matches('/'));
         let as_named = below.and_then(|below| below.strip_prefix('/')) == Some(name);
-        if !(self.declared && as_named) {
+        if !as_named {
             let resolved = folder.inner(name);
-            if !self.permit.may_read(&resolved) {
-                let detail = format!("{path} leads to {resolved}, which plugin.toml does not ask to read");
-                return Err(Cause::new(CauseKind::NotDeclared, detail));
+            let permitted = self.permit.may_read(&resolved);
+            *led = Some(resolved);
+            if !permitted {
+                return Err(Scope { permit: self.permit, want: Want::Read }.astray(path));
             }
         }
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NOFOLLOW;
@@ -284,45 +401,12 @@ impl Walk<'_> {
         let file = file.map_err(|errno| self.root.explain(errno, path))?;
         let stat = rustix::fs::fstat(&file).map_err(|errno| self.root.explain(errno, path))?;
         if rustix::fs::FileType::from_raw_mode(stat.st_mode) != rustix::fs::FileType::RegularFile {
-            return Err(Cause::new(CauseKind::NotPermitted, format!("{path} is no regular file")));
+            return Err(not_regular(path));
         }
-        self.root.read_open(file, path, left.min(MAX_FILE), self.pulse)
+        self.root.read_open(file, path, left.min(MAX_FILE), self.pace)
     }
 }
 
-/// What stands between two slashes of a glob.
-enum Part<'a> {
-    /// A name as it is.
-    Name(&'a str),
-    /// `*`
-    EveryName,
-    /// `**`
-    Any,
-    Pattern(Glob),
-    /// What is no glob by itself matches nothing.
-    Nothing,
-}
-
-impl Part<'_> {
-    fn of(text: &str) -> Part<'_> {
-        match text {
-            "**" => Part::Any,
-            "*" => Part::EveryName,
-            name if !is_pattern(name) => Part::Name(name),
-            text => Glob::new(text).map_or(Part::Nothing, Part::Pattern),
-        }
-    }
-
-    fn is_match(&self, name: &str) -> bool {
-        match self {
-            Part::Name(wanted) => *wanted == name,
-            Part::EveryName | Part::Any => true,
-            Part::Pattern(glob) => glob.is_match(name),
-            Part::Nothing => false,
-        }
-    }
-}
-
-fn is_pattern(part: &str) -> bool {
-    part.contains(['*', '?', '[', '{'])
+fn inner_path(folder: &str, name: &str) -> String {
+    format!("{}/{name}", folder.trim_end_matches('/'))
 }

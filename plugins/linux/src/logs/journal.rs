@@ -109,7 +109,7 @@ fn in_order(files: Files) -> Result<Vec<(String, String)>, Cause> {
         if known.get(&key).is_none_or(|(best, ..)| rank < *best) {
             // A link to /dev/null masks what has its name.
             let content = match file.content {
-                Err(cause) if cause.detail.ends_with("is no regular file") => Vec::new(),
+                Err(cause) if cause.kind == CauseKind::NotRegular => Vec::new(),
                 content => content?,
             };
             known.insert(key, (rank, file.path, content));
@@ -200,8 +200,8 @@ mod tests {
         assert!(told(site).contains(r#""kept":{"$unknown""#));
         let masked = FakeSite::new().refused_file(
             "/etc/systemd/journald.conf.d/a.conf",
-            CauseKind::NotPermitted,
-            "/etc/x is no regular file",
+            CauseKind::NotRegular,
+            "whatever it says",
         );
         assert!(told(masked).contains(r#""kept":false"#));
     }
