@@ -95,8 +95,11 @@ int32_t goodstead_plugin_discover(const GoodsteadSite *site) {
 
 static void HOSTILE_NAME(MODE)(const GoodsteadSite *site);
 
+/* The target whose facts are wanted, as JSON. */
+__attribute__((unused)) static GoodsteadBytes wanted_target;
+
 int32_t goodstead_plugin_gather(const GoodsteadSite *site, GoodsteadBytes target) {
-    (void)target;
+    wanted_target = target;
     static char facts[sizeof attempts + 64];
     HOSTILE_NAME(MODE)(site);
     if (!has_emitted) {

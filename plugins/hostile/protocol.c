@@ -38,7 +38,7 @@ HOSTILE(greeting_again) { (void)site, whole_frame(1, "{\"protocol\": 1}"); }
 HOSTILE(loaded_again) { (void)site, whole_frame(3, "{\"protocol\": 1}"); }
 HOSTILE(huge_body) { (void)site, frame(9, 100 << 20, 0, ""); }
 HOSTILE(huge_data) { (void)site, frame(7, 2, UINT32_MAX, "{}"); }
-HOSTILE(largest_body_of_which_nothing_comes) { (void)site, frame(9, 16 << 20, 0, "{}"), wait_for_ever(); }
+HOSTILE(largest_body_of_which_nothing_comes) { (void)site, frame(9, 6 << 20, 0, "{}"), wait_for_ever(); }
 HOSTILE(garbage) { (void)site, frame(0xdeadbeef, 0xdeadbeef, 0xdeadbeef, "nonsense"); }
 HOSTILE(truncated_frame) {
     (void)site;
@@ -58,7 +58,7 @@ HOSTILE(header_and_nothing_more) {
 /* One byte at a time, for ever: each is progress, and none is an end. */
 HOSTILE(trickles) {
     (void)site;
-    frame(9, 16 << 20, 0, "{");
+    frame(9, 6 << 20, 0, "{");
     for (;;) {
         for (volatile int turns = 0; turns < 1000000; turns = turns + 1) {
         }

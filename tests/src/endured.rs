@@ -4,6 +4,7 @@
 use std::process::Command;
 use std::time::Duration;
 
+use goodstead_protocol::visible::acts;
 use serde_json::Value as Json;
 
 use crate::peak::{Costs, measure};
@@ -32,14 +33,19 @@ pub fn endured(mut command: Command, text: bool) -> Run {
     run
 }
 
-/// Nothing that a terminal acts on is in `output` but the styles of the report itself.
-fn assert_plain(output: &str) {
+/// Nothing that a terminal acts on, and nothing that cannot be seen, is in `output` but the styles of the agent itself.
+///
+/// # Panics
+/// When there is.
+pub fn assert_plain(output: &str) {
     let mut own = output.to_owned();
-    for style in ["0", "1", "2", "31", "32", "33", "36"] {
+    for style in ["0", "1", "2", "4", "31", "32", "33", "36", "91", "92", "93", "94", "96"] {
         own = own.replace(&format!("\u{1b}[{style}m"), "");
     }
-    let raw = own.chars().find(|c| c.is_control() && *c != '\n');
-    assert_eq!(raw, None, "a terminal would act on this: {own:?}");
+    let raw = own.char_indices().find(|(_, c)| acts(*c) && !matches!(c, '\n' | '\t'));
+    let around =
+        raw.map(|(at, _)| own.get(at.saturating_sub(60)..).unwrap_or(&own).escape_debug().to_string());
+    assert_eq!(raw, None, "a terminal would act on this: {around:?}");
 }
 
 /// What a check came to: its verdict, or for an unknown one the kind of its cause.

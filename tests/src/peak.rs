@@ -25,8 +25,17 @@ pub struct Costs {
     pub time: Duration,
 }
 
-/// Runs `command` to its end.
-pub fn measure(mut command: Command) -> Costs {
+/// Runs `command` to its end, and measures it with all that it starts.
+pub fn measure(command: Command) -> Costs {
+    run(command, true)
+}
+
+/// The same, without what it starts.
+pub fn of_itself(command: Command) -> Costs {
+    run(command, false)
+}
+
+fn run(mut command: Command, with_children: bool) -> Costs {
     let begin = Instant::now();
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("goodstead runs");
     let pid = child.id();
@@ -34,7 +43,9 @@ pub fn measure(mut command: Command) -> Costs {
         let mut peaks = BTreeMap::new();
         while let Some(peak) = peak_of(pid) {
             peaks.insert(pid, peak);
-            peaks.extend(children(pid).into_iter().filter_map(|child| Some((child, peak_of(child)?))));
+            if with_children {
+                peaks.extend(children(pid).into_iter().filter_map(|child| Some((child, peak_of(child)?))));
+            }
             thread::park_timeout(PAUSE);
         }
         peaks.values().sum()

@@ -18,7 +18,7 @@ use goodstead_tests::postgres::{Postgres, whoami};
 
 #[test]
 fn the_kinds_are_counted() {
-    assert_eq!(KINDS, 142);
+    assert_eq!(KINDS, 168);
 }
 
 /// How much longer than its limit a plugin may keep the agent.

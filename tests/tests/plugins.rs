@@ -108,10 +108,11 @@ fn what_the_contract_does_not_declare_is_dropped_and_said() {
     let (_, _, report) = with_plugin("WRONG", "");
     let target = report["targets"].as_array().unwrap().iter().find(|it| it["id"] == "foreign").unwrap();
     assert!(
-        target["notes"].to_string().contains("`foreign.shadow` is not in the contract and was dropped"),
+        target["notes"].to_string().contains("1 fact that is not in the contract was dropped from `foreign`"),
         "{target:#}"
     );
     assert!(!report.to_string().contains("root:x"), "the value is nowhere");
+    assert!(!report.to_string().contains("shadow"), "and neither is the name");
 }
 
 #[test]

@@ -12,7 +12,7 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("plugins/runner", &["goodstead-protocol", "goodstead-plugin"]),
     ("plugins/hostile", &["goodstead-plugin"]),
     ("agent/model", &["goodstead-protocol"]),
-    ("agent/page", &[]),
+    ("agent/page", &["goodstead-protocol"]),
     ("agent/engine", &["goodstead-protocol", "goodstead-model"]),
     ("agent/cli", &["goodstead-protocol", "goodstead-model", "goodstead-engine", "goodstead-page"]),
     ("desk", &["goodstead-protocol", "goodstead-model", "goodstead-page"]),

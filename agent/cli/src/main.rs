@@ -11,6 +11,7 @@ mod begun;
 mod broker;
 mod commands;
 mod config;
+mod credential;
 mod deliver;
 mod entitlement;
 mod host;
@@ -27,7 +28,7 @@ mod status;
 mod trust;
 mod users;
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -50,10 +51,17 @@ fn main() -> ExitCode {
     outcome.into()
 }
 
-/// Tells what is wrong with the command line, or what was asked of it.
+/// Reports what is wrong with the command line, or prints what was asked of it.
 fn usage(error: &clap::Error) -> Exit {
     let wrong = error.use_stderr();
-    match error.print() {
+    let text = error.render().ansi().to_string();
+    let text = render::output::tame(&text);
+    let printed = if wrong {
+        anstream::stderr().write_all(text.as_bytes())
+    } else {
+        anstream::stdout().write_all(text.as_bytes())
+    };
+    match printed {
         // Whoever closed the pipe has seen enough.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Exit::Trouble,
         _ if !wrong => Exit::Fine,

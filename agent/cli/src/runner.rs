@@ -1,7 +1,8 @@
 //! One plugin for one scan: starts its runner, leads the conversation, and makes of every way it can go wrong a cause.
 //!
-//! A crash, hang, flood or lie costs this plugin's facts and nothing else. When this returns the runner is gone, and
-//! with it whatever it started.
+//! A crash, hang, flood or lie costs this plugin's facts and nothing else. Whatever it sends is admitted as it arrives,
+//! within one budget for the scan, and nothing of it is held any longer: so how much memory the agent takes does not
+//! depend on the plugin. When this returns the runner is gone, and with it whatever it started.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
@@ -9,12 +10,20 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use goodstead_protocol::PROTOCOL;
+use goodstead_protocol::budget::Budget;
 use goodstead_protocol::channel::{Channel, ChannelError, Frame};
 use goodstead_protocol::fact::{Cause, CauseKind, Fact};
+use goodstead_protocol::intake::{
+    Admitted, Rules, admit_within, all_unknown, bare_cause, bounded_cause, cost_of_unknown,
+};
+use goodstead_protocol::manifest::{Manifest, Texts};
 use goodstead_protocol::message::{Confinement, Hello, Kind, Locked, Proposal, Target};
+use goodstead_protocol::proposals::Proposals;
+use goodstead_protocol::visible::bounded;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 use serde::de::DeserializeOwned;
@@ -24,10 +33,28 @@ use crate::broker::Broker;
 /// The most targets of one plugin on one host.
 const MAX_TARGETS: usize = 256;
 
-/// What a plugin found: its targets with what it sent of each, before the contract is held against it.
+/// A larger answer waits until no other plugin's is being read, in bytes.
+const LARGE: usize = 512 << 10;
+
+/// Whose large answer is being read.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// The longest name of a target that a plugin gives, in characters.
+const MAX_NAME: usize = 64;
+
+/// The longest title of a target that a plugin gives, in characters.
+const MAX_TITLE: usize = 120;
+
+/// How much is read of the reason why a plugin does not find its targets, in bytes.
+const MAX_CAUSE: usize = 64 << 10;
+
+/// How much is kept of the reason why a library cannot be loaded, in characters.
+const MAX_REASON: usize = 500;
+
+/// What a plugin found: its targets with what was admitted of each.
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
-    pub(crate) targets: Vec<(FoundTarget, Fact)>,
+    pub(crate) targets: Vec<(FoundTarget, Admitted)>,
     /// Why the targets are not known: the plugin failed before or while it looked for them.
     pub(crate) failure: Option<Cause>,
     /// What the isolation lacked; `None` when it never came to that.
@@ -39,12 +66,21 @@ pub(crate) struct Gathered {
 /// A target, and what it is for people.
 #[derive(Debug, Clone)]
 pub(crate) struct FoundTarget {
+    /// What the plugin is handed.
     pub(crate) target: Target,
+    /// What it is called in reports: the admin's word, or the plugin's where the manifest declares that it names its
+    /// targets; otherwise nothing.
+    pub(crate) name: Option<String>,
     pub(crate) title: String,
 }
 
 /// What the conversation needs besides the broker.
 pub(crate) struct Task<'a> {
+    pub(crate) manifest: &'a Manifest,
+    /// What all its facts may come to, in bytes.
+    pub(crate) most_facts: usize,
+    /// Whether its author is looking, who is shown the plugin's own words for what went wrong.
+    pub(crate) author: bool,
     /// Where the library was read from.
     pub(crate) library_path: &'a Path,
     /// How long all of it may take.
@@ -72,35 +108,85 @@ pub(crate) fn gather(
         ready.and_then(|(started, library)| begin(task, started, library, deadline, &mut gathered.lacks));
     let mut conversation = match begun {
         Ok(conversation) => conversation,
-        Err(cause) => return gathered.fail_all(&task.configured, cause),
+        Err(cause) => return gathered.fail_all(task, cause),
     };
     let proposals = match conversation.discover(broker) {
         Ok(proposals) => proposals,
-        Err(cause) => return gathered.fail_all(&task.configured, cause),
+        Err(cause) => return gathered.fail_all(task, cause),
     };
-    let targets = merge(proposals, &task.configured, broker, &mut gathered.notes);
+    let targets = merge(proposals, task, broker, &mut gathered.notes);
     let wanted = |target: &FoundTarget| {
         task.wanted.is_empty() || target.target.name.as_ref().is_some_and(|name| task.wanted.contains(name))
     };
+    let budget = Budget::new(task.most_facts);
     let mut failure: Option<Cause> = None;
+    let mut left_out = 0_usize;
     for mut found in targets.into_iter().filter(wanted) {
+        // A target has every declared fact, even if all are unknown, so that not even those may be too many.
+        if !gathered.targets.is_empty() && budget.left() < least(task.manifest) {
+            left_out += 1;
+            continue;
+        }
         found.target.options.clone_from(&task.options);
-        let facts = match &failure {
-            Some(cause) => cause.clone().into(),
-            None => conversation.gather(&found.target, broker).unwrap_or_else(|cause| {
+        let emitted = match &failure {
+            Some(cause) => Err(cause.clone()),
+            None => conversation.gather(&found.target, broker).inspect_err(|cause| {
                 failure = Some(cause.clone());
-                cause.into()
             }),
         };
-        gathered.targets.push((found, facts));
+        let admitted = match emitted {
+            Ok(emitted) => admitted(emitted, task, broker, &budget),
+            Err(cause) => unknown(task, &cause, &budget),
+        };
+        gathered.targets.push((found, admitted));
+    }
+    if left_out > 0 {
+        gathered
+            .notes
+            .push(format!("{left_out} targets were left out: it sent more than is taken in one scan"));
     }
     gathered
 }
 
+/// What is admitted of a target's facts. What cannot be read is this target's loss: the plugin is still at hand for the
+/// next.
+fn admitted(emitted: Vec<u8>, task: &Task<'_>, broker: &Broker, budget: &Budget) -> Admitted {
+    // A large answer becomes a larger tree, of which there is never more than one, however many plugins there are. How
+    // long a turn takes depends on the agent alone.
+    let _turn = (emitted.len() > LARGE).then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
+    let sent = match Fact::read_within(&emitted, &Budget::new(task.most_facts)) {
+        Ok(sent) => sent,
+        Err(_) if task.author => return unknown(task, &what_is_wrong(&emitted), budget),
+        Err(problem) => return unknown(task, &nonsense(problem), budget),
+    };
+    drop(emitted);
+    let rules = Rules {
+        budget,
+        own_causes: task.manifest.texts.causes.is_some(),
+        issued: &|cause| broker.has_issued(cause),
+        names: task.author,
+    };
+    admit_within(&task.manifest.contract, sent, &rules)
+}
+
+/// Every fact of a target unknown for a reason of the agent's.
+fn unknown(task: &Task<'_>, cause: &Cause, budget: &Budget) -> Admitted {
+    let fields = &task.manifest.contract.fields;
+    budget.charge(cost_of_unknown(fields, cause));
+    Admitted { facts: all_unknown(fields, cause), notes: Vec::new() }
+}
+
+/// The least that a target takes of the budget.
+fn least(manifest: &Manifest) -> usize {
+    cost_of_unknown(&manifest.contract.fields, &Cause::new(CauseKind::TooLarge, ""))
+}
+
 impl Gathered {
     /// Nothing is known but what the admin configured, and that only by name.
-    fn fail_all(mut self, configured: &[FoundTarget], cause: Cause) -> Self {
-        self.targets = configured.iter().map(|found| (found.clone(), cause.clone().into())).collect();
+    fn fail_all(mut self, task: &Task<'_>, cause: Cause) -> Self {
+        let budget = Budget::new(task.most_facts);
+        let failed = |found: &FoundTarget| (found.clone(), unknown(task, &cause, &budget));
+        self.targets = task.configured.iter().map(failed).collect();
         self.failure = Some(cause);
         self
     }
@@ -109,19 +195,21 @@ impl Gathered {
 /// Adds what the admin configured to what the plugin found. Where both mean the same (the same name or address), the
 /// admin's word counts and the plugin's hints are kept.
 fn merge(
-    proposals: Vec<Proposal>,
-    configured: &[FoundTarget],
+    proposals: Proposals,
+    task: &Task<'_>,
     broker: &mut Broker,
     notes: &mut Vec<String>,
 ) -> Vec<FoundTarget> {
-    let mut targets: Vec<FoundTarget> = configured.to_vec();
-    let proposed = proposals.len();
-    if proposed > MAX_TARGETS {
-        notes.push(format!("of {proposed} targets the first {MAX_TARGETS} were looked at"));
-    }
-    for proposal in proposals.into_iter().take(MAX_TARGETS) {
+    let mut targets: Vec<FoundTarget> = task.configured.clone();
+    let mut left_out = proposals.more;
+    let (mut undeclared, mut over_tcp) = (0_usize, 0_usize);
+    for proposal in proposals.kept {
         if let Err(cause) = broker.accept_proposal(&proposal) {
-            notes.push(cause.detail);
+            match cause.kind {
+                _ if task.author => notes.push(cause.detail),
+                CauseKind::NotPermitted => over_tcp += 1,
+                _ => undeclared += 1,
+            }
             continue;
         }
         let same = |known: &&mut FoundTarget| {
@@ -131,28 +219,68 @@ fn merge(
         let full = targets.len() == MAX_TARGETS;
         match targets.iter_mut().find(same) {
             Some(known) => {
+                let name = known.name.take().or_else(|| shown_name(&task.manifest.texts, &proposal));
+                if known.title.is_empty() {
+                    known.title = shown_title(task.manifest, &proposal, name.as_deref());
+                }
+                known.name = name;
                 known.target.hints = proposal.hints;
                 known.target.name = known.target.name.take().or(proposal.name);
                 known.target.address = known.target.address.take().or(proposal.address);
-                if known.title.is_empty() {
-                    known.title = proposal.title;
-                }
             }
-            None if full => {
-                notes.push(format!("more than {MAX_TARGETS} targets: `{}` was left out", proposal.title))
-            }
-            None => targets.push(FoundTarget {
-                target: Target {
+            None if full => left_out += 1,
+            None => {
+                let name = shown_name(&task.manifest.texts, &proposal);
+                let title = shown_title(task.manifest, &proposal, name.as_deref());
+                let target = Target {
                     name: proposal.name,
                     address: proposal.address,
                     hints: proposal.hints,
                     ..Target::default()
-                },
-                title: proposal.title,
-            }),
+                };
+                targets.push(FoundTarget { target, name, title });
+            }
         }
     }
+    if left_out > 0 {
+        notes.push(format!("only {MAX_TARGETS} targets are inspected: {left_out} more were left out"));
+    }
+    if undeclared > 0 {
+        let refused = targets_were(undeclared);
+        notes.push(format!("{refused} refused: plugin.toml does not ask to connect to where they listen"));
+    }
+    if over_tcp > 0 {
+        let found = targets_were(over_tcp);
+        notes.push(format!(
+            "{found} found on TCP addresses, which are only connected to when agent.toml names them: add a [[target]] \
+             with its address, for example address = \"tcp:127.0.0.1:5432\""
+        ));
+    }
     targets
+}
+
+/// `1 target was`, `2 targets were`.
+fn targets_were(number: usize) -> String {
+    if number == 1 { "1 target was".to_owned() } else { format!("{number} targets were") }
+}
+
+/// What a target that the plugin found is called: its word where the manifest declares names and it is a plain one.
+fn shown_name(texts: &Texts, proposal: &Proposal) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let fits = |name: &&String| !name.is_empty() && name.len() <= MAX_NAME && name.chars().all(plain);
+    texts.target_names.as_ref()?;
+    proposal.name.as_ref().filter(fits).cloned()
+}
+
+/// What it is for people: the plugin's words where the manifest declares them, else the plugin's title and the name.
+fn shown_title(manifest: &Manifest, proposal: &Proposal, name: Option<&str>) -> String {
+    if manifest.texts.target_titles.is_some() && !proposal.title.is_empty() {
+        return bounded(&proposal.title, MAX_TITLE, false);
+    }
+    match name {
+        Some(name) => format!("{} {name}", manifest.title),
+        None => manifest.title.clone(),
+    }
 }
 
 /// A runner that was started, and that nothing was said to yet.
@@ -185,6 +313,8 @@ struct Conversation {
     started: Started,
     deadline: Instant,
     time_limit: Duration,
+    /// Whether the manifest declares that the plugin words causes itself.
+    own_causes: bool,
 }
 
 impl Drop for Started {
@@ -205,7 +335,12 @@ fn begin(
     deadline: Instant,
     lacks: &mut Option<Vec<String>>,
 ) -> Result<Conversation, Cause> {
-    let mut conversation = Conversation { started, deadline, time_limit: task.time_limit };
+    let mut conversation = Conversation {
+        started,
+        deadline,
+        time_limit: task.time_limit,
+        own_causes: task.manifest.texts.causes.is_some(),
+    };
     let hello = conversation.expect(Kind::Hello)?;
     same_protocol(parsed::<Hello>(&hello)?.protocol, "the runner")?;
     let confinement =
@@ -228,6 +363,8 @@ fn begin(
                 let remedy = "a newer kernel, or [isolation] require_full = false in agent.toml";
                 return Err(Cause::new(CauseKind::NotPermitted, reason).remedy(remedy));
             }
+            // The loader's words, which name what a library wants: nothing of the site.
+            let reason = bounded(&reason, MAX_REASON, false);
             let detail = format!("{}: {reason}", task.library_path.display());
             return Err(Cause::new(CauseKind::PluginFailed, detail));
         }
@@ -249,7 +386,7 @@ fn same_protocol(spoken: u32, who: &str) -> Result<(), Cause> {
     Err(Cause::new(CauseKind::PluginFailed, detail).remedy("install matching versions of plugin and agent"))
 }
 
-/// Why these bytes are no facts, with the place.
+/// Why these bytes are not facts, with the place in the plugin's own words: for its author.
 fn what_is_wrong(emitted: &[u8]) -> Cause {
     match serde_json::from_slice(emitted).map(Fact::from_json) {
         Ok(Err(problem)) => nonsense(&problem),
@@ -266,21 +403,26 @@ fn nonsense(detail: &str) -> Cause {
 }
 
 impl Conversation {
-    fn discover(&mut self, broker: &mut Broker) -> Result<Vec<Proposal>, Cause> {
+    fn discover(&mut self, broker: &mut Broker) -> Result<Proposals, Cause> {
         self.send(Kind::Discover, b"{}", &[], None)?;
         let emitted = self.answer_until_done(broker)?;
-        if let Ok(Fact::Unknown(cause)) = serde_json::from_slice(&emitted) {
-            return Err(*cause);
+        if let Ok(proposals) = Proposals::read(&emitted, MAX_TARGETS) {
+            return Ok(proposals);
         }
-        serde_json::from_slice(&emitted).map_err(|_| nonsense("its targets are no list of this protocol"))
+        match Fact::read_within(&emitted, &Budget::new(MAX_CAUSE)) {
+            Ok(Fact::Unknown(cause)) if self.own_causes || broker.has_issued(&cause) => {
+                Err(bounded_cause(&cause))
+            }
+            Ok(Fact::Unknown(cause)) => Err(bare_cause(cause.kind)),
+            _ => Err(nonsense("its targets are no list of this protocol")),
+        }
     }
 
-    fn gather(&mut self, target: &Target, broker: &mut Broker) -> Result<Fact, Cause> {
+    /// What the plugin sent of a target.
+    fn gather(&mut self, target: &Target, broker: &mut Broker) -> Result<Vec<u8>, Cause> {
         let body = serde_json::to_vec(target).map_err(|_| nonsense("a target that is no JSON"))?;
         self.send(Kind::Gather, &body, &[], None)?;
-        let emitted = self.answer_until_done(broker)?;
-        // Facts that cannot be read are this target's loss; the plugin is still at hand for the next.
-        Ok(serde_json::from_slice(&emitted).unwrap_or_else(|_| Fact::from(what_is_wrong(&emitted))))
+        self.answer_until_done(broker)
     }
 
     /// Answers what the plugin asks until it is done, and returns what it said.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,12 +10,13 @@ use std::time::{Duration, Instant};
 use goodstead_model::{Access, Cause, CauseKind, Signature};
 use goodstead_protocol::contract::Contract;
 use goodstead_protocol::fact::Fact;
-use goodstead_protocol::intake::admit;
+use goodstead_protocol::intake::all_unknown;
 use goodstead_protocol::message::{self, Confinement};
 use serde::{Deserialize, Serialize};
 
 use crate::broker::{AccessEntry, AccessLog, Broker, Root};
 use crate::config::{Config, TargetConfig};
+use crate::credential::{Credentials, MIN_PASSWORD};
 use crate::host;
 use crate::installation::Installation;
 use crate::plugins::Plugin;
@@ -22,8 +24,14 @@ use crate::runner::{self, FoundTarget, Task, gather};
 use crate::trust::Copies;
 use crate::users;
 
-/// Credentials shorter than this are not looked for in facts: they would be found in everything.
-const MIN_CREDENTIAL: usize = 4;
+/// What the facts of all plugins may come to in one scan, in bytes; each has an equal share.
+const MOST_FACTS: usize = 32 << 20;
+
+/// The most that is one plugin's share: a host with five thousand mounted file systems.
+const LARGEST_SHARE: usize = 16 << 20;
+
+/// The least that is one plugin's share, however many there are: many times what most hosts need.
+const LEAST_SHARE: usize = 4 << 20;
 
 /// The address space of a runner: room for the largest replies several times over.
 const MAX_MEMORY: u64 = 1 << 30;
@@ -41,6 +49,8 @@ pub(crate) struct Request<'a> {
     pub(crate) wanted: &'a BTreeMap<String, BTreeSet<String>>,
     /// When the scan began, RFC 3339.
     pub(crate) time: &'a str,
+    /// Whether the plugins' author is looking, who is shown what a report does not say.
+    pub(crate) author: bool,
 }
 
 /// What a scan found.
@@ -144,11 +154,8 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
     let mut broker = Broker::new(request.root, &plugin.manifest, actor);
     let mut warnings = Vec::new();
     let configured = configured(plugin, request, &mut broker, &mut warnings);
-    let credentials: Vec<String> = configured
-        .iter()
-        .filter_map(|found| found.target.password.clone())
-        .filter(|it| it.len() >= MIN_CREDENTIAL)
-        .collect();
+    let passwords = configured.iter().filter_map(|found| found.target.password.as_deref());
+    let credentials = Credentials::new(passwords);
     // The runner starts while the library is copied and verified.
     let start = || runner::start(&request.installation.runner());
     let started = plugin.vouched().then(start);
@@ -157,6 +164,9 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
     let none = BTreeSet::new();
     let confinement = confinement(time_limit(plugin, request), request.config.require_full_isolation);
     let task = Task {
+        manifest: &plugin.manifest,
+        most_facts: (MOST_FACTS / request.wanted.len().max(1)).clamp(LEAST_SHARE, LARGEST_SHARE),
+        author: request.author,
         library_path: &plugin.library,
         time_limit: time_limit(plugin, request),
         confinement: &confinement,
@@ -175,13 +185,9 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
         }
     }
     let mut taken = BTreeSet::new();
-    for (found, mut facts) in gathered.targets {
-        for credential in &credentials {
-            drop_credential(&mut facts, credential);
-        }
+    for (found, admitted) in gathered.targets {
         let settings = settings_of(&found.target, name, request.config);
-        let admitted = admit(&plugin.manifest.contract, facts);
-        let id = unique(target_id(name, found.target.name.as_deref()), &mut taken);
+        let id = unique(target_id(name, found.name.as_deref()), &mut taken);
         targets.push(ScannedTarget {
             deployment: settings
                 .and_then(|settings| settings.deployment.clone())
@@ -190,11 +196,7 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
             id,
             plugin: name.clone(),
             plugin_version: plugin.manifest.version.to_string(),
-            title: if found.title.is_empty() {
-                plugin.manifest.title.clone()
-            } else {
-                printable(&found.title)
-            },
+            title: if found.title.is_empty() { plugin.manifest.title.clone() } else { found.title },
             facts: admitted.facts,
             notes: admitted.notes,
         });
@@ -203,13 +205,43 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
     let version = plugin.manifest.version.to_string();
     let plugin =
         signature.map(|signature| goodstead_model::Plugin { version, signature, lacks: gathered.lacks });
-    Contribution {
+    let mut contribution = Contribution {
         targets,
         plugin,
         access: broker.access().clone(),
         log: broker.into_log(),
         warnings,
         milliseconds,
+    };
+    contribution.clean(&credentials);
+    contribution
+}
+
+impl Contribution {
+    /// Drops whatever has a password in it that the plugin was handed.
+    fn clean(&mut self, credentials: &Credentials) {
+        if credentials.is_empty() {
+            return;
+        }
+        for target in &mut self.targets {
+            credentials.clean_fact(&mut target.facts);
+            // What the admin wrote is the admin's: only the plugin's words are searched, and these can be no id.
+            if credentials.are_in(&target.id) {
+                target.id = format!("{}:…", target.plugin);
+            }
+            credentials.clean_text(&mut target.title);
+            credentials.clean_text(&mut target.deployment);
+            target.notes.iter_mut().for_each(|note| credentials.clean_text(note));
+        }
+        self.warnings.iter_mut().for_each(|warning| credentials.clean_text(warning));
+        for entry in &mut self.log {
+            credentials.clean_text(&mut entry.what);
+            entry.refused.iter_mut().for_each(|why| credentials.clean_text(why));
+            for file in &mut entry.files {
+                credentials.clean_text(&mut file.path);
+                file.refused.iter_mut().for_each(|why| credentials.clean_text(why));
+            }
+        }
     }
 }
 
@@ -251,7 +283,7 @@ fn placeholder(plugin: &Plugin, cause: &Cause) -> ScannedTarget {
         title: plugin.manifest.title.clone(),
         deployment: name.clone(),
         importance: 1.0,
-        facts: admit(&plugin.manifest.contract, cause.clone().into()).facts,
+        facts: all_unknown(&plugin.manifest.contract.fields, cause),
         notes: Vec::new(),
     }
 }
@@ -274,7 +306,7 @@ fn configured(
                 broker.accept_configured(address);
             }
             let password = target.password_file.as_ref().and_then(|file| match fs::read_to_string(file) {
-                Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
+                Ok(text) => usable(text.trim_end_matches(['\r', '\n']), file, warnings),
                 Err(error) => {
                     warnings.push(format!("the password file {} cannot be read: {error}", file.display()));
                     None
@@ -293,9 +325,22 @@ fn configured(
                 database: target.database.clone(),
                 ..message::Target::default()
             };
-            FoundTarget { target, title }
+            FoundTarget { name: target.name.clone(), target, title }
         })
         .collect()
+}
+
+/// A password that can be told from other text, and so kept out of a report. An empty one is none.
+fn usable(password: &str, file: &Path, warnings: &mut Vec<String>) -> Option<String> {
+    if !password.is_empty() && password.chars().count() < MIN_PASSWORD {
+        warnings.push(format!(
+            "the password in {} was not used: one of fewer than {MIN_PASSWORD} characters could not be kept out of \
+             reports; set a longer one",
+            file.display()
+        ));
+        return None;
+    }
+    Some(password.to_owned())
 }
 
 /// What the admin says of this target.
@@ -329,43 +374,9 @@ fn printable(text: &str) -> String {
     text.chars().take(120).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// Makes every text that contains a credential which the agent handed out unknown.
-fn drop_credential(fact: &mut Fact, credential: &str) {
-    match fact {
-        Fact::Text(text) if text.contains(credential) => {
-            *fact = Fact::unknown(CauseKind::Secret, "it contained the target's password and was dropped");
-        }
-        Fact::List(list) => list.items.iter_mut().for_each(|item| drop_credential(item, credential)),
-        Fact::Map(map) => {
-            map.items.retain(|name, _| !name.contains(credential));
-            map.items.values_mut().for_each(|item| drop_credential(item, credential));
-        }
-        Fact::Unknown(cause) if cause.detail.contains(credential) => {
-            cause.detail = cause.detail.replace(credential, "…");
-            cause.remedy = None;
-        }
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    #[test]
-    fn a_password_that_was_handed_out_does_not_come_back() {
-        let sent = json!({
-            "dsn": "host=x password=hunter22", "list": [{"a": "hunter22"}], "hunter22": 1, "port": 5432,
-            "why": {"$unknown": {"kind": "not-permitted", "detail": "login with hunter22 failed"}},
-        });
-        let mut fact = Fact::from_json(sent).unwrap();
-        drop_credential(&mut fact, "hunter22");
-        let text = fact.to_json().to_string();
-        assert!(!text.contains("hunter22"), "{text}");
-        assert_eq!(fact.to_json()["port"], 5432);
-    }
 
     #[test]
     fn ids_are_unique_and_printable() {

@@ -9,7 +9,8 @@
 pub mod markdown;
 mod visible;
 
-pub use visible::{Visible, acts, plain, printable, printable_ascii};
+pub use goodstead_protocol::visible::{acts, plain, printable, printable_ascii};
+pub use visible::Visible;
 
 /// The colours, light and dark, as CSS variables. On every ground of either, text in any of them has a contrast of 4.5
 /// to 1 or more (WCAG 2.2, 1.4.3), which the browser's test holds them to.

@@ -1,8 +1,8 @@
 //! Frames and descriptors over a Unix stream socket: the same few lines at both ends.
 //!
 //! A frame is twelve bytes (kind, length of the body, length of the data; little endian), the body, the data. A
-//! descriptor travels with the first byte. Both lengths are capped before anything is allocated, and what is
-//! allocated grows with what arrives.
+//! descriptor travels with the first byte. Both lengths are held to the limits of the kind before anything is allocated,
+//! what is allocated grows with what arrives, and what is sent is not copied.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
@@ -16,12 +16,7 @@ use rustix::net::{
 };
 
 use crate::message::Kind;
-
-/// The largest body: facts of one target, or a reply's JSON.
-pub const MAX_BODY: u32 = 16 << 20;
-
-/// The largest data: the bytes of one reply.
-pub const MAX_DATA: u32 = 64 << 20;
+pub use crate::message::{MAX_BODY, MAX_DATA};
 
 const HEADER: usize = 12;
 
@@ -79,33 +74,35 @@ impl Channel {
         descriptor: Option<BorrowedFd<'_>>,
         deadline: Option<Instant>,
     ) -> Result<(), ChannelError> {
-        if body.len() > MAX_BODY as usize || data.len() > MAX_DATA as usize {
+        let (most_body, most_data) = kind.limits();
+        if body.len() > most_body as usize || data.len() > most_data as usize {
             return Err(ChannelError::Malformed("a message larger than its limit"));
         }
-        let mut message = Vec::with_capacity(HEADER + body.len() + data.len());
-        message.extend((kind as u32).to_le_bytes());
-        message.extend((body.len() as u32).to_le_bytes());
-        message.extend((data.len() as u32).to_le_bytes());
-        message.extend(body);
-        message.extend(data);
+        let mut header = [0_u8; HEADER];
+        let words = [kind as u32, body.len() as u32, data.len() as u32];
+        for (place, word) in header.chunks_exact_mut(4).zip(words) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        let parts = [&header[..], body, data];
         let mut sent = 0;
         if let Some(descriptor) = descriptor {
             let descriptors = [descriptor];
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
             let mut control = SendAncillaryBuffer::new(&mut space);
             control.push(SendAncillaryMessage::ScmRights(&descriptors));
-            let slice = [IoSlice::new(&message)];
             self.socket.set_write_timeout(time_left(deadline)?)?;
+            let slices = rest(parts, 0);
             sent = loop {
-                match rustix::net::sendmsg(&self.socket, &slice, &mut control, SendFlags::NOSIGNAL) {
+                match rustix::net::sendmsg(&self.socket, &slices, &mut control, SendFlags::NOSIGNAL) {
                     Ok(sent) => break sent,
                     Err(errno) => explained(errno.into())?,
                 }
             };
         }
-        while let Some(rest) = message.get(sent..).filter(|rest| !rest.is_empty()) {
+        let all = HEADER + body.len() + data.len();
+        while sent < all {
             self.socket.set_write_timeout(time_left(deadline)?)?;
-            match self.socket.write(rest) {
+            match self.socket.write_vectored(&rest(parts, sent)) {
                 Ok(0) => return Err(ChannelError::Closed),
                 Ok(written) => sent += written,
                 Err(error) => explained(error)?,
@@ -139,7 +136,8 @@ impl Channel {
         };
         let kind = Kind::from_number(word(0)).ok_or(ChannelError::Malformed("a message of no known kind"))?;
         let (body, data) = (word(4), word(8));
-        if body > MAX_BODY || data > MAX_DATA {
+        let (most_body, most_data) = kind.limits();
+        if body > most_body || data > most_data {
             return Err(ChannelError::Malformed("a message larger than its limit"));
         }
         let body = self.receive_bytes(body as usize, deadline)?;
@@ -173,6 +171,15 @@ impl Channel {
             left => Ok(self.socket.set_read_timeout(left)?),
         }
     }
+}
+
+/// What is left of these parts after so many bytes of them.
+fn rest(parts: [&[u8]; 3], mut sent: usize) -> [IoSlice<'_>; 3] {
+    parts.map(|part| {
+        let skipped = sent.min(part.len());
+        sent -= skipped;
+        IoSlice::new(part.get(skipped..).unwrap_or_default())
+    })
 }
 
 /// What is left of the time, if it is limited.
@@ -222,6 +229,7 @@ fn explained(error: io::Error) -> Result<(), ChannelError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::{MAX_ASK, MAX_EMIT};
 
     fn pair() -> (Channel, Channel) {
         let (a, b) = UnixStream::pair().unwrap();
@@ -246,11 +254,31 @@ mod tests {
 
     #[test]
     fn nonsense_and_giants_are_refused_before_they_are_allocated() {
-        for header in [[0_u32, 0, 0], [99, 0, 0], [9, MAX_BODY + 1, 0], [9, 0, u32::MAX]] {
+        for header in [
+            [0_u32, 0, 0],
+            [99, 0, 0],
+            [Kind::Reply as u32, MAX_BODY + 1, 0],
+            [Kind::Reply as u32, 0, u32::MAX],
+            [Kind::Emit as u32, MAX_EMIT + 1, 0],
+            [Kind::Ask as u32, MAX_ASK + 1, 0],
+            // Only a reply has data.
+            [Kind::Emit as u32, 2, 1],
+            [Kind::Ask as u32, 2, 1],
+            [Kind::Done as u32, 2000, 0],
+        ] {
             let (mut a, mut b) = pair();
             let bytes: Vec<u8> = header.iter().flat_map(|word| word.to_le_bytes()).collect();
             a.socket.write_all(&bytes).unwrap();
             assert!(matches!(b.receive(None), Err(ChannelError::Malformed(_))), "{header:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_a_message_begins_where_the_last_part_of_it_ended() {
+        let parts = [&b"abc"[..], b"", b"defg"];
+        for sent in 0..=7 {
+            let left: Vec<u8> = rest(parts, sent).iter().flat_map(|part| part.to_vec()).collect();
+            assert_eq!(left, b"abcdefg"[sent..], "after {sent}");
         }
     }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use toml::Spanned;
-use toml::de::{DeTable, Deserializer};
+use toml::de::{DeTable, DeValue, Deserializer};
 
 use crate::diagnostic::{Diagnostic, Place, did_you_mean};
+use crate::visible::acts;
 
 /// A TOML text and the name under which the user knows it.
 #[derive(Debug, Clone)]
@@ -51,7 +52,24 @@ impl Document {
     /// Takes the TOML apart without reading it into a type yet, for whoever has to look before the type is known.
     pub fn parsed(&self) -> Result<Parsed<'_>, Diagnostic> {
         let table = DeTable::parse(&self.source).map_err(|error| self.diagnose(&error))?;
+        self.all_is_seen(table.get_ref())?;
         Ok(Parsed { document: self, table })
+    }
+
+    /// Refuses characters that act without being seen, written as they are or as an escape: what a user reads of a file,
+    /// in an editor or on a screen, is what it says.
+    fn all_is_seen(&self, table: &DeTable<'_>) -> Result<(), Diagnostic> {
+        let unseen = match unseen_in(&self.source) {
+            Some((at, c)) => Some((at..at + c.len_utf8(), c)),
+            // Without a backslash no string holds another character than those of the file.
+            None if !self.source.contains('\\') => None,
+            None => unseen_in_table(table),
+        };
+        let Some((span, c)) = unseen else { return Ok(()) };
+        let message = format!("the character {} acts without being seen", c.escape_unicode());
+        Err(Diagnostic::error("unseen-character", message)
+            .at(self.place(span))
+            .help("remove it: only new lines and tabs are allowed of those"))
     }
 
     /// As [`Document::parsed`], without the blocks `[[name]]`. Where nothing follows them, they are not even read.
@@ -59,6 +77,7 @@ impl Document {
         // What is cut off within a string does not parse, so that then, too, all of it is read.
         let before = self.before(name).and_then(|before| DeTable::parse(before).ok());
         if let Some(table) = before {
+            self.all_is_seen(table.get_ref())?;
             return Ok(Parsed { document: self, table });
         }
         let mut parsed = self.parsed()?;
@@ -139,6 +158,41 @@ impl<'d> Parsed<'d> {
     }
 }
 
+/// The first character in a text that acts without being seen, and where it begins. New lines of either kind and tabs
+/// are part of TOML, and so is a mark of the encoding at the very beginning.
+fn unseen_in(text: &str) -> Option<(usize, char)> {
+    let fits = |byte: u8| matches!(byte, b' '..=b'~' | b'\n' | b'\t');
+    if text.bytes().fold(true, |so_far, byte| so_far & fits(byte)) {
+        return None;
+    }
+    text.char_indices().find(|(at, c)| {
+        let allowed = match c {
+            '\n' | '\t' => true,
+            '\r' => text.as_bytes().get(at + 1) == Some(&b'\n'),
+            '\u{feff}' => *at == 0,
+            _ => false,
+        };
+        acts(*c) && !allowed
+    })
+}
+
+/// The first such character in the keys and strings of a table, with the place of the key or string.
+fn unseen_in_table(table: &DeTable<'_>) -> Option<(Range<usize>, char)> {
+    table.iter().find_map(|(key, value)| {
+        let in_key = unseen_in(key.get_ref()).map(|(_, c)| (key.span(), c));
+        in_key.or_else(|| unseen_in_value(value))
+    })
+}
+
+fn unseen_in_value(value: &Spanned<DeValue<'_>>) -> Option<(Range<usize>, char)> {
+    match value.get_ref() {
+        DeValue::String(text) => unseen_in(text).map(|(_, c)| (value.span(), c)),
+        DeValue::Array(list) => list.iter().find_map(unseen_in_value),
+        DeValue::Table(table) => unseen_in_table(table),
+        _ => None,
+    }
+}
+
 /// Takes serde's "unknown field `x`, expected one of `a`, `b`" apart.
 fn unknown_name(message: &str) -> Option<(&str, Vec<&str>)> {
     if !message.starts_with("unknown field") && !message.starts_with("unknown variant") {
@@ -169,6 +223,28 @@ mod tests {
     fn broken_toml_points_at_the_line() {
         let error = Document::new("a.toml", "title = 'x'\n= 3\n").parse::<Sample>().unwrap_err();
         assert_eq!(error.place.unwrap().line_column().unwrap().0, 2);
+    }
+
+    #[test]
+    fn what_acts_without_being_seen_is_refused_wherever_it_is() {
+        let refused = |text: &str| {
+            let document = Document::new("a.toml", text);
+            let error = document.parsed().unwrap_err();
+            assert!(document.parsed_without("case").is_err(), "{text:?}");
+            assert_eq!(error.code, "unseen-character", "{error}");
+            assert!(!error.message.contains(acts), "{error:?}");
+            error.place.unwrap().line_column().unwrap()
+        };
+        assert_eq!(refused("title = 'x'\n# \u{202e}a comment"), (2, 3));
+        assert_eq!(refused("title = \"a\\u001b[2J\""), (1, 9));
+        assert_eq!(refused("title = 'x'\n\"t\\u202e\" = 1"), (2, 1));
+        assert_eq!(refused("a = [1, { b = [\"\\u0007\"] }]"), (1, 16));
+        assert_eq!(refused("[[a]]\n[a.b]\nc = \"\\r\""), (3, 5));
+        for text in
+            ["title = \"\"\"\na\tb\r\nc\"\"\"\r\n", "title = \"\\n\\t\\\\ ä ש\"", "\u{feff}title = 'x'"]
+        {
+            assert!(Document::new("a.toml", text).parse::<Sample>().is_ok(), "{text:?}");
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@
 
 mod json;
 
+pub(crate) use json::too_much;
+
 use std::collections::BTreeMap;
 use std::fmt;
 

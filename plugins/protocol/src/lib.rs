@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod budget;
 #[cfg(feature = "channel")]
 pub mod channel;
 pub mod contract;
@@ -15,6 +16,8 @@ pub mod glob;
 pub mod intake;
 pub mod manifest;
 pub mod message;
+pub mod proposals;
+pub mod visible;
 
 /// The protocol number of this build: an integer of its own, independent of any release.
 ///

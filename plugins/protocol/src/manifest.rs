@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::PROTOCOL;
-use crate::contract::{Contract, RawContract, validate};
+use crate::contract::{Contract, RawContract, Sensitivity, validate};
 use crate::diagnostic::Diagnostic;
 use crate::document::{Document, Parsed};
 use crate::glob::Glob;
@@ -43,8 +43,45 @@ pub struct Manifest {
     pub options: BTreeMap<String, OptionField>,
     /// What an admin runs so that the plugin's sessions may see what they need; shown and run by `goodstead grant`.
     pub grant: Option<Grant>,
+    /// The texts beside its facts that it writes itself.
+    pub texts: Texts,
     /// Which facts it emits.
     pub contract: Contract,
+}
+
+/// The texts beside facts that a plugin writes itself, each only where it is declared here. Otherwise the agent writes
+/// them: targets have numbers and the plugin's title, and a cause says what its kind says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Texts {
+    /// What its targets are called.
+    pub target_names: Option<OwnText>,
+    /// What its targets are, for people.
+    pub target_titles: Option<OwnText>,
+    /// Why a fact is unknown, and what would make it known. They are never taken for a secret fact.
+    pub causes: Option<OwnText>,
+}
+
+/// One kind of text that a plugin writes itself.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnText {
+    /// What is in it, one sentence for the admin.
+    pub about: String,
+    /// How carefully it must be treated; never secret.
+    #[serde(default)]
+    pub sensitivity: Sensitivity,
+}
+
+impl Texts {
+    /// Each of them by its name in the manifest.
+    pub fn by_name(&self) -> [(&'static str, Option<&OwnText>); 3] {
+        [
+            ("target_names", self.target_names.as_ref()),
+            ("target_titles", self.target_titles.as_ref()),
+            ("causes", self.causes.as_ref()),
+        ]
+    }
 }
 
 /// What the broker may do for a plugin; nothing else is done.
@@ -140,6 +177,7 @@ struct RawManifest {
     #[serde(default)]
     options: BTreeMap<String, Spanned<OptionField>>,
     grant: Option<Grant>,
+    texts: Option<Spanned<Texts>>,
     facts: RawContract,
 }
 
@@ -205,6 +243,7 @@ impl Manifest {
         });
         let permissions = permissions(raw.permissions, document, &mut errors);
         let options = options(raw.options, document, &mut errors);
+        let texts = texts(raw.texts, document, &mut errors);
         match validate(&name, raw.facts, document) {
             Ok(contract) if errors.is_empty() => Ok(Manifest {
                 title: if raw.title.is_empty() { name.clone() } else { raw.title },
@@ -217,6 +256,7 @@ impl Manifest {
                 permissions,
                 options,
                 grant: raw.grant,
+                texts,
                 contract,
             }),
             Ok(_) => Err(errors),
@@ -296,6 +336,18 @@ fn permissions(raw: RawPermissions, document: &Document, errors: &mut Vec<Diagno
     Permissions { read, stat, statfs, connect, run }
 }
 
+fn texts(raw: Option<Spanned<Texts>>, document: &Document, errors: &mut Vec<Diagnostic>) -> Texts {
+    let Some(raw) = raw else { return Texts::default() };
+    for (name, text) in raw.get_ref().by_name() {
+        if text.is_some_and(|text| text.sensitivity == Sensitivity::Secret) {
+            let message = format!("`{name}` cannot be secret: nothing is derived from it");
+            let help = "`identifying` is the most careful sensitivity of these texts";
+            errors.push(Diagnostic::error("bad-secret", message).at(document.place(raw.span())).help(help));
+        }
+    }
+    raw.into_inner()
+}
+
 fn options(
     raw: BTreeMap<String, Spanned<OptionField>>,
     document: &Document,
@@ -354,6 +406,19 @@ mod tests {
         let text = GOOD.replace("[facts]", option);
         insta::assert_snapshot!(read(&text).unwrap_err(), @"plugin.toml:8:8: the default of `rows` does not lie between its minimum and maximum");
         assert_eq!(read(&text.replace("= 0", "= 9")).unwrap().options["rows"].default, 9);
+    }
+
+    #[test]
+    fn texts_of_its_own_are_declared_and_never_secret() {
+        let none = read(GOOD).unwrap().texts;
+        assert_eq!(none, Texts::default());
+        let texts = "[texts]\ncauses = { about = 'why' }\ntarget_names = { about = 'names', sensitivity = 'public' }\n";
+        let declared = read(&format!("{GOOD}{texts}")).unwrap().texts;
+        assert_eq!(declared.causes.unwrap().sensitivity, Sensitivity::Identifying);
+        assert!(declared.target_names.is_some() && declared.target_titles.is_none());
+        let error = read(&format!("{GOOD}{}", texts.replace("public", "secret"))).unwrap_err();
+        assert!(error.contains("`target_names` cannot be secret"), "{error}");
+        assert!(read(&format!("{GOOD}{}", texts.replace("causes", "notes"))).is_err());
     }
 
     #[test]

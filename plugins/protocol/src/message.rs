@@ -10,7 +10,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::fact::Cause;
+use crate::fact::{Cause, CauseKind};
+use crate::proposals;
 
 /// What a frame is. The numbers are the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,31 @@ impl Kind {
         [Hello, Load, Loaded, NotLoaded, Discover, Gather, Ask, Reply, Emit, Done, Locked]
             .into_iter()
             .find(|kind| *kind as u32 == number)
+    }
+}
+
+/// The largest body that any message has, in bytes: a reply about many files.
+pub const MAX_BODY: u32 = 16 << 20;
+
+/// The largest data, in bytes: the files of one reply.
+pub const MAX_DATA: u32 = 16 << 20;
+
+/// The largest body of a request, in bytes: several thousand paths.
+pub const MAX_ASK: u32 = 1 << 20;
+
+/// The largest body with targets or facts, in bytes: about what the largest budget of facts is as JSON.
+pub const MAX_EMIT: u32 = 6 << 20;
+
+impl Kind {
+    /// The largest body and the largest data of a message of this kind, in bytes.
+    pub fn limits(self) -> (u32, u32) {
+        match self {
+            Kind::Hello | Kind::Loaded | Kind::Discover | Kind::Done => (1 << 10, 0),
+            Kind::Load | Kind::Locked | Kind::NotLoaded => (64 << 10, 0),
+            Kind::Gather | Kind::Ask => (MAX_ASK, 0),
+            Kind::Emit => (MAX_EMIT, 0),
+            Kind::Reply => (MAX_BODY, MAX_DATA),
+        }
     }
 }
 
@@ -150,7 +176,7 @@ pub struct Proposal {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
     /// What the plugin wants to be handed back when it gathers, for example a folder.
-    #[serde(default, skip_serializing_if = "Json::is_null")]
+    #[serde(default, skip_serializing_if = "Json::is_null", deserialize_with = "proposals::hints")]
     pub hints: Json,
 }
 
@@ -236,6 +262,25 @@ pub enum Request {
         requests: Vec<Request>,
     },
 }
+
+impl Request {
+    /// The request in `body`.
+    ///
+    /// # Errors
+    /// It is not a request of this protocol, or holds too many values: in our words.
+    pub fn read(body: &[u8]) -> Result<Request, Cause> {
+        // What a tree of values takes is many times what its text takes.
+        if body.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{' | b':')).count() > MAX_VALUES {
+            let detail = format!("a request may have {MAX_VALUES} values");
+            return Err(Cause::new(CauseKind::TooLarge, detail));
+        }
+        serde_json::from_slice(body)
+            .map_err(|_| Cause::new(CauseKind::PluginFailed, "this is not a request of this protocol"))
+    }
+}
+
+/// The most values in a request: paths of mount points, mainly, and the requests among several.
+const MAX_VALUES: usize = 20_000;
 
 /// What the broker replies: the outcome, or why it did not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -381,6 +426,16 @@ mod tests {
             r#"{"ask":"read_many","globs":["/proc/sys/**"]}"#
         );
         assert!(serde_json::from_str::<Request>(r#"{"ask":"write","path":"/etc/passwd"}"#).is_err());
+    }
+
+    #[test]
+    fn a_request_is_bounded_in_its_values() {
+        let read = |text: String| Request::read(text.as_bytes()).map_err(|cause| cause.kind);
+        let globs =
+            |glob: &str, many| format!(r#"{{"ask":"read_many","globs":[{}]}}"#, vec![glob; many].join(","));
+        assert!(read(globs("\"/a\"", 4096)).is_ok());
+        assert_eq!(read(globs("[]", MAX_VALUES)), Err(CauseKind::TooLarge));
+        assert_eq!(read("{\"ask\": \"SECRET\"}".into()), Err(CauseKind::PluginFailed));
     }
 
     #[test]

@@ -251,10 +251,9 @@ impl Site for FakeSite {
                     Some((code, output)) if declared => {
                         Ok(answer(Granted::Run { code: Some(*code) }, output.clone()))
                     }
-                    Some(_) => Err(Cause::new(
-                        CauseKind::NotDeclared,
-                        format!("plugin.toml names no command `{command}`"),
-                    )),
+                    Some(_) => {
+                        Err(Cause::new(CauseKind::NotDeclared, "plugin.toml does not name such a command"))
+                    }
                     None => Err(Cause::new(CauseKind::Absent, format!("`{command}` is not installed"))),
                 }
             }

@@ -8,9 +8,11 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use goodstead_protocol::budget::Budget;
 use goodstead_protocol::channel::{Channel, ChannelError, Frame};
 use goodstead_protocol::fact::Fact;
-use goodstead_protocol::message::{Hello, Kind, Locked, Proposal, Reply, Request, Target};
+use goodstead_protocol::message::{Hello, Kind, Locked, Reply, Request, Target};
+use goodstead_protocol::proposals::Proposals;
 
 /// As much as a socket holds before anybody reads, whatever the kernel's settings are.
 const MAX_INPUT: usize = 64 << 10;
@@ -56,7 +58,7 @@ fn judge(frame: &Frame) {
         Kind::NotLoaded => _ = serde_json::from_slice::<String>(body),
         Kind::Gather => _ = serde_json::from_slice::<Target>(body),
         Kind::Ask => {
-            if let Ok(request) = serde_json::from_slice::<Request>(body) {
+            if let Ok(request) = Request::read(body) {
                 let again = serde_json::to_vec(&request).expect("a request is JSON");
                 assert_eq!(serde_json::from_slice::<Request>(&again).ok(), Some(request));
             }
@@ -68,8 +70,10 @@ fn judge(frame: &Frame) {
             }
         }
         Kind::Emit => {
-            _ = serde_json::from_slice::<Vec<Proposal>>(body);
-            _ = serde_json::from_slice::<Fact>(body);
+            if let Ok(found) = Proposals::read(body, 3) {
+                assert!(found.kept.len() <= 3, "{} targets", found.kept.len());
+            }
+            _ = Fact::read_within(body, &Budget::new(1 << 20));
         }
         Kind::Done => _ = serde_json::from_slice::<i32>(body),
         Kind::Load | Kind::Discover => {}

@@ -213,11 +213,50 @@ pub const IN_RUST: [(&str, End); 7] = [
     ("panics", Loses("plugin-failed", "the plugin panicked")),
     ("panics_across_the_abi", Loses("plugin-failed", "crashed (signal 6)")),
     ("lies", Loses("wrong-type", "declared as text")),
-    ("blames_the_agent", Loses("not-permitted", "you must be root")),
+    ("blames_the_agent", Loses("not-permitted", "no permission")),
     ("exhausts_memory", Loses("plugin-failed", "crashed (signal 6)")),
     ("starts_a_thread", Lives(1)),
     ("nothing_else", Lives(1)),
 ];
+
+/// A file of `plugins/hostile`.
+pub const FLOOD: &str = "flood.c";
+
+/// In what it sends and asks for: as much as it can, in every form that takes the agent more memory than the plugin.
+pub const FLOODS: [&str; 22] = [
+    "floods_with_lists",
+    "floods_with_maps",
+    "floods_with_numbers",
+    "floods_with_a_partial_list",
+    "floods_with_empty_records",
+    "floods_with_wrong_records",
+    "floods_with_unknown_records",
+    "floods_with_a_cause",
+    "floods_with_a_remedy",
+    "floods_with_a_text",
+    "floods_with_a_name",
+    "floods_with_names",
+    "floods_with_settings",
+    "floods_with_hints",
+    "floods_with_large_hints",
+    "floods_with_titles",
+    "floods_with_a_reason",
+    "floods_with_paths",
+    "floods_with_globs",
+    "floods_with_nonsense",
+    "floods_itself_with_files",
+    "floods_with_data",
+];
+
+/// A file of `plugins/hostile`.
+pub const TEXTS: &str = "texts.c";
+
+/// In texts that no contract declares.
+pub const SMUGGLERS: [&str; 3] =
+    ["says_it_beside_its_facts", "says_it_instead_of_targets", "says_it_in_what_is_wrong"];
+
+/// In every form of the password that it was handed.
+pub const PASSWORD_THIEF: &str = "says_it_as_a_configured_target";
 
 /// With tests of their own below: links that are swapped, a slow command, a granted connection, four manifests.
 pub const ALONE: usize = 7;
@@ -231,4 +270,7 @@ pub const KINDS: usize = TO_ITSELF.len()
     + TO_THE_MACHINE.len()
     + DEADLY.len()
     + IN_RUST.len()
+    + FLOODS.len()
+    + SMUGGLERS.len()
+    + 1 // The thief of passwords.
     + ALONE;

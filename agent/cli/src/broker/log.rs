@@ -6,11 +6,12 @@
 //! their own: a flood of them leaves no granted one out.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use goodstead_model::Access;
-use goodstead_protocol::fact::Cause;
-use goodstead_protocol::message::{Granted, Outcome, Proposal, Request};
+use goodstead_protocol::fact::{Cause, CauseKind};
+use goodstead_protocol::message::{Address, Granted, Outcome, Proposal, Request};
 use serde::{Deserialize, Serialize};
 
 /// The most granted requests that are written down one by one; the rest is counted.
@@ -138,7 +139,12 @@ impl Log {
         outcome: Result<(&Granted, u64), &Cause>,
         trace: &Trace,
     ) {
-        let (kind, what, directory) = described(request);
+        let (kind, what, directory) = match request {
+            Request::Connect { address } if outcome.is_err() => {
+                ("connect", refused_address(address), String::new())
+            }
+            request => described(request),
+        };
         let mut files = Vec::new();
         match (request, outcome) {
             (_, Ok((Granted::ReadMany(list), _))) => {
@@ -166,7 +172,7 @@ impl Log {
             kind: kind.to_owned(),
             resolved: trace.get(&what).cloned(),
             what: bounded(&what),
-            refused: outcome.err().map(|cause| bounded(&cause.to_string())),
+            refused: outcome.err().map(|cause| reason(request, cause)),
             bytes: outcome.map_or(0, |(_, bytes)| bytes),
             took_ms: milliseconds(took),
             files,
@@ -191,16 +197,26 @@ impl Log {
         self.write(("nonsense", ""), entry);
     }
 
-    /// Writes a proposed target down.
+    /// Writes a proposed target down. A refused address can be any text of the plugin's, and so can why it was refused:
+    /// both are in our words.
     pub(crate) fn proposal(&mut self, proposal: &Proposal, verdict: Result<(), &Cause>) {
-        let address = proposal.address.as_ref().map_or_else(|| "no address".to_owned(), ToString::to_string);
-        let directory = directory_of(&address);
+        let address = match &proposal.address {
+            None => "no address".to_owned(),
+            Some(address) if verdict.is_ok() => address.to_string(),
+            Some(address) => refused_address(address),
+        };
+        let why = verdict.err().map(|cause| match cause.kind {
+            CauseKind::NotDeclared => "plugin.toml does not ask to connect to it",
+            CauseKind::NotPermitted => "TCP addresses are only connected to when agent.toml names them",
+            kind => kind.words(),
+        });
+        let directory = if verdict.is_ok() { directory_of(&address) } else { String::new() };
         let entry = Entry {
             at_ms: milliseconds(self.began.elapsed()),
             kind: "target".to_owned(),
             what: bounded(&address),
             resolved: None,
-            refused: verdict.err().map(|cause| bounded(&cause.to_string())),
+            refused: why.map(str::to_owned),
             bytes: 0,
             took_ms: 0.0,
             files: Vec::new(),
@@ -318,8 +334,27 @@ fn milliseconds(time: Duration) -> f64 {
     milliseconds_rounded(time.as_secs_f64() * 1e3)
 }
 
+/// An address that was refused, which can be any text: as far as it is an address of this machine's, in our words.
+fn refused_address(address: &Address) -> String {
+    match address {
+        Address::Unix(_) => "a Unix socket that plugin.toml does not name".to_owned(),
+        Address::Tcp(address) => match address.parse::<SocketAddr>() {
+            Ok(address) if address.ip().is_loopback() => format!("tcp, port {} on this host", address.port()),
+            _ => "a TCP address that is not of this host".to_owned(),
+        },
+    }
+}
+
 fn milliseconds_rounded(milliseconds: f64) -> f64 {
     (milliseconds * 1e3).round() / 1e3
+}
+
+/// Why a request was refused; of an address that is too long without the beginning of it.
+fn reason(request: &Request, cause: &Cause) -> String {
+    match (request, cause.kind) {
+        (Request::Connect { .. }, CauseKind::TooLarge) => cause.kind.words().to_owned(),
+        _ => bounded(&cause.to_string()),
+    }
 }
 
 /// How a request is named in the log; its trace has the same name.

@@ -17,7 +17,7 @@ mod several;
 mod space;
 mod walk;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -49,6 +49,12 @@ const MAX_REQUESTS: u64 = 100_000;
 /// The longest that one request for files or file systems may take, however many are asked for in it.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 
+/// The most bytes of requests that one plugin may send in one scan.
+const MAX_ASKED: u64 = 64 << 20;
+
+/// How many causes are remembered that a plugin may pass on in their own words.
+const MAX_ISSUED: usize = 2_000;
+
 /// The requests of every plugin, by its name.
 pub(crate) type AccessLog = BTreeMap<String, Vec<AccessEntry>>;
 
@@ -75,6 +81,10 @@ pub(crate) struct Broker {
     /// When the plugin's time is over: no answer takes longer.
     deadline: Option<Instant>,
     log: Log,
+    /// How many bytes of requests came.
+    asked: u64,
+    /// The refusals of requests that the manifest names word by word: so that nothing is in them that the plugin chose.
+    issued: HashSet<Cause>,
 }
 
 impl Broker {
@@ -87,6 +97,8 @@ impl Broker {
             accepted: BTreeSet::new(),
             deadline: None,
             log: Log::new(),
+            asked: 0,
+            issued: HashSet::new(),
         }
     }
 
@@ -158,14 +170,38 @@ impl Broker {
         }
     }
 
+    /// Whether a cause is, word by word, one that the plugin was given as the answer to a request in the manifest's
+    /// words.
+    pub(crate) fn has_issued(&self, cause: &Cause) -> bool {
+        self.issued.contains(cause)
+    }
+
+    /// Remembers why a request was refused, if the manifest names it word by word.
+    fn issue(&mut self, request: &Request, cause: &Cause) {
+        let declared = match request {
+            Request::Read { path } | Request::List { path } | Request::Stat { path } => {
+                self.permit.declares(path)
+            }
+            Request::Run { command } => self.permit.command(command).is_ok(),
+            Request::Connect { address } => self.accepted.contains(address),
+            _ => false,
+        };
+        if declared && self.issued.len() < MAX_ISSUED {
+            self.issued.insert(cause.clone());
+        }
+    }
+
     /// Answers the request in `body`.
     pub(crate) fn answer(&mut self, body: &[u8]) -> Answer {
         let began = Instant::now();
+        self.asked = self.asked.saturating_add(body.len() as u64);
         let refused = |cause| Answer { reply: Reply::Refused(cause), data: Vec::new(), descriptor: None };
-        let Ok(request) = serde_json::from_slice::<Request>(body) else {
-            let cause = Cause::new(CauseKind::PluginFailed, "this is not a request of this protocol");
-            self.log.nonsense(body.len(), (began, began.elapsed()), &cause);
-            return refused(cause);
+        let request = match Request::read(body) {
+            Ok(request) => request,
+            Err(cause) => {
+                self.log.nonsense(body.len(), (began, began.elapsed()), &cause);
+                return refused(cause);
+            }
         };
         if let Err(cause) = door::sound(&request) {
             self.log.request(&request, (began, began.elapsed()), Err(&cause), &Trace::new());
@@ -183,7 +219,10 @@ impl Broker {
         self.log.request(&request, (began, began.elapsed()), noted, &trace);
         match outcome {
             Ok((granted, data, descriptor)) => Answer { reply: Reply::Ok(granted), data, descriptor },
-            Err(cause) => refused(cause),
+            Err(cause) => {
+                self.issue(&request, &cause);
+                refused(cause)
+            }
         }
     }
 
@@ -194,6 +233,12 @@ impl Broker {
             return Err(Cause::new(
                 CauseKind::TooLarge,
                 format!("a plugin may make {MAX_REQUESTS} requests a scan"),
+            ));
+        }
+        if self.asked > MAX_ASKED {
+            return Err(Cause::new(
+                CauseKind::TooLarge,
+                format!("the requests of a plugin may have {} MiB a scan", MAX_ASKED >> 20),
             ));
         }
         if asked.bytes >= MAX_BYTES {
@@ -228,7 +273,7 @@ impl Broker {
             Request::Connect { address } => {
                 self.live("a running product")?;
                 if !self.accepted.contains(address) {
-                    let detail = format!("{address} is no accepted target");
+                    let detail = "the address is not one of an accepted target";
                     return Err(Cause::new(CauseKind::NotDeclared, detail));
                 }
                 let actor = self.actor.as_ref().map_err(Clone::clone)?;
@@ -259,10 +304,18 @@ impl Broker {
             parts.push(match seen {
                 Ok((granted, mut bytes)) => {
                     let part = Part { reply: Reply::Ok(granted), bytes: bytes.len() as u64 };
-                    data.append(&mut bytes);
+                    // The first bytes are not copied: a single file may be as large as a reply.
+                    if data.is_empty() {
+                        data = bytes
+                    } else {
+                        data.append(&mut bytes)
+                    }
                     part
                 }
-                Err(cause) => Part { reply: Reply::Refused(cause), bytes: 0 },
+                Err(cause) => {
+                    self.issue(request, &cause);
+                    Part { reply: Reply::Refused(cause), bytes: 0 }
+                }
             });
         }
         Answer { reply: Reply::Ok(Granted::Several(parts)), data, descriptor: None }

@@ -122,7 +122,7 @@ impl Permit {
 
     /// The declared command of this name.
     pub(crate) fn command(&self, name: &str) -> Result<&Command, Cause> {
-        let missing = || Cause::new(CauseKind::NotDeclared, format!("plugin.toml names no command `{name}`"));
+        let missing = || Cause::new(CauseKind::NotDeclared, "plugin.toml does not name such a command");
         self.run.get(name).ok_or_else(missing)
     }
 }

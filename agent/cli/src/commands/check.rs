@@ -214,6 +214,7 @@ fn observe(
         root: &Arc::new(root),
         wanted,
         time,
+        author: false,
     };
     let scan = scan(&request);
     progress.finish_and_clear();

@@ -218,6 +218,16 @@ fn inspected(manifest: &Manifest) -> String {
         }
         text += &table::text(&table);
     }
+    let _ = writeln!(text, "\n{BOLD}It writes itself{BOLD:#}, besides its facts");
+    let texts = manifest.texts.by_name();
+    let mut table = plain(&["TEXT", "SENSITIVITY", "WHAT IT IS"]);
+    for (name, own) in texts.iter().filter_map(|(name, own)| Some((name, (*own)?))) {
+        table.add_row([name, word(own.sensitivity), &own.about]);
+    }
+    match texts.iter().any(|(_, own)| own.is_some()) {
+        true => text += &table::text(&table),
+        false => text += "  nothing\n",
+    }
     let _ = writeln!(text, "\n{BOLD}It emits{BOLD:#}");
     let mut table = plain(&["FACT", "TYPE", "SENSITIVITY", "WHAT IT IS"]);
     for (path, field) in manifest.contract.leaves() {
@@ -232,7 +242,11 @@ fn kind(field: &Field) -> String {
 }
 
 fn sensitivity(field: &Field) -> &'static str {
-    match field.sensitivity {
+    word(field.sensitivity)
+}
+
+fn word(sensitivity: Sensitivity) -> &'static str {
+    match sensitivity {
         Sensitivity::Public => "public",
         Sensitivity::Identifying => "identifying",
         Sensitivity::Secret => "secret, dropped",

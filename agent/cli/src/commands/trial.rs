@@ -71,6 +71,7 @@ pub(super) fn run(
         root: &Arc::new(root),
         wanted: &BTreeMap::from([(manifest.name.clone(), BTreeSet::new())]),
         time: &now(),
+        author: true,
     });
 
     let targets: Vec<_> = scan.targets.iter().map(judged).collect();

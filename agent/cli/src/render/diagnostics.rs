@@ -4,14 +4,15 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use goodstead_protocol::diagnostic::{Diagnostic, Severity};
 
-use super::value::plain;
+use super::output::tame;
+use super::value::{acts, plain};
 
 const HELP: anstyle::Style = anstyle::AnsiColor::Cyan.on_default().bold();
 
 /// Prints diagnostics to standard error.
 pub(crate) fn print(diagnostics: &[Diagnostic]) {
     for diagnostic in diagnostics {
-        anstream::eprintln!("{}", render(diagnostic));
+        anstream::eprintln!("{}", tame(&render(diagnostic)));
     }
 }
 
@@ -32,7 +33,8 @@ fn render(diagnostic: &Diagnostic) -> String {
     let group = match located {
         Some((place, (source, span))) => {
             let annotation = AnnotationKind::Primary.span(span.clone());
-            let snippet = Snippet::source(source.as_ref()).path(place.file.as_str()).annotation(annotation);
+            let (source, path) = (seen(source), plain(&place.file));
+            let snippet = Snippet::source(source).path(path).annotation(annotation);
             let group = title.element(snippet);
             match help.as_deref() {
                 Some(help) => group.element(Level::HELP.message(help)),
@@ -51,6 +53,20 @@ fn render(diagnostic: &Diagnostic) -> String {
 /// A text whose lines stay lines, with nothing else in it that a terminal acts on: it may quote an input.
 fn lines(text: &str) -> String {
     text.lines().map(plain).collect::<Vec<_>>().join("\n")
+}
+
+/// The text of a file with a mark in place of each character that acts, as long as that: places stay where they are.
+fn seen(source: &str) -> String {
+    let mut text = String::with_capacity(source.len());
+    for c in source.chars() {
+        match c {
+            // Ends lines in some files.
+            '\r' => text.push(' '),
+            _ if acts(c) && !matches!(c, '\n' | '\t') => text.extend(std::iter::repeat_n('?', c.len_utf8())),
+            _ => text.push(c),
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -80,6 +96,20 @@ mod tests {
           |
           = help: did you mean `title`?
         ");
+    }
+
+    #[test]
+    fn neither_a_file_s_name_nor_its_text_acts() {
+        let source: Arc<str> = "a = '\u{1b}[2J\u{202e}'\r\nb = 1\n".into();
+        let at = source.find("b =").unwrap();
+        for span in [5..8, at..at + 1] {
+            let diagnostic = Diagnostic::error("bad", "it is bad: \u{7}")
+                .at(Place::span("checks/\u{1b}[2Ja.toml", &source, span))
+                .help("\u{9b}2J");
+            let shown = plain(&diagnostic);
+            assert!(!shown.contains(|c| acts(c) && c != '\n'), "{shown:?}");
+            assert!(shown.contains("checks/\\u{1b}[2Ja.toml"), "{shown}");
+        }
     }
 
     #[test]

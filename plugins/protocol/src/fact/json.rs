@@ -4,15 +4,17 @@
 //! An unknown is `{"$unknown": {cause}}`, and a partial list or map is `{"$partial": […] or {…}, "$cause": {cause}}`; no
 //! fact's name starts with `$`.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{self, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map as JsonMap, Number, Value as Json, json};
 
-use super::{Cause, Elements, Fact};
+use super::{Cause, CauseKind, Elements, Fact};
+use crate::budget::Budget;
 
 /// Stands where a value would, before the cause.
 const UNKNOWN: &str = "$unknown";
@@ -23,7 +25,45 @@ const PARTIAL: &str = "$partial";
 /// Stands before the reason why a list or map is partial.
 const CAUSE: &str = "$cause";
 
+/// The names that are the protocol's own.
+const OWN: [&str; 3] = [UNKNOWN, PARTIAL, CAUSE];
+
+const BAD_CAUSE: &str = "a cause needs `kind` (one of the protocol's) and `detail`";
+const BAD_PARTIAL: &str = "`$partial` needs a list or a map, and a `$cause`";
+const BAD_NUMBER: &str = "a number that fits neither 64 signed bits nor a float";
+const BAD_NULL: &str = "a null where a value is needed";
+
+/// What the values under the protocol's own names mean together.
+fn own(unknown: Option<Cause>, why: Option<Cause>, part: Option<Fact>) -> Result<Fact, &'static str> {
+    match (unknown, why, part) {
+        (Some(cause), ..) => Ok(cause.into()),
+        (None, Some(why), Some(Fact::List(list))) => {
+            Ok(Fact::List(Elements { items: list.items, partial: Some(Box::new(why)) }))
+        }
+        (None, Some(why), Some(Fact::Map(map))) => {
+            Ok(Fact::Map(Elements { items: map.items, partial: Some(Box::new(why)) }))
+        }
+        (None, None, Some(Fact::List(_) | Fact::Map(_))) => Err(BAD_CAUSE),
+        _ => Err(BAD_PARTIAL),
+    }
+}
+
 impl Fact {
+    /// Reads the JSON that a plugin sent and takes no more of it than `budget` allows: of a list or map whose elements
+    /// do not fit, the rest is left out and it is partial; a text that does not fit is unknown.
+    ///
+    /// # Errors
+    /// In our words, without anything that the plugin wrote.
+    pub fn read_within(json: &[u8], budget: &Budget) -> Result<Fact, &'static str> {
+        let reading = Reading { budget, problem: Cell::new(None) };
+        let mut deserializer = serde_json::Deserializer::from_slice(json);
+        let fact = FactSeed(&reading).deserialize(&mut deserializer);
+        match fact.and_then(|fact| deserializer.end().map(|()| fact)) {
+            Ok(fact) => Ok(fact),
+            Err(_) => Err(reading.problem.take().unwrap_or("its facts are no JSON")),
+        }
+    }
+
     /// Reads a fact from the JSON that a plugin sent. `null` stands for "absent" and is dropped by its parent.
     ///
     /// # Errors
@@ -46,39 +86,23 @@ impl Fact {
                 }
             },
             Json::Array(items) => Fact::List(Self::read_list(items, path)?.into()),
-            Json::Object(mut map) if map.contains_key(UNKNOWN) => {
-                let cause = map.remove(UNKNOWN).unwrap_or_default();
-                Self::read_beside(map, path)?;
-                Fact::Unknown(Box::new(Self::read_cause(cause, path)?))
-            }
-            Json::Object(mut map) if map.contains_key(PARTIAL) => {
-                let cause = Self::read_cause(map.remove(CAUSE).unwrap_or_default(), path)?;
-                let partial = Some(Box::new(cause));
-                let part = map.remove(PARTIAL);
-                Self::read_beside(map, path)?;
-                match part {
-                    Some(Json::Array(items)) => {
-                        Fact::List(Elements { items: Self::read_list(items, path)?, partial })
-                    }
-                    Some(Json::Object(items)) => {
-                        Fact::Map(Elements { items: Self::read_map(items, path)?, partial })
-                    }
-                    _ => return Err(format!("`{path}`: $partial holds neither a list nor a map")),
-                }
-            }
+            Json::Object(map) if OWN.iter().any(|name| map.contains_key(*name)) => Self::read_own(map, path)?,
             Json::Object(map) => Fact::Map(Self::read_map(map, path)?.into()),
         })
     }
 
-    /// What stands beside the protocol's own names says nothing, and is held to be facts all the same.
-    fn read_beside(mut map: JsonMap<String, Json>, path: &mut String) -> Result<(), String> {
-        map.retain(|name, _| ![PARTIAL, CAUSE].contains(&name.as_str()));
-        Self::read_map(map, path).map(|_| ())
+    /// An unknown fact, or a partial list or map. What is beside the protocol's own names means nothing, and has to be
+    /// well formed all the same.
+    fn read_own(mut map: JsonMap<String, Json>, path: &mut String) -> Result<Fact, String> {
+        let mut cause = |name| map.remove(name).map(|json| Self::read_cause(json, path)).transpose();
+        let (unknown, why) = (cause(UNKNOWN)?, cause(CAUSE)?);
+        let part = map.remove(PARTIAL).map(|json| Self::read(json, path)).transpose()?;
+        Self::read_map(map, path)?;
+        own(unknown, why, part).map_err(|problem| format!("`{path}`: {problem}"))
     }
 
     fn read_cause(json: Json, path: &str) -> Result<Cause, String> {
-        serde_json::from_value(json)
-            .map_err(|_| format!("`{path}`: a cause needs `kind` (one of the protocol's) and `detail`"))
+        serde_json::from_value(json).map_err(|_| format!("`{path}`: {BAD_CAUSE}"))
     }
 
     fn read_list(items: Vec<Json>, path: &mut String) -> Result<Vec<Fact>, String> {
@@ -168,7 +192,8 @@ fn partly<S: Serializer>(serializer: S, items: &impl Serialize, cause: &Cause) -
 /// As [`Fact::from_json`] reads it, without a tree of JSON values between, but with an error that does not know the place.
 impl<'de> Deserialize<'de> for Fact {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FactVisitor)
+        let reading = Reading { budget: &Budget::unlimited(), problem: Cell::new(None) };
+        FactSeed(&reading).deserialize(deserializer)
     }
 }
 
@@ -208,9 +233,74 @@ impl schemars::JsonSchema for Fact {
     }
 }
 
-struct FactVisitor;
+/// What is left of the budget, and what was wrong, for an error that quotes nothing.
+struct Reading<'b> {
+    budget: &'b Budget,
+    problem: Cell<Option<&'static str>>,
+}
 
-impl<'de> Visitor<'de> for FactVisitor {
+impl Reading<'_> {
+    /// An error of this kind, which is also remembered.
+    fn wrong<E: de::Error>(&self, problem: &'static str) -> E {
+        self.problem.set(Some(problem));
+        E::custom(problem)
+    }
+
+    /// The fact, charged.
+    fn taken(&self, fact: Fact) -> Fact {
+        self.budget.charge_fact(&fact);
+        fact
+    }
+}
+
+/// Why a part of what a plugin sent was left out.
+pub(crate) fn too_much() -> Cause {
+    Cause::new(CauseKind::TooLarge, "the plugin sent more than is taken of it in one scan")
+}
+
+#[derive(Clone, Copy)]
+struct FactSeed<'r>(&'r Reading<'r>);
+
+impl<'de> DeserializeSeed<'de> for FactSeed<'_> {
+    type Value = Fact;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Fact, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+/// A value in a map, where `null` is absent.
+struct MaybeSeed<'r>(&'r Reading<'r>);
+
+impl<'de> DeserializeSeed<'de> for MaybeSeed<'_> {
+    type Value = Option<Fact>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<Fact>, D::Error> {
+        deserializer.deserialize_option(self)
+    }
+}
+
+impl<'de> Visitor<'de> for MaybeSeed<'_> {
+    type Value = Option<Fact>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a fact or null")
+    }
+
+    fn visit_none<E>(self) -> Result<Option<Fact>, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E>(self) -> Result<Option<Fact>, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<Fact>, D::Error> {
+        FactSeed(self.0).deserialize(deserializer).map(Some)
+    }
+}
+
+impl<'de> Visitor<'de> for FactSeed<'_> {
     type Value = Fact;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -218,63 +308,88 @@ impl<'de> Visitor<'de> for FactVisitor {
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Fact, E> {
-        Ok(Fact::Bool(value))
+        Ok(self.0.taken(Fact::Bool(value)))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Fact, E> {
-        Ok(Fact::Int(value))
+        Ok(self.0.taken(Fact::Int(value)))
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Fact, E> {
-        i64::try_from(value).map(Fact::Int).map_err(|_| E::custom("a number beyond 64 signed bits"))
+        let value = i64::try_from(value).map_err(|_| self.0.wrong(BAD_NUMBER))?;
+        Ok(self.0.taken(Fact::Int(value)))
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Fact, E> {
-        if value.is_finite() { Ok(Fact::Float(value)) } else { Err(E::custom("a number that is not finite")) }
+        if value.is_finite() { Ok(self.0.taken(Fact::Float(value))) } else { Err(self.0.wrong(BAD_NUMBER)) }
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Fact, E> {
+        Err(self.0.wrong(BAD_NULL))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Fact, E> {
-        Ok(Fact::Text(value.to_owned()))
+        if value.len() > self.0.budget.left() {
+            self.0.budget.charge(value.len());
+            return Ok(too_much().into());
+        }
+        Ok(self.0.taken(Fact::Text(value.to_owned())))
     }
 
     fn visit_string<E>(self, value: String) -> Result<Fact, E> {
-        Ok(Fact::Text(value))
+        Ok(self.0.taken(Fact::Text(value)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Fact, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = list.next_element()? {
-            items.push(item);
+        while !self.0.budget.is_spent() {
+            match list.next_element_seed(self)? {
+                Some(item) => items.push(item),
+                None => return Ok(self.0.taken(items.into())),
+            }
         }
-        Ok(items.into())
+        let mut rest = false;
+        while list.next_element::<IgnoredAny>()?.is_some() {
+            rest = true;
+        }
+        Ok(Fact::List(Elements { items, partial: rest.then(|| Box::new(too_much())) }))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fact, A::Error> {
         let mut items = BTreeMap::new();
         // What stands under the names that are the protocol's own.
-        let (mut unknown, mut partial, mut cause) = (None, None, None);
+        let (mut unknown, mut part, mut why) = (None, None, None);
+        let mut rest = false;
         while let Some(name) = map.next_key::<String>()? {
             match name.as_str() {
-                UNKNOWN => unknown = Some(map.next_value::<Json>()?),
-                PARTIAL => partial = Some(map.next_value::<Json>()?),
-                CAUSE => cause = Some(map.next_value::<Json>()?),
+                UNKNOWN => unknown = Some(self.cause(&mut map)?),
+                CAUSE => why = Some(self.cause(&mut map)?),
+                PARTIAL => part = Some(map.next_value_seed(self)?),
+                _ if self.0.budget.is_spent() => {
+                    map.next_value::<IgnoredAny>()?;
+                    rest = true;
+                }
                 _ => {
-                    // `null` is absent.
-                    match map.next_value::<Option<Fact>>()? {
+                    self.0.budget.charge_name(&name);
+                    match map.next_value_seed(MaybeSeed(self.0))? {
                         Some(fact) => _ = items.insert(name, fact),
                         None => _ = items.remove(&name),
                     }
                 }
             }
         }
-        if unknown.is_none() && partial.is_none() && cause.is_none() {
-            return Ok(items.into());
-        }
-        // Rare, so the long way with its rules.
-        let own = [(UNKNOWN, unknown), (PARTIAL, partial), (CAUSE, cause)];
-        let own = own.into_iter().filter_map(|(name, json)| Some((name.to_owned(), json?)));
-        let rest = items.into_iter().map(|(name, fact)| (name, fact.to_json()));
-        Fact::from_json(Json::Object(rest.chain(own).collect())).map_err(de::Error::custom)
+        let fact = if unknown.is_none() && part.is_none() && why.is_none() {
+            Fact::Map(Elements { items, partial: rest.then(|| Box::new(too_much())) })
+        } else {
+            own(unknown, why, part).map_err(|problem| self.0.wrong(problem))?
+        };
+        Ok(self.0.taken(fact))
+    }
+}
+
+impl FactSeed<'_> {
+    fn cause<'de, A: MapAccess<'de>>(self, map: &mut A) -> Result<Cause, A::Error> {
+        map.next_value::<Cause>().map_err(|_| self.0.wrong(BAD_CAUSE))
     }
 }
 
@@ -319,6 +434,48 @@ mod tests {
         let json = json!({"$unknown": {"kind": "absent", "detail": "d"}, "a": [null]});
         assert!(serde_json::from_str::<Fact>(&json.to_string()).is_err());
         assert_eq!(Fact::from_json(json).unwrap_err(), "`a[]` is null");
+    }
+
+    /// What a plugin's answer becomes within a budget of so many bytes.
+    fn within(json: &str, bytes: usize) -> Json {
+        Fact::read_within(json.as_bytes(), &Budget::new(bytes)).unwrap().to_json()
+    }
+
+    #[test]
+    fn what_does_not_fit_into_the_budget_is_left_out_and_that_is_said() {
+        let lists = format!("{{\"a\": 1, \"r\": [{}]}}", vec!["[]"; 100_000].join(","));
+        let fact = within(&lists, 100_000);
+        assert_eq!((&fact["a"], &fact["r"]["$cause"]["kind"]), (&json!(1), &json!("too-large")));
+        let kept = fact["r"]["$partial"].as_array().unwrap().len();
+        assert!((500..1250).contains(&kept), "{kept} empty lists of 80 bytes or more each");
+
+        let names: Vec<_> = (0..10_000).map(|n| format!("\"n{n}\": {{\"a\": 1}}")).collect();
+        let fact = within(&format!("{{{}}}", names.join(",")), 100_000);
+        assert!(fact["$partial"].as_object().unwrap().len() < 145, "{fact}");
+
+        let fact = within(&format!("{{\"a\": {:?}, \"b\": 1}}", "x".repeat(200_000)), 100_000);
+        assert_eq!(fact["$partial"]["a"]["$unknown"]["kind"], "too-large");
+    }
+
+    #[test]
+    fn a_partial_list_keeps_its_own_cause_when_the_rest_of_it_does_not_fit() {
+        let own = json!({"kind": "not-permitted", "detail": "d"});
+        let list = format!("{{\"$partial\": [{}], \"$cause\": {own}}}", vec!["1"; 9000].join(","));
+        let fact = within(&list, 10_000);
+        assert_eq!(fact["$cause"], own);
+        assert!(fact["$partial"].as_array().unwrap().len() < 126, "{fact}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_without_the_plugin_s_words() {
+        let problem = |json: &str| Fact::read_within(json.as_bytes(), &Budget::unlimited()).unwrap_err();
+        assert_eq!(problem("{\"SECRET\": [null]}"), BAD_NULL);
+        assert_eq!(problem("{\"SECRET\": 18446744073709551615}"), BAD_NUMBER);
+        assert_eq!(problem("{\"a\": {\"$unknown\": {\"kind\": \"SECRET\", \"detail\": \"\"}}}"), BAD_CAUSE);
+        assert_eq!(problem("{\"a\": {\"$partial\": [1]}}"), BAD_CAUSE);
+        assert_eq!(problem("{\"a\": {\"$cause\": {\"kind\": \"absent\", \"detail\": \"\"}}}"), BAD_PARTIAL);
+        assert_eq!(problem("{\"a\": SECRET}"), "its facts are no JSON");
+        assert_eq!(problem("{} SECRET"), "its facts are no JSON");
     }
 
     /// Any JSON, with the protocol's own names in likely and unlikely places.
