@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
+use goodstead_desk::intake;
+use goodstead_desk::limits::Limits;
+use goodstead_desk::store::{Daily, DailyLimits};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 /// Receives the reports of Goodstead's agents, ranks deployments and shows what each needs.
@@ -52,6 +55,79 @@ pub(crate) struct ServeArgs {
     /// Print an enrolment token for this customer at the start
     #[arg(long, value_name = "CUSTOMER", value_parser = customer)]
     pub(crate) token_for: Option<String>,
+    #[command(flatten)]
+    pub(crate) quotas: Quotas,
+}
+
+/// How much of each sender is kept. What is above a limit is refused for the rest of the day (UTC) and stays with the
+/// agent, which sends it again.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Quotas")]
+pub(crate) struct Quotas {
+    /// Reports of one node that are kept in a day
+    #[arg(long, value_name = "NUMBER", default_value_t = DailyLimits::default().node.reports)]
+    node_reports_per_day: u64,
+    /// MiB of one node's reports that are kept in a day
+    #[arg(long, value_name = "MIB", default_value_t = DailyLimits::default().node.bytes / MIB)]
+    node_mib_per_day: u64,
+    /// Reports of one customer's nodes that are kept in a day
+    #[arg(long, value_name = "NUMBER", default_value_t = DailyLimits::default().customer.reports)]
+    customer_reports_per_day: u64,
+    /// MiB of one customer's reports that are kept in a day
+    #[arg(long, value_name = "MIB", default_value_t = DailyLimits::default().customer.bytes / MIB)]
+    customer_mib_per_day: u64,
+    /// Reports of one node that are received at the same time
+    #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().node_requests, value_parser = at_least_one)]
+    node_requests: usize,
+    /// Reports of one customer's nodes that are received at the same time
+    #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().customer_requests, value_parser = at_least_one)]
+    customer_requests: usize,
+    /// MiB of one customer's reports that are in memory at the same time; at least 8, the largest report
+    #[arg(long, value_name = "MIB", default_value_t = Limits::default().customer_bytes / MIB as usize, value_parser = at_least_one_report)]
+    customer_mib: usize,
+    /// MiB of all reports that are in memory at the same time; at least 8, the largest report
+    #[arg(long, value_name = "MIB", default_value_t = Limits::default().all_bytes / MIB as usize, value_parser = at_least_one_report)]
+    all_mib: usize,
+}
+
+/// Bytes in a MiB.
+const MIB: u64 = 1024 * 1024;
+
+impl Quotas {
+    pub(crate) fn limits(&self) -> Limits {
+        let bytes = |mib: u64| mib.saturating_mul(MIB);
+        let held = |mib: usize| mib.saturating_mul(MIB as usize);
+        Limits {
+            daily: DailyLimits {
+                node: Daily { reports: self.node_reports_per_day, bytes: bytes(self.node_mib_per_day) },
+                customer: Daily {
+                    reports: self.customer_reports_per_day,
+                    bytes: bytes(self.customer_mib_per_day),
+                },
+            },
+            node_requests: self.node_requests,
+            customer_requests: self.customer_requests,
+            customer_bytes: held(self.customer_mib),
+            all_bytes: held(self.all_mib),
+            ..Limits::default()
+        }
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    at_least(text, 1)
+}
+
+/// With less, the largest report would never fit.
+fn at_least_one_report(text: &str) -> Result<usize, String> {
+    at_least(text, intake::LIMIT / MIB as usize)
+}
+
+fn at_least(text: &str, least: usize) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number >= least => Ok(number),
+        _ => Err(format!("not a whole number of {least} or more")),
+    }
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::Result;
 use crate::auth::{Hosts, Logins};
+use crate::limits::{InFlight, Limits};
 use crate::store::Store;
 
 /// One desk. Cheap to clone; the clones share the database.
@@ -13,6 +14,8 @@ pub struct Desk {
     pub(crate) store: Store,
     pub(crate) logins: Option<Arc<Logins>>,
     pub(crate) hosts: Hosts,
+    pub(crate) limits: Limits,
+    pub(crate) in_flight: Arc<InFlight>,
 }
 
 impl Desk {
@@ -22,7 +25,14 @@ impl Desk {
     /// # Errors
     /// When the file cannot be used, or was written by a newer release.
     pub async fn open(database: &Path) -> Result<Desk> {
-        Ok(Desk { store: Store::open(database).await?, logins: None, hosts: Hosts::Loopback })
+        let limits = Limits::default();
+        Ok(Desk {
+            store: Store::open(database).await?,
+            logins: None,
+            hosts: Hosts::Loopback,
+            limits,
+            in_flight: Arc::new(InFlight::new(limits)),
+        })
     }
 
     /// The same desk, whose pages need one of `logins`.
@@ -35,6 +45,12 @@ impl Desk {
     #[must_use]
     pub fn with_hosts(self, hosts: Hosts) -> Desk {
         Desk { hosts, ..self }
+    }
+
+    /// The same desk with other `limits` than the default.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Desk {
+        Desk { limits, in_flight: Arc::new(InFlight::new(limits)), ..self }
     }
 
     /// Where it keeps things.

@@ -12,6 +12,9 @@ pub enum Error {
     /// The database could not be read or written.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
+    /// What was committed was not found by another connection.
+    #[error("database: what was committed cannot be read back")]
+    NotKept,
     /// The database belongs to a newer release.
     #[error(
         "the database has schema {found} and this release knows up to {known}; use a newer goodstead-desk"
@@ -85,6 +88,14 @@ pub enum Error {
     /// The request cannot be used as it is: its status and its public text.
     #[error("request refused: {1}")]
     Request(StatusCode, String),
+    /// A sender or reader asks for more than its share.
+    #[error("over a limit: {text}")]
+    TooMuch {
+        /// Which limit, for whoever asked.
+        text: String,
+        /// After how many seconds it is worth trying again.
+        retry: u64,
+    },
     /// There is nothing of that name.
     #[error("not found")]
     NotFound,
@@ -105,8 +116,9 @@ impl Error {
             Error::Request(status, _) => *status,
             Error::NotFound => StatusCode::NOT_FOUND,
             Error::TimedOut => StatusCode::REQUEST_TIMEOUT,
-            Error::Database(_)
-            | Error::NewerDatabase { .. }
+            Error::TooMuch { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Error::Database(_) | Error::NotKept => StatusCode::SERVICE_UNAVAILABLE,
+            Error::NewerDatabase { .. }
             | Error::File { .. }
             | Error::Unusable(_)
             | Error::Exposed(_)
@@ -141,7 +153,28 @@ impl Error {
             Error::Request(_, text) => text.clone(),
             Error::NotFound => "There is nothing here.".into(),
             Error::TimedOut => "The request took too long.".into(),
+            Error::TooMuch { text, .. } => text.clone(),
+            Error::Database(error) => format!(
+                "The desk's database cannot be used at the moment: {}. Try again later; the desk's log says more.",
+                database_trouble(error)
+            ),
+            Error::NotKept => {
+                "The desk could not store this. Try again later; the desk's log says more.".into()
+            }
             _ => "Something went wrong at the desk. Its log says what.".into(),
+        }
+    }
+
+    /// Whether the database failed, so that nobody knows what it did.
+    pub(crate) fn is_of_the_database(&self) -> bool {
+        matches!(self, Error::Database(_) | Error::NotKept)
+    }
+
+    /// After how many seconds it is worth trying again, where that is known.
+    pub(crate) fn retry(&self) -> Option<u64> {
+        match self {
+            Error::TooMuch { retry, .. } => Some(*retry),
+            _ => None,
         }
     }
 
@@ -152,6 +185,21 @@ impl Error {
         } else {
             tracing::debug!("{self}");
         }
+    }
+}
+
+/// The kind of trouble in words that name no file and no statement. The low byte of SQLite's code is the kind.
+fn database_trouble(error: &sqlx::Error) -> &'static str {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    match code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff) {
+        Some(5 | 6) => "another process is writing to it",
+        Some(7) => "there is not enough memory",
+        Some(8) => "it is read-only",
+        Some(10) => "the disk reports an error",
+        Some(11 | 26) => "it is damaged",
+        Some(13) => "the disk is full",
+        Some(14) => "it cannot be opened",
+        _ => "it does not answer",
     }
 }
 

@@ -27,7 +27,7 @@ const API: &str = "/api/v1";
 /// Everything that `desk` answers.
 pub fn router(desk: Desk) -> Router {
     Router::new()
-        .route("/health", get(async || "ok"))
+        .route("/health", get(health))
         .nest(API, api::routes())
         .merge(pages::routes(&desk))
         .fallback(async |uri: Uri| refuse(&uri, Error::NotFound))
@@ -36,6 +36,14 @@ pub fn router(desk: Desk) -> Router {
         .layer(from_fn_with_state(desk.clone(), known_host))
         .layer(from_fn(guarded))
         .with_state(desk)
+}
+
+/// 200 only when something was written and read back just now, otherwise 503 with the reason.
+async fn health(State(desk): State<Desk>) -> (StatusCode, String) {
+    match desk.store.probe().await {
+        Ok(()) => (StatusCode::OK, "ok".to_owned()),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
+    }
 }
 
 fn refuse(uri: &Uri, error: Error) -> Response {

@@ -3,6 +3,8 @@
 //! Pure. After this the id fits into an address, the time is a time, and every score lies where scores lie; the texts
 //! are still whatever the site wrote.
 
+use std::collections::BTreeSet;
+
 use goodstead_model::{Range, Report, SCHEMA};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -11,7 +13,10 @@ use crate::auth::Hash;
 use crate::{Error, Result};
 
 /// The largest report that is taken, in bytes.
-pub const LIMIT: usize = 8 * 1024 * 1024;
+pub const LIMIT: usize = goodstead_model::MAX_SENT;
+
+/// The most deployments that one report may name. Each is a row of the board; a host with more is not one host.
+pub const DEPLOYMENTS: usize = 100;
 
 /// A report that was checked, and what it was made from.
 #[derive(Debug, Clone)]
@@ -43,6 +48,11 @@ pub fn read(body: &[u8]) -> Result<Received> {
     let wrong = |what: &str| Error::NotAReport(what.to_owned());
     if !is_id(&report.id) {
         return Err(wrong("its id is not 32 lower-case hexadecimal digits"));
+    }
+    let deployments: BTreeSet<&str> =
+        report.targets.iter().map(|target| target.deployment.as_str()).collect();
+    if deployments.len() > DEPLOYMENTS {
+        return Err(wrong(&format!("it names more than {DEPLOYMENTS} deployments")));
     }
     let time = report.time.parse().map_err(|_| wrong("its time is not RFC 3339"))?;
     if !scores_are_sound(&report) {
@@ -141,6 +151,17 @@ mod tests {
         assert!(
             wrong(|report| report.targets[0].score.as_mut().unwrap().range.high = 1e9).contains("a score")
         );
+        let crowd = |number: usize| {
+            move |report: &mut Report| {
+                let one = report.targets[0].clone();
+                let named = |at| goodstead_model::Target { deployment: format!("d{at}"), ..one.clone() };
+                report.targets = (0..number).map(named).collect();
+            }
+        };
+        assert!(wrong(crowd(DEPLOYMENTS + 1)).contains("more than 100 deployments"));
+        let mut report = sample::report(1);
+        crowd(DEPLOYMENTS)(&mut report);
+        read(&sample::bytes(&report)).unwrap();
         let too_far =
             |report: &mut Report| report.adoption.as_mut().unwrap().capabilities[0].extent = Some(1.1);
         assert!(wrong(too_far).contains("a score"));

@@ -42,7 +42,9 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(args: ServeArgs) -> anyhow::Result<()> {
-    let wish = Wish { address: args.listen, tls: args.tls_cert.zip(args.tls_key), logins: args.login_file };
+    let limits = args.quotas.limits();
+    let tls = args.tls_cert.zip(args.tls_key);
+    let wish = Wish { address: args.listen, tls, logins: args.login_file, limits };
     let server = Server::bind(&wish)?;
     let desk = Desk::open(&args.database).await?;
     // Before the first line is out, so that whoever read it can also stop the desk cleanly.

@@ -14,6 +14,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::auth::{Hosts, Logins};
+use crate::connections::Connections;
+use crate::limits::Limits;
 use crate::{Desk, Error, Result, router};
 
 /// How long running requests may go on after the stop.
@@ -31,6 +33,8 @@ pub struct Wish {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Who may read the pages.
     pub logins: Option<PathBuf>,
+    /// How much each sender may take.
+    pub limits: Limits,
 }
 
 /// An open socket, and all that was decided about who may use it.
@@ -40,6 +44,8 @@ pub struct Server {
     address: SocketAddr,
     tls: Option<Arc<ServerConfig>>,
     logins: Option<Logins>,
+    limits: Limits,
+    connections: Connections,
 }
 
 impl Server {
@@ -56,7 +62,13 @@ impl Server {
         let listener = TcpListener::bind(wish.address).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Server { listener, address, tls, logins })
+        Ok(Server { listener, address, tls, logins, limits: wish.limits, connections: Connections::new() })
+    }
+
+    /// The same server with at most `most` connections.
+    #[cfg(test)]
+    pub(crate) fn with_connections(self, most: usize) -> Server {
+        Server { connections: Connections::at_most(most), ..self }
     }
 
     /// Where it listens, with the port that it got.
@@ -78,12 +90,13 @@ impl Server {
         let failed = |source| Error::Listen { address: self.address, source };
         let store = desk.store().clone();
         let proven = self.tls.is_some() && self.logins.is_some();
-        let desk = desk.with_hosts(if proven { Hosts::Any } else { Hosts::Loopback });
+        let desk =
+            desk.with_hosts(if proven { Hosts::Any } else { Hosts::Loopback }).with_limits(self.limits);
         let desk = match self.logins {
             Some(logins) => desk.with_logins(logins),
             None => desk,
         };
-        let service = router(desk).into_make_service();
+        let service = router(desk).into_make_service_with_connect_info::<SocketAddr>();
         let handle = Handle::new();
         let ending = handle.clone();
         let stopper = tokio::spawn(async move {
@@ -95,15 +108,18 @@ impl Server {
                 let config = RustlsConfig::from_config(tls);
                 let mut server = axum_server::from_tcp_rustls(self.listener, config)
                     .map_err(failed)?
-                    .map(|acceptor| acceptor.handshake_timeout(HEAD))
+                    .map(|acceptor| acceptor.handshake_timeout(HEAD).acceptor(self.connections))
                     .handle(handle)
                     .http1_only();
                 server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
                 server.serve(service).await
             }
             None => {
-                let mut server =
-                    axum_server::from_tcp(self.listener).map_err(failed)?.handle(handle).http1_only();
+                let mut server = axum_server::from_tcp(self.listener)
+                    .map_err(failed)?
+                    .acceptor(self.connections)
+                    .handle(handle)
+                    .http1_only();
                 server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
                 server.serve(service).await
             }
@@ -159,6 +175,7 @@ mod tests {
                 address: address.parse().unwrap(),
                 tls: tls.then(|| ("c".into(), "k".into())),
                 logins: logins.then(|| "l".into()),
+                limits: Limits::default(),
             };
             refuse_exposure(&wish).err().map(|error| error.to_string()).unwrap_or_default()
         };
@@ -173,7 +190,12 @@ mod tests {
 
     #[test]
     fn nothing_is_opened_for_strangers() {
-        let wish = Wish { address: "0.0.0.0:0".parse().unwrap(), tls: None, logins: None };
+        let wish = Wish {
+            address: "0.0.0.0:0".parse().unwrap(),
+            tls: None,
+            logins: None,
+            limits: Limits::default(),
+        };
         assert!(matches!(Server::bind(&wish), Err(Error::Exposed(_))));
     }
 }

@@ -26,3 +26,6 @@ pub use verdict::{Concern, Event, Evidence, Impact, Judgement, Likelihood, Link,
 /// without knowing why. 3 brought the selection, without which a reader takes a partial report for a full one, and the
 /// verdict `not-yet-judged`. Samples of every number are located in `samples/` and keep loading.
 pub const SCHEMA: u32 = 3;
+
+/// The largest report that is sent, in bytes: agents set larger ones aside, and desks refuse them (desk/API.md).
+pub const MAX_SENT: usize = 8 * 1024 * 1024;

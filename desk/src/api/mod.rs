@@ -37,6 +37,9 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         self.0.log();
         let mut answer = (self.0.status(), Json(json!({ "error": self.0.public() }))).into_response();
+        if let Some(seconds) = self.0.retry() {
+            answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         if matches!(self.0, Error::Credential) {
             answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -8,8 +8,11 @@ use jiff::Timestamp;
 use super::ApiError;
 use crate::{Desk, Error};
 
-/// The id of a node that proved who it is.
-pub(super) struct Node(pub(super) String);
+/// A node that proved who it is.
+pub(super) struct Node {
+    pub(super) id: String,
+    pub(super) customer: String,
+}
 
 impl FromRequestParts<Desk> for Node {
     type Rejection = ApiError;
@@ -17,8 +20,8 @@ impl FromRequestParts<Desk> for Node {
     async fn from_request_parts(parts: &mut Parts, desk: &Desk) -> Result<Node, ApiError> {
         let header = parts.headers.get(header::AUTHORIZATION).and_then(|header| header.to_str().ok());
         let (node, credential) = header.and_then(bearer).ok_or(Error::Credential)?;
-        desk.store.authenticate(node, credential).await?;
-        Ok(Node(node.to_owned()))
+        let customer = desk.store.authenticate(node, credential).await?;
+        Ok(Node { id: node.to_owned(), customer })
     }
 }
 
@@ -28,8 +31,8 @@ fn bearer(header: &str) -> Option<(&str, &str)> {
 }
 
 /// `DELETE /api/v1/node`: the node goes, its reports stay.
-pub(super) async fn remove(State(desk): State<Desk>, Node(node): Node) -> Result<StatusCode, ApiError> {
-    desk.store.remove_node(&node, Timestamp::now()).await?;
-    tracing::info!(%node, "removed");
+pub(super) async fn remove(State(desk): State<Desk>, node: Node) -> Result<StatusCode, ApiError> {
+    desk.store.remove_node(&node.id, Timestamp::now()).await?;
+    tracing::info!(node = %node.id, "removed");
     Ok(StatusCode::NO_CONTENT)
 }

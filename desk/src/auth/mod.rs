@@ -2,6 +2,7 @@
 //!
 //! Only hashes are kept of any of them, and they are compared in constant time.
 
+mod guesses;
 mod hosts;
 mod login;
 mod secret;

@@ -1,22 +1,18 @@
 //! The board: every deployment, worst first. A site that went silent is marked and never hidden.
 
-use std::cmp::Ordering;
-use std::collections::BTreeSet;
-
 use askama::Template;
 use jiff::Timestamp;
 
+use super::Neighbours;
 use super::words::{Gauge, When, count, percent};
-use crate::store::Row;
-
-/// After this many hours without a report a node counts as silent.
-const SILENT_HOURS: i64 = 48;
+use crate::store::{BoardPage, Row};
 
 #[derive(Template)]
 #[template(path = "board.html")]
 pub(super) struct Board {
     summary: String,
     lines: Vec<Line>,
+    parts: Neighbours,
 }
 
 /// One deployment of one node.
@@ -49,40 +45,30 @@ struct Mark {
 }
 
 impl Board {
-    /// The board of `rows` as it looks at `now`.
-    pub(super) fn new(mut rows: Vec<Row>, now: Timestamp) -> Board {
-        rows.sort_by(worst_first);
-        let customers: BTreeSet<&str> = rows.iter().map(|row| row.customer.as_str()).collect();
-        let silent = rows.iter().filter(|row| is_silent(row, now)).count();
-        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    /// A part of the board as it looks at `now`.
+    pub(super) fn new(part: BoardPage, now: Timestamp) -> Board {
         let mut summary = format!(
             "{} of {}, worst first.",
-            count(number(rows.len()), "deployment"),
-            count(number(customers.len()), "customer")
+            count(part.deployments, "deployment"),
+            count(part.customers, "customer")
         );
-        if silent > 0 {
-            summary.push_str(&format!(" {silent} silent for more than {SILENT_HOURS} hours."));
+        if part.silent > 0 {
+            let (silent, hours) = (part.silent, BoardPage::SILENT_HOURS);
+            summary.push_str(&format!(" {silent} silent for more than {hours} hours."));
         }
-        Board { summary, lines: rows.into_iter().map(|row| Line::new(row, now)).collect() }
+        let number = usize::try_from(part.deployments).unwrap_or(0);
+        Board {
+            summary,
+            lines: part.rows.into_iter().map(|row| Line::new(row, now)).collect(),
+            parts: Neighbours::new(part.page, number, BoardPage::ROWS),
+        }
     }
-}
-
-/// Removed nodes last; before all others those of which nothing is known, for nobody can say that they are well; the
-/// rest by what they certainly lost (the high end), then by what they may have lost.
-fn worst_first(a: &Row, b: &Row) -> Ordering {
-    let key = |row: &Row| (row.removed.is_some(), row.high.is_some());
-    let end = |end: Option<f64>| end.unwrap_or(0.0);
-    key(a)
-        .cmp(&key(b))
-        .then_with(|| end(a.high).total_cmp(&end(b.high)))
-        .then_with(|| end(a.low).total_cmp(&end(b.low)))
-        .then_with(|| (&a.customer, &a.deployment, &a.host).cmp(&(&b.customer, &b.deployment, &b.host)))
 }
 
 /// Whether nothing came for too long from a node that should send. Counted by the desk's own clock.
 fn is_silent(row: &Row, now: Timestamp) -> bool {
     let last = row.heard.unwrap_or(row.enrolled);
-    row.removed.is_none() && now.as_second().saturating_sub(last) > SILENT_HOURS * 3600
+    row.removed.is_none() && now.as_second().saturating_sub(last) > BoardPage::SILENT_HOURS * 3600
 }
 
 impl Line {
@@ -126,42 +112,10 @@ mod tests {
 
     const NOW: i64 = 1_800_000_000;
 
-    fn row(host: &str, ends: Option<(f64, f64)>) -> Row {
-        let (low, high) = ends.unzip();
-        Row { host: host.into(), low, high, heard: Some(NOW), enrolled: NOW, ..Row::default() }
-    }
-
-    fn board(rows: Vec<Row>) -> Board {
-        Board::new(rows, Timestamp::from_second(NOW).unwrap())
-    }
-
-    #[test]
-    fn the_worst_come_first_and_the_removed_last() {
-        let mut removed = row("removed", Some((1.0, 1.0)));
-        removed.removed = Some(NOW);
-        let rows = vec![
-            removed,
-            row("fine", Some((90.0, 95.0))),
-            row("bad", Some((30.0, 40.0))),
-            row("bad and half unknown", Some((10.0, 40.0))),
-            row("never heard", None),
-            row("middling", Some((0.0, 70.0))),
-        ];
-        let hosts: Vec<String> = board(rows).lines.into_iter().map(|line| line.host).collect();
-        insta::assert_snapshot!(hosts.join("\n"), @"
-        never heard
-        bad and half unknown
-        bad
-        middling
-        fine
-        removed
-        ");
-    }
-
     #[test]
     fn silence_is_marked_after_48_hours_also_before_the_first_report() {
         let at = |heard, enrolled, removed| Row { heard, enrolled, removed, ..Row::default() };
-        let old = NOW - SILENT_HOURS * 3600 - 1;
+        let old = NOW - BoardPage::SILENT_HOURS * 3600 - 1;
         let silent = |row: Row| is_silent(&row, Timestamp::from_second(NOW).unwrap());
         assert!(silent(at(Some(old), old, None)));
         assert!(!silent(at(Some(old + 1), old, None)));
@@ -171,11 +125,15 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_counts() {
-        let mut quiet = row("b", None);
-        quiet.heard = Some(0);
-        assert_eq!(board(vec![row("a", None)]).summary, "1 deployment of 1 customer, worst first.");
-        let both = board(vec![row("a", None), quiet]).summary;
-        assert_eq!(both, "2 deployments of 1 customer, worst first. 1 silent for more than 48 hours.");
+    fn the_summary_counts_all_of_it() {
+        let summary = |deployments, customers, silent| {
+            let part = BoardPage { deployments, customers, silent, page: 1, rows: Vec::new() };
+            Board::new(part, Timestamp::from_second(NOW).unwrap()).summary
+        };
+        assert_eq!(summary(1, 1, 0), "1 deployment of 1 customer, worst first.");
+        assert_eq!(
+            summary(502, 2, 1),
+            "502 deployments of 2 customers, worst first. 1 silent for more than 48 hours."
+        );
     }
 }

@@ -8,17 +8,20 @@ mod progress;
 mod report;
 mod words;
 
+use std::net::SocketAddr;
 use std::sync::LazyLock;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Path, Request, State};
-use axum::http::{HeaderValue, header};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{ConnectInfo, Path, Query, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use goodstead_page::COLOURS;
 use jiff::Timestamp;
+use serde::Deserialize;
 
 use crate::{Desk, Error, intake};
 
@@ -37,20 +40,67 @@ pub(crate) fn routes(desk: &Desk) -> Router<Desk> {
 async fn need_login(State(desk): State<Desk>, request: Request, next: Next) -> Result<Response, PageError> {
     if let Some(logins) = &desk.logins {
         let header = request.headers().get(header::AUTHORIZATION).and_then(|header| header.to_str().ok());
-        if !logins.admit(header).await? {
+        let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|from| from.0.ip());
+        if !logins.admit(header, address).await? {
             return Err(Error::Login.into());
         }
     }
     Ok(next.run(request).await)
 }
 
-async fn show_board(State(desk): State<Desk>) -> Result<Html<String>, PageError> {
-    let rows = desk.store.board().await?;
-    Ok(Html(board::Board::new(rows, Timestamp::now()).render()?))
+/// Which part of a page is asked for.
+#[derive(Deserialize)]
+struct Part {
+    page: Option<u32>,
+}
+
+impl Part {
+    /// Counted from 1.
+    fn number(asked: Result<Query<Part>, QueryRejection>) -> Result<u32, Error> {
+        let unclear =
+            |_| Error::Request(StatusCode::BAD_REQUEST, "A page has a number, counted from 1.".to_owned());
+        Ok(asked.map_err(unclear)?.page.unwrap_or(1).max(1))
+    }
+}
+
+/// Where the neighbours of a part are.
+#[derive(Debug, Default, PartialEq)]
+struct Neighbours {
+    page: u32,
+    pages: u32,
+    before: Option<u32>,
+    after: Option<u32>,
+}
+
+impl Neighbours {
+    /// Of part `page` of `number` things, `each` a part.
+    fn new(page: u32, number: usize, each: u32) -> Neighbours {
+        let pages = u32::try_from(number).unwrap_or(u32::MAX).div_ceil(each).max(1);
+        Neighbours {
+            page,
+            pages,
+            before: (page > 1).then(|| (page - 1).min(pages)),
+            after: (page < pages).then(|| page + 1),
+        }
+    }
+}
+
+async fn show_board(
+    State(desk): State<Desk>,
+    part: Result<Query<Part>, QueryRejection>,
+) -> Result<Html<String>, PageError> {
+    let now = Timestamp::now();
+    let part = desk.store.board(Part::number(part)?, now).await?;
+    Ok(Html(board::Board::new(part, now).render()?))
 }
 
 /// The page of a report, or with `.json` behind its id the bytes as they came.
-async fn show_report(State(desk): State<Desk>, Path(name): Path<String>) -> Result<Response, PageError> {
+async fn show_report(
+    State(desk): State<Desk>,
+    Path(name): Path<String>,
+    part: Result<Query<Part>, QueryRejection>,
+) -> Result<Response, PageError> {
+    let part = Part::number(part)?;
     let id = name.strip_suffix(".json");
     let kept = match id.unwrap_or(&name) {
         id if intake::is_id(id) => desk.store.report(id).await?,
@@ -59,7 +109,8 @@ async fn show_report(State(desk): State<Desk>, Path(name): Path<String>) -> Resu
     if id.is_some() {
         return Ok(([(header::CONTENT_TYPE, "application/json")], kept.body).into_response());
     }
-    let page = report::Page::new(&kept, Timestamp::now()).map_err(|why| Error::Kept { id: name, why })?;
+    let page =
+        report::Page::new(&kept, part, Timestamp::now()).map_err(|why| Error::Kept { id: name, why })?;
     Ok(Html(page.render()?).into_response())
 }
 
@@ -93,6 +144,9 @@ impl IntoResponse for PageError {
                 (status, problem.text).into_response()
             }
         };
+        if let Some(seconds) = self.0.retry() {
+            answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         if matches!(self.0, Error::Login) {
             let basic = HeaderValue::from_static("Basic realm=\"Goodstead desk\", charset=\"UTF-8\"");
             answer.headers_mut().insert(header::WWW_AUTHENTICATE, basic);

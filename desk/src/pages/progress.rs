@@ -38,22 +38,30 @@ pub(super) struct Line {
 }
 
 impl Progress {
-    pub(super) fn new(report: &Report) -> Progress {
+    /// Of each list, at most `each` entries behind the first `skipped`.
+    pub(super) fn new(report: &Report, skipped: usize, each: usize) -> Progress {
         Progress {
-            adoption: report.adoption.as_ref().map(chain),
-            milestones: report.milestones.iter().map(milestone).collect(),
-            tasks: report.tasks.iter().map(task).collect(),
+            adoption: report.adoption.as_ref().map(|adoption| chain(adoption, skipped, each)),
+            milestones: report.milestones.iter().skip(skipped).take(each).map(milestone).collect(),
+            tasks: report.tasks.iter().skip(skipped).take(each).map(task).collect(),
         }
+    }
+
+    /// The length of the longest list.
+    pub(super) fn longest(report: &Report) -> usize {
+        let capabilities = report.adoption.as_ref().map_or(0, |adoption| adoption.capabilities.len());
+        capabilities.max(report.milestones.len()).max(report.tasks.len())
     }
 }
 
-fn chain(adoption: &Adoption) -> Chain {
+fn chain(adoption: &Adoption, skipped: usize, each: usize) -> Chain {
     let of = &adoption.entitlement;
+    let shown = adoption.capabilities.iter().skip(skipped).take(each);
     Chain {
         customer: of.customer.clone(),
         deployment: of.deployment.clone(),
         valid_until: of.valid_until.clone(),
-        capabilities: adoption.capabilities.iter().map(|one| capability(one, &of.deployment)).collect(),
+        capabilities: shown.map(|one| capability(one, &of.deployment)).collect(),
     }
 }
 

@@ -5,14 +5,27 @@ use goodstead_model::{Event, Judgement, Link, Origin, Pack, Report, Target, Verd
 use goodstead_page::markdown;
 use jiff::Timestamp;
 
+use super::Neighbours;
 use super::progress::Progress;
 use super::words::{self, Gauge, When, bytes, count, decimal, percent};
 use crate::store::Kept;
+
+/// The most entries of each list on one page; the others are on the next.
+const EACH: usize = 100;
+
+/// The most items of one finding that a page shows.
+const ITEMS: usize = 50;
+
+/// The most bytes of a text that becomes markup.
+const TEXT: usize = 64 * 1024;
 
 #[derive(Template)]
 #[template(path = "report.html")]
 pub(super) struct Page {
     report: Report,
+    parts: Neighbours,
+    passed_in_all: usize,
+    warnings: Vec<String>,
     customer: String,
     host: String,
     removed: bool,
@@ -79,19 +92,39 @@ struct NotJudged {
 }
 
 impl Page {
-    /// The page of a kept report as it looks at `now`.
+    /// Part `page` of the page of a kept report as it looks at `now`: that part of each of its lists.
     ///
     /// # Errors
     /// When the bytes are no report any more, which [`crate::intake`] had made sure of: why, for the log.
-    pub(super) fn new(kept: &Kept, now: Timestamp) -> Result<Page, String> {
+    pub(super) fn new(kept: &Kept, page: u32, now: Timestamp) -> Result<Page, String> {
         let report: Report = serde_json::from_slice(&kept.body).map_err(|error| error.to_string())?;
         let scanned: Timestamp = report.time.parse().map_err(|error: jiff::Error| error.to_string())?;
         let readiness = report.readiness.as_ref();
         let mut findings: Vec<&Judgement> = report.findings().collect();
         // The agent sorts by points too; a page does not rely on it.
         findings.sort_by(|a, b| b.points.total_cmp(&a.points).then(b.impact.cmp(&a.impact)));
-        let passed = report.verdicts.iter().filter(|judgement| judgement.verdict == Verdict::Pass).map(name);
+        let passed: Vec<_> =
+            report.verdicts.iter().filter(|judgement| judgement.verdict == Verdict::Pass).map(name).collect();
+        let waived: Vec<&Judgement> = report.waived().collect();
+        let lists = [
+            findings.len(),
+            waived.len(),
+            passed.len(),
+            report.not_judged().count(),
+            report.not_yet_judged().count(),
+            report.targets.len(),
+            report.warnings.len(),
+            report.packs.len(),
+            report.access.len(),
+            Progress::longest(&report),
+        ];
+        let longest = lists.into_iter().max().unwrap_or(0);
+        let each = u32::try_from(EACH).unwrap_or(u32::MAX);
+        let part = usize::try_from(page).unwrap_or(usize::MAX).saturating_sub(1).saturating_mul(EACH);
         Ok(Page {
+            parts: Neighbours::new(page, longest, each),
+            passed_in_all: passed.len(),
+            warnings: report.warnings.iter().skip(part).take(EACH).cloned().collect(),
             customer: kept.customer.clone(),
             host: report.host.clone().unwrap_or_else(|| kept.host.clone()),
             removed: kept.removed.is_some(),
@@ -104,15 +137,15 @@ impl Page {
             gauge: readiness.map(|all| Gauge::new(all.range.low, all.range.high, all.single)),
             coverage: readiness.map(|all| percent(all.coverage)),
             counts: counts(&report),
-            targets: report.targets.iter().map(TargetView::new).collect(),
-            progress: Progress::new(&report),
-            findings: findings.into_iter().map(Finding::new).collect(),
-            waived: report.waived().map(Finding::new).collect(),
-            not_judged: not_judged(&report),
-            not_yet_judged: report.not_yet_judged().map(name).collect(),
-            passed: passed.collect(),
-            packs: report.packs.clone(),
-            access: report.access.iter().map(access).collect(),
+            targets: report.targets.iter().skip(part).take(EACH).map(TargetView::new).collect(),
+            progress: Progress::new(&report, part, EACH),
+            findings: findings.into_iter().skip(part).take(EACH).map(Finding::new).collect(),
+            waived: waived.into_iter().skip(part).take(EACH).map(Finding::new).collect(),
+            not_judged: not_judged(report.not_judged().skip(part).take(EACH)),
+            not_yet_judged: report.not_yet_judged().skip(part).take(EACH).map(name).collect(),
+            passed: passed.into_iter().skip(part).take(EACH).collect(),
+            packs: report.packs.iter().skip(part).take(EACH).cloned().collect(),
+            access: report.access.iter().skip(part).take(EACH).map(access).collect(),
             report,
         })
     }
@@ -151,10 +184,10 @@ fn counts(report: &Report) -> String {
 }
 
 /// By cause, in the order in which the causes first appear.
-fn not_judged(report: &Report) -> Vec<NotJudged> {
+fn not_judged<'a>(judgements: impl Iterator<Item = &'a Judgement>) -> Vec<NotJudged> {
     let mut groups: Vec<NotJudged> = Vec::new();
     let mut place = std::collections::HashMap::new();
-    for judgement in report.not_judged() {
+    for judgement in judgements {
         let cause = judgement.cause.as_ref();
         let text = cause.map_or_else(|| "the report does not say why".to_owned(), ToString::to_string);
         let remedy = cause.and_then(|cause| cause.remedy.clone());
@@ -192,7 +225,7 @@ impl TargetView {
             gauge: score.map(|score| Gauge::new(score.range.low, score.range.high, None)),
             coverage: score.map(|score| percent(score.coverage)),
             halved: score.is_some_and(|score| score.halved),
-            notes: target.notes.clone(),
+            notes: target.notes.iter().take(EACH).cloned().collect(),
         }
     }
 }
@@ -211,15 +244,37 @@ impl Finding {
             local: judgement.local,
             waiver: judgement.waiver.as_ref().map(|waiver| waiver_text(judgement.verdict, waiver)),
             event: judgement.event.as_ref().map(event_text),
-            items: judgement.items.clone(),
+            items: items(judgement),
             evidence: judgement
                 .evidence
                 .iter()
+                .take(EACH)
                 .map(|evidence| (evidence.path.clone(), words::evidence(evidence)))
                 .collect(),
-            why: markdown::render(&judgement.why),
-            remedy: markdown::render(&judgement.remedy),
-            links: judgement.links.iter().filter(|link| markdown::is_web(&link.url)).cloned().collect(),
+            why: markdown::render(start(&judgement.why)),
+            remedy: markdown::render(start(&judgement.remedy)),
+            links: judgement
+                .links
+                .iter()
+                .filter(|link| markdown::is_web(&link.url))
+                .take(EACH)
+                .cloned()
+                .collect(),
         }
     }
+}
+
+/// The items that failed, and how many more there are.
+fn items(judgement: &Judgement) -> Vec<String> {
+    let mut items: Vec<String> = judgement.items.iter().take(ITEMS).cloned().collect();
+    let more = judgement.items.len().saturating_sub(ITEMS);
+    if more > 0 {
+        items.push(format!("and {more} more"));
+    }
+    items
+}
+
+/// As much of a text as one page takes.
+fn start(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(TEXT)).unwrap_or(text)
 }

@@ -1,5 +1,6 @@
 //! What the board is made from: each node with the deployments of its newest report.
 
+use jiff::Timestamp;
 use sqlx::FromRow;
 
 use super::Store;
@@ -54,12 +55,37 @@ pub struct Row {
     pub worst_impact: Option<String>,
 }
 
+/// A part of the board, and what is true of all of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BoardPage {
+    /// At most [`BoardPage::ROWS`] deployments, worst first.
+    pub rows: Vec<Row>,
+    /// Which part, counted from 1.
+    pub page: u32,
+    /// How many deployments there are in all.
+    pub deployments: i64,
+    /// Of how many customers.
+    pub customers: i64,
+    /// Of how many of them nothing was heard for [`BoardPage::SILENT_HOURS`].
+    pub silent: i64,
+}
+
+impl BoardPage {
+    /// The most deployments on a page.
+    pub const ROWS: u32 = 100;
+
+    /// After this many hours without a report a node counts as silent.
+    pub const SILENT_HOURS: i64 = 48;
+}
+
 impl Store {
-    /// Every deployment of every node, in no order. A node that was removed before it ever reported is left out.
+    /// The deployments of every node, worst first: removed nodes last; before all others those of which nothing is
+    /// known, for nobody can say that they are well; the rest by what they certainly lost (the high end), then by what
+    /// they may have lost. A node that was removed before it ever reported is left out.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn board(&self) -> Result<Vec<Row>> {
+    pub async fn board(&self, page: u32, now: Timestamp) -> Result<BoardPage> {
         let rows = sqlx::query_as(
             "SELECT nodes.customer, COALESCE(reports.host, nodes.host) AS host, nodes.enrolled, nodes.removed,
                  nodes.heard, reports.id AS report, reports.observed, part.id AS partial,
@@ -71,8 +97,24 @@ impl Store {
              LEFT JOIN reports AS part ON part.id = nodes.partial
                  AND (reports.observed IS NULL OR part.observed >= reports.observed)
              LEFT JOIN summaries ON summaries.report = reports.id
+             WHERE nodes.removed IS NULL OR nodes.newest IS NOT NULL
+             ORDER BY CASE WHEN nodes.removed IS NULL THEN 0 ELSE 1 END,
+                 CASE WHEN summaries.high IS NULL THEN 0 ELSE 1 END,
+                 COALESCE(summaries.high, 0), COALESCE(summaries.low, 0),
+                 nodes.customer, summaries.deployment, COALESCE(reports.host, nodes.host), nodes.id
+             LIMIT $1 OFFSET $2",
+        );
+        let offset = i64::from(page.saturating_sub(1)) * i64::from(BoardPage::ROWS);
+        let rows = rows.bind(i64::from(BoardPage::ROWS)).bind(offset).fetch_all(&self.readers).await?;
+        let all = sqlx::query_as(
+            "SELECT COUNT(*), COUNT(DISTINCT nodes.customer), COALESCE(SUM(CASE
+                 WHEN nodes.removed IS NULL AND COALESCE(nodes.heard, nodes.enrolled) < $1 THEN 1 ELSE 0 END), 0)
+             FROM nodes
+             LEFT JOIN summaries ON summaries.report = nodes.newest
              WHERE nodes.removed IS NULL OR nodes.newest IS NOT NULL",
         );
-        Ok(rows.fetch_all(&self.pool).await?)
+        let silent_before = now.as_second() - BoardPage::SILENT_HOURS * 3600;
+        let (deployments, customers, silent) = all.bind(silent_before).fetch_one(&self.readers).await?;
+        Ok(BoardPage { rows, page, deployments, customers, silent })
     }
 }

@@ -1,9 +1,11 @@
 //! Reports: the bytes as they came, and what the board needs of them.
 
+use axum::body::Bytes;
 use jiff::Timestamp;
-use sqlx::FromRow;
+use sqlx::{FromRow, SqliteConnection};
 
-use super::Store;
+use super::writer::Change;
+use super::{DailyLimits, Store, usage};
 use crate::intake::Received;
 use crate::summary::{Summary, cut, summarise};
 use crate::{Error, Result};
@@ -47,7 +49,8 @@ const NEWEST_PARTIAL: &str = "UPDATE nodes SET heard = $1, partial = CASE
      WHERE id = $4";
 
 impl Store {
-    /// Keeps what `node` sent: `body`, which was read as `received`.
+    /// Keeps what `node` sent: `body`, which was read as `received`. When this returns `Ok` these very bytes are on disk
+    /// and were read back, also those of a duplicate.
     ///
     /// A partial report never replaces what the node's full one says; it is kept and shown beside it.
     ///
@@ -55,53 +58,36 @@ impl Store {
     /// not make a report the newest for ever.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when the id is taken by another content or another node; otherwise when the database fails.
+    /// [`Error::Conflict`] when the id is taken by another content or another node; [`Error::TooMuch`] when `limits` are
+    /// reached; otherwise when the database fails.
     pub async fn accept(
         &self,
         node: &str,
-        received: &Received,
-        body: &[u8],
+        received: Received,
+        body: Bytes,
+        limits: DailyLimits,
         now: Timestamp,
     ) -> Result<Accepted> {
-        let report = &received.report;
-        let observed = received.time.min(now).as_second();
-        let mut change = self.pool.begin().await?;
-        let added = sqlx::query(
-            "INSERT INTO reports (id, node, hash, observed, received, host, body, partial)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING",
-        )
-        .bind(&report.id)
-        .bind(node)
-        .bind(&received.hash)
-        .bind(observed)
-        .bind(now.as_second())
-        .bind(report.host.as_deref().map(cut))
-        .bind(body)
-        .bind(report.partial().map(|limit| cut(&limit)))
-        .execute(&mut *change)
-        .await?;
-        if added.rows_affected() == 0 {
-            let known: Option<(String, String)> =
-                sqlx::query_as("SELECT node, hash FROM reports WHERE id = $1")
-                    .bind(&report.id)
-                    .fetch_optional(&mut *change)
-                    .await?;
-            let same = known.is_some_and(|(sender, hash)| sender == node && hash == received.hash);
-            return if same { Ok(Accepted::Duplicate) } else { Err(Error::Conflict(report.id.clone())) };
+        let bytes = body.len();
+        // The report itself, which takes many times the memory of its bytes, ends here: changes wait for their turn.
+        let acceptance = Acceptance {
+            node: node.to_owned(),
+            id: received.report.id.clone(),
+            hash: received.hash,
+            observed: received.time.min(now).as_second(),
+            host: received.report.host.as_deref().map(cut),
+            summaries: summarise(&received.report),
+            partial: received.report.partial().map(|limit| cut(&limit)),
+            body,
+            limits,
+            now,
+        };
+        drop(received.report);
+        let accepted = self.writer.write(acceptance).await;
+        if accepted.as_ref().is_err_and(Error::is_of_the_database) {
+            self.health.note_failure(bytes);
         }
-        for summary in summarise(report) {
-            insert_summary(&mut change, &report.id, summary).await?;
-        }
-        let update = if report.partial().is_some() { NEWEST_PARTIAL } else { NEWEST_FULL };
-        sqlx::query(update)
-            .bind(now.as_second())
-            .bind(observed)
-            .bind(&report.id)
-            .bind(node)
-            .execute(&mut *change)
-            .await?;
-        change.commit().await?;
-        Ok(Accepted::New)
+        accepted
     }
 
     /// The report called `id`.
@@ -113,14 +99,81 @@ impl Store {
             "SELECT reports.body, reports.hash, nodes.customer, nodes.host, reports.received, nodes.removed
              FROM reports JOIN nodes ON nodes.id = reports.node WHERE reports.id = $1",
         );
-        kept.bind(id).fetch_optional(&self.pool).await?.ok_or(Error::NotFound)
+        kept.bind(id).fetch_optional(&self.readers).await?.ok_or(Error::NotFound)
     }
 }
 
-async fn insert_summary(change: &mut sqlx::SqliteConnection, report: &str, summary: Summary) -> Result<()> {
+/// A report on its way into the database.
+struct Acceptance {
+    node: String,
+    id: String,
+    hash: String,
+    observed: i64,
+    host: Option<String>,
+    summaries: Vec<Summary>,
+    /// What a partial report is limited to.
+    partial: Option<String>,
+    body: Bytes,
+    limits: DailyLimits,
+    now: Timestamp,
+}
+
+impl Change for Acceptance {
+    type Done = Accepted;
+
+    async fn apply(&self, change: &mut SqliteConnection) -> Result<Accepted> {
+        let now = self.now.as_second();
+        let added = sqlx::query(
+            "INSERT INTO reports (id, node, hash, observed, received, host, body, partial)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING",
+        )
+        .bind(&self.id)
+        .bind(&self.node)
+        .bind(&self.hash)
+        .bind(self.observed)
+        .bind(now)
+        .bind(&self.host)
+        .bind(self.body.as_ref())
+        .bind(&self.partial)
+        .execute(&mut *change)
+        .await?;
+        if added.rows_affected() == 0 {
+            let known: Option<(String, String)> =
+                sqlx::query_as("SELECT node, hash FROM reports WHERE id = $1")
+                    .bind(&self.id)
+                    .fetch_optional(&mut *change)
+                    .await?;
+            let same = known.is_some_and(|(sender, hash)| sender == self.node && hash == self.hash);
+            return if same { Ok(Accepted::Duplicate) } else { Err(Error::Conflict(self.id.clone())) };
+        }
+        usage::count(change, &self.node, self.body.len(), &self.limits, self.now).await?;
+        for summary in &self.summaries {
+            insert_summary(change, &self.id, summary).await?;
+        }
+        sqlx::query(if self.partial.is_some() { NEWEST_PARTIAL } else { NEWEST_FULL })
+            .bind(now)
+            .bind(self.observed)
+            .bind(&self.id)
+            .bind(&self.node)
+            .execute(change)
+            .await?;
+        Ok(Accepted::New)
+    }
+
+    async fn is_kept(&self, _: &Accepted, other: &mut SqliteConnection) -> Result<bool> {
+        let found: Option<(String, Vec<u8>)> = sqlx::query_as("SELECT node, body FROM reports WHERE id = $1")
+            .bind(&self.id)
+            .fetch_optional(other)
+            .await?;
+        Ok(found.is_some_and(|(node, body)| node == self.node && body == self.body))
+    }
+}
+
+async fn insert_summary(change: &mut SqliteConnection, report: &str, summary: &Summary) -> Result<()> {
     let score = summary.readiness;
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    let (title, impact) = summary.worst.map(|(title, impact)| (title, impact.to_string())).unzip();
+    let worst = summary.worst.as_ref();
+    let (title, impact) = worst.map(|(title, impact)| (title, impact.to_string())).unzip();
     // Two names that differ only after the cut would be one row: the first stays.
     sqlx::query(
         "INSERT INTO summaries (report, deployment, targets, low, high, single, coverage, findings, critical,
@@ -128,8 +181,8 @@ async fn insert_summary(change: &mut sqlx::SqliteConnection, report: &str, summa
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (report, deployment) DO NOTHING",
     )
     .bind(report)
-    .bind(summary.deployment)
-    .bind(summary.targets)
+    .bind(&summary.deployment)
+    .bind(&summary.targets)
     .bind(score.map(|score| score.low))
     .bind(score.map(|score| score.high))
     .bind(score.and_then(|score| score.single))

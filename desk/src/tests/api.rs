@@ -7,7 +7,10 @@ use serde_json::json;
 
 use super::client::Client;
 use super::sample;
+use crate::auth::Hash;
 use crate::intake;
+use crate::limits::Limits;
+use crate::store::{Daily, DailyLimits};
 
 #[tokio::test]
 async fn a_token_enrols_once() {
@@ -69,11 +72,15 @@ async fn a_report_is_accepted_once_and_kept_as_it_came() {
     let body = serde_json::to_vec_pretty(&report).unwrap();
 
     let first = client.send(&node, body.clone()).await;
-    assert_eq!((first.status, first.json()), (StatusCode::CREATED, json!({"accepted": report.id})));
+    let hash = Hash::of(&body).to_string();
+    assert_eq!(
+        (first.status, first.json()),
+        (StatusCode::CREATED, json!({"accepted": report.id, "sha256": hash}))
+    );
     let again = client.send(&node, body.clone()).await;
     assert_eq!(
         (again.status, again.json()),
-        (StatusCode::OK, json!({"accepted": report.id, "duplicate": true}))
+        (StatusCode::OK, json!({"accepted": report.id, "sha256": hash, "duplicate": true}))
     );
     // The same document in other bytes is another content.
     let other = client.send(&node, sample::bytes(&report)).await;
@@ -175,4 +182,99 @@ async fn every_refusal_is_json() {
     let answer = client.ask(foreign).await;
     assert_eq!(answer.status, StatusCode::MISDIRECTED_REQUEST);
     assert!(answer.json()["error"].is_string());
+}
+
+#[tokio::test]
+async fn health_is_what_a_write_that_was_read_back_says() {
+    let client = Client::new().await;
+    let answer = client.get("/health").await;
+    assert_eq!((answer.status, answer.text().as_str()), (StatusCode::OK, "ok"));
+    // Another process that writes for longer than anybody waits.
+    let mut other = another_connection(&client).await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let answer = client.get("/health").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.text().contains("another process is writing to it"), "{}", answer.text());
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    assert_eq!(client.get("/health").await.status, StatusCode::OK);
+}
+
+async fn another_connection(client: &Client) -> sqlx::SqliteConnection {
+    use sqlx::ConnectOptions;
+    let file = client.folder.path().join("desk.db");
+    sqlx::sqlite::SqliteConnectOptions::new().filename(file).connect().await.unwrap()
+}
+
+#[tokio::test]
+async fn while_the_database_cannot_be_written_a_report_is_not_acknowledged_and_later_it_is() {
+    let client = Client::new().await;
+    let node = client.node("Example Databases GmbH", "db1").await;
+    let body = sample::bytes(&sample::report(1));
+    let mut other = another_connection(&client).await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let answer = client.send(&node, body.clone()).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{}", answer.text());
+    drop(other);
+    assert_eq!(client.send(&node, body).await.status, StatusCode::CREATED);
+}
+
+fn daily(reports: u64, bytes: u64) -> Daily {
+    Daily { reports, bytes }
+}
+
+#[tokio::test]
+async fn a_node_and_a_customer_have_so_much_kept_in_a_day() {
+    const PLENTY: u64 = 1 << 40;
+    for (limits, refused) in [
+        (DailyLimits { node: daily(2, PLENTY), customer: daily(9, PLENTY) }, "This node"),
+        (DailyLimits { node: daily(9, PLENTY), customer: daily(2, PLENTY) }, "This customer"),
+        (DailyLimits { node: daily(9, 2 * 8_000), customer: daily(9, PLENTY) }, "This node"),
+        (DailyLimits { node: daily(9, PLENTY), customer: daily(9, 2 * 8_000) }, "This customer"),
+    ] {
+        let client = Client::new().await.limited(Limits { daily: limits, ..Limits::default() });
+        let node = client.node("Example Databases GmbH", "db1").await;
+        let body = |number| {
+            let mut body = sample::bytes(&sample::report(number));
+            assert!(body.len() <= 8_000, "{}", body.len());
+            body.resize(8_000, b' ');
+            body
+        };
+        for number in [1, 2] {
+            assert_eq!(client.send(&node, body(number)).await.status, StatusCode::CREATED);
+        }
+        let answer = client.send(&node, body(3)).await;
+        assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+        assert!(answer.text().contains(refused), "{}", answer.text());
+        let retry: u64 = answer.headers[header::RETRY_AFTER].to_str().unwrap().parse().unwrap();
+        assert!((1..=86_400).contains(&retry), "{retry}");
+        assert_eq!(
+            client.get(&format!("/reports/{}", sample::report(3).id)).await.status,
+            StatusCode::NOT_FOUND
+        );
+        // What is here is acknowledged again, whatever the limit.
+        assert_eq!(client.send(&node, body(1)).await.status, StatusCode::OK);
+        let other = client.node("Sample Shipping Ltd", "db2").await;
+        assert_eq!(client.send(&other, body(4)).await.status, StatusCode::CREATED);
+    }
+}
+
+#[tokio::test]
+async fn room_for_a_body_is_taken_before_it_comes() {
+    let client = Client::new().await;
+    let node = client.node("Example Databases GmbH", "db1").await;
+    let (id, customer) =
+        (node.trim_start_matches("Bearer ").split(':').next().unwrap(), "Example Databases GmbH");
+    let enter = || client.desk.in_flight.enter(id, customer, 1).unwrap();
+    let rooms = (enter(), enter());
+    let body = sample::bytes(&sample::report(1));
+    let answer = client.send(&node, body.clone()).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(answer.headers.contains_key(header::RETRY_AFTER));
+    let other = client.node("Example Databases GmbH", "db2").await;
+    assert_eq!(client.send(&other, sample::bytes(&sample::report(2))).await.status, StatusCode::CREATED);
+    drop(rooms);
+    for _ in 0..10 {
+        client.send(&node, body.clone()).await;
+    }
+    assert_eq!(client.send(&node, body).await.status, StatusCode::OK, "an answer gives its room back");
 }

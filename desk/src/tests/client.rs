@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 use super::sample;
+use crate::limits::Limits;
 use crate::{Desk, router};
 
 /// A desk in a folder that goes away with it.
@@ -39,6 +40,11 @@ impl Client {
     pub(super) async fn new() -> Client {
         let folder = tempfile::tempdir().unwrap();
         Client { desk: Desk::open(&folder.path().join("desk.db")).await.unwrap(), folder }
+    }
+
+    /// The same client of a desk with these limits.
+    pub(super) fn limited(self, limits: Limits) -> Client {
+        Client { desk: self.desk.with_limits(limits), folder: self.folder }
     }
 
     pub(super) fn router(&self) -> Router {

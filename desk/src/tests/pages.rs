@@ -12,6 +12,7 @@ use super::client::Client;
 use super::sample;
 use crate::auth::{Hosts, Logins};
 use crate::intake;
+use crate::limits::Limits;
 
 fn with_readiness(number: u32, host: &str, single: f64) -> Report {
     let mut report = sample::report(number);
@@ -131,7 +132,8 @@ async fn silent_sites_are_marked_and_stay() {
     let body = sample::bytes(&sample::report(1));
     let received = intake::read(&body).unwrap();
     let long_ago: Timestamp = "2020-01-01T00:00:00Z".parse().unwrap();
-    client.desk.store().accept(id, &received, &body, long_ago).await.unwrap();
+    let limits = Limits::default().daily;
+    client.desk.store().accept(id, received, body.into(), limits, long_ago).await.unwrap();
     let page = client.get("/").await.text();
     assert!(page.contains(">silent<") && page.contains("db1.example"));
     client.accept(&node, &sample::report(2)).await;
@@ -347,7 +349,113 @@ async fn a_failure_of_the_desk_is_not_explained_to_strangers() {
     let client = Client::new().await;
     client.desk.store().close().await;
     let answer = client.get("/").await;
-    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
-    assert!(answer.text().contains("Something went wrong at the desk."));
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.text().contains("database cannot be used at the moment: it does not answer."));
     assert!(!answer.text().contains("pool"));
+}
+
+#[tokio::test]
+async fn a_crowd_of_deployments_is_shown_in_parts_worst_first() {
+    let client = Client::new().await;
+    // Two nodes with the most deployments that a report may name, and one in the middle that must not be lost.
+    for (number, host, high) in [(1, "crowd-a.example", 90.0), (2, "crowd-b.example", 40.0)] {
+        let node = client.node("Sample Shipping Ltd", host).await;
+        let mut report = sample::report(number);
+        report.host = Some(host.into());
+        let one = report.targets[0].clone();
+        report.targets = (0..intake::DEPLOYMENTS)
+            .map(|at| {
+                let mut target = one.clone();
+                (target.id, target.deployment) = (format!("t{at}"), format!("crowd {at:03}"));
+                let score = target.score.as_mut().unwrap();
+                (score.range.low, score.range.high) = (10.0, high);
+                target
+            })
+            .collect();
+        client.accept(&node, &report).await;
+    }
+    let node = client.node("Example Databases GmbH", "db1").await;
+    client.accept(&node, &with_readiness(3, "middle.example", 60.0)).await;
+
+    let first = client.get("/").await.text();
+    assert!(first.contains("201 deployments of 2 customers, worst first."));
+    assert!(
+        first.contains("Page 1 of 3")
+            && first.contains("href=\"?page=2\"")
+            && !first.contains("rel=\"prev\"")
+    );
+    assert_eq!(first.matches("<th role=\"rowheader\"").count(), 100);
+    assert!(first.contains("crowd-b.example") && !first.contains("middle.example"));
+    let second = client.get("/?page=2").await.text();
+    assert!(second.contains("middle.example") && second.contains("crowd-a.example"));
+    let last = client.get("/?page=3").await.text();
+    assert_eq!(last.matches("<th role=\"rowheader\"").count(), 1);
+    assert!(last.contains("href=\"?page=2\"") && !last.contains("rel=\"next\""));
+    // Beyond the end there is a way back, and nonsense is refused.
+    assert!(client.get("/?page=4000000000").await.text().contains("href=\"?page=3\""));
+    assert_eq!(client.get("/?page=x").await.status, StatusCode::BAD_REQUEST);
+    for page in [&first, &second, &last] {
+        assert!(page.len() < 200_000, "{} bytes", page.len());
+    }
+}
+
+#[tokio::test]
+async fn the_worst_come_first_and_the_removed_last() {
+    let client = Client::new().await;
+    for (number, host, ends) in [
+        (1, "fine", Some((90.0, 95.0))),
+        (2, "bad", Some((30.0, 40.0))),
+        (3, "bad and half unknown", Some((10.0, 40.0))),
+        (4, "middling", Some((0.0, 70.0))),
+        (5, "removed", Some((1.0, 1.0))),
+        (6, "not judged", None),
+    ] {
+        let node = client.node("Example Databases GmbH", host).await;
+        let mut report = sample::report(number);
+        report.host = Some(host.into());
+        match (ends, report.readiness.as_mut()) {
+            (Some((low, high)), Some(readiness)) => (readiness.range.low, readiness.range.high) = (low, high),
+            _ => report.readiness = None,
+        }
+        client.accept(&node, &report).await;
+        if host == "removed" {
+            let id = node.trim_start_matches("Bearer ").split(':').next().unwrap();
+            client.desk.store().remove_node(id, Timestamp::now()).await.unwrap();
+        }
+    }
+    let rows = client.desk.store().board(1, Timestamp::now()).await.unwrap().rows;
+    let hosts: Vec<String> = rows.into_iter().map(|row| row.host).collect();
+    assert_eq!(hosts, ["not judged", "bad and half unknown", "bad", "middling", "fine", "removed"]);
+}
+
+#[tokio::test]
+async fn a_page_of_the_largest_report_is_shown_in_parts() {
+    let client = Client::new().await;
+    let node = client.node("Example Databases GmbH", "db1").await;
+    let mut report = sample::report(1);
+    let (finding, passed) = (report.verdicts[0].clone(), report.verdicts[3].clone());
+    report.verdicts.clear();
+    for at in 0..1_050 {
+        let mut one = finding.clone();
+        (one.id, one.points) = (format!("demo.finding-{at:04}"), 2_000.0 - f64::from(at));
+        one.items = (0..70).map(|item| format!("item {item}")).collect();
+        report.verdicts.push(one);
+        let mut one = passed.clone();
+        one.id = format!("demo.passed-{at:04}");
+        report.verdicts.push(one);
+    }
+    report.warnings = (0..300).map(|at| format!("warning number {at}")).collect();
+    client.accept(&node, &report).await;
+    let path = format!("/reports/{}", report.id);
+    let first = client.get(&path).await.text();
+    assert!(first.len() < 2_000_000, "{} bytes", first.len());
+    assert!(
+        first.contains("1050 findings") && first.contains("Passed: 1050") && first.contains("Page 1 of 11")
+    );
+    assert!(first.contains("demo.finding-0099") && !first.contains("demo.finding-0100"));
+    assert!(first.contains("item 49") && !first.contains("item 50") && first.contains("and 20 more"));
+    assert!(first.contains("warning number 99") && !first.contains("warning number 100"));
+    let last = client.get(&format!("{path}?page=11")).await.text();
+    assert!(last.contains("demo.finding-1049") && last.contains("demo.passed-1049"));
+    assert!(!last.contains("warning number") && !last.contains("rel=\"next\""));
 }

@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 use super::sample;
 use crate::Desk;
 use crate::auth::Logins;
+use crate::limits::Limits;
 use crate::serve::{Server, Wish};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -23,6 +24,7 @@ async fn the_whole_way_over_tls() {
         address: "127.0.0.1:0".parse().unwrap(),
         tls: Some((file("cert.pem"), file("key.pem"))),
         logins: Some(file("logins")),
+        limits: Limits::default(),
     };
     let server = Server::bind(&wish).unwrap();
     let port = server.address().port();
@@ -55,6 +57,48 @@ async fn the_whole_way_over_tls() {
     let plain = client.get(format!("http://localhost:{port}/health")).send().await;
     assert!(plain.is_err_and(|error| !error.is_timeout()));
     drop(client);
+    stop.send(()).unwrap();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_do_nothing_keep_nobody_out() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::open(&folder.path().join("desk.db")).await.unwrap();
+    let wish =
+        Wish { address: "127.0.0.1:0".parse().unwrap(), tls: None, logins: None, limits: Limits::default() };
+    let server = Server::bind(&wish).unwrap().with_connections(8);
+    let address = server.address();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(server.run(desk, async move {
+        let _ = stopped.await;
+    }));
+    let ask = async || {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    // Silent ones, and ones that begin a head and never end it: many times as many as there may be.
+    let mut idle = Vec::new();
+    for number in 0..50 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        if number % 2 == 0 {
+            let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: ").await;
+        }
+        idle.push(stream);
+        if number % 10 == 9 {
+            assert!(ask().await.starts_with("HTTP/1.1 200"));
+        }
+    }
+    // The oldest were closed, without an answer.
+    assert!(matches!(idle[0].read(&mut [0; 64]).await, Ok(0) | Err(_)));
+    drop(idle);
     stop.send(()).unwrap();
     running.await.unwrap().unwrap();
 }
