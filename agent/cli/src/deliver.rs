@@ -1,31 +1,71 @@
 //! The way to the desk: enrolling, sending what is spooled, leaving again.
 //!
 //! The agent pulls and pushes over HTTP and never listens. Proxies come from the environment (`HTTPS_PROXY`), except
-//! for the loopback. Without TLS only the loopback is spoken to.
+//! for the loopback. Without TLS only the loopback is spoken to. What answers may be anybody, so:
+//!
+//! - One deadline covers a whole exchange, from the name's lookup to the last byte of the answer.
+//! - An answer counts only when it is exactly what was asked for: an id and a credential of the right form, a receipt
+//!   for this report and these bytes. Nothing else of it is kept, and no text of it reaches a terminal raw.
+//! - A desk that refuses one report for good does not keep the others waiting ([`Undelivered::Refused`]).
 
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use goodstead_protocol::diagnostic::{Diagnostic, Place};
-use reqwest::blocking::{Client, Response};
-use reqwest::{StatusCode, Url};
+use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use serde::Deserialize;
 use serde_json::json;
+use sha2::{Digest, Sha256};
+use tokio::runtime::Runtime;
 
+use crate::render::value::plain;
 use crate::state::Enrolment;
 
-/// How long the desk may take to answer.
+/// How long an exchange with the desk may take, from its beginning to its end.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// How much of an unexpected answer is looked at.
+/// How fast a large report has to travel, in bytes a second: the largest at 1 Mbit/s.
+const LEAST_SPEED: u64 = 128 << 10;
+
+/// How much of an answer is read.
 const MAX_ANSWER: usize = 64 << 10;
+
+/// How much of a refusal's text is kept, in characters.
+const MAX_REASON: usize = 300;
 
 /// A desk that can be spoken to.
 #[derive(Debug)]
 pub(crate) struct Desk {
     url: Url,
     client: Client,
+    deadline: Duration,
+    /// Absent only while the value goes.
+    runtime: Option<Runtime>,
+}
+
+/// Why a report was not delivered.
+#[derive(Debug)]
+pub(crate) enum Undelivered {
+    /// The desk refuses this report, now and later; it may take others.
+    Refused(Refusal),
+    /// Something that is not about this report, or that may pass. It has to wait, and so have those behind it.
+    Later(Diagnostic),
+}
+
+/// A refusal of one report for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// The HTTP status; 413 also for what is too large to be sent.
+    pub(crate) status: u16,
+    /// Why, in one line without anything that a terminal acts on.
+    pub(crate) reason: String,
+}
+
+/// What came back.
+struct Answer {
+    status: StatusCode,
+    text: String,
 }
 
 impl Desk {
@@ -51,7 +91,6 @@ impl Desk {
         // Someone else may have installed one already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = Client::builder()
-            .timeout(DEADLINE)
             .connect_timeout(Duration::from_secs(10))
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("goodstead/", env!("CARGO_PKG_VERSION")));
@@ -64,10 +103,17 @@ impl Desk {
         let client = builder
             .build()
             .map_err(|error| Diagnostic::error("no-tls", format!("cannot speak TLS: {}", causes(&error))))?;
-        Ok(Desk { url, client })
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+                Diagnostic::error("no-network", format!("the network cannot be used: {error}"))
+            })?;
+        Ok(Desk { url, client, deadline: DEADLINE, runtime: Some(runtime) })
     }
 
     /// Trades a one-time token for this node's id and credential.
+    ///
+    /// # Errors
+    /// The desk cannot be reached in time, refuses, or answers something else than a node's id and credential.
     pub(crate) fn enrol(&self, token: &str, host: &str) -> Result<Enrolment, Diagnostic> {
         #[derive(Deserialize)]
         struct Enrolled {
@@ -75,47 +121,81 @@ impl Desk {
             credential: String,
         }
         let body = json!({ "token": token, "host": host }).to_string();
-        let request = self
-            .client
-            .post(self.path("api/v1/enroll"))
-            .header("content-type", "application/json")
-            .body(body);
-        let (status, answer) = self.exchange(request.send())?;
-        if status == StatusCode::FORBIDDEN {
+        let request = self.client.post(self.path("api/v1/enroll"));
+        let request = request.header("content-type", "application/json").body(body);
+        let answer = self.exchange(request, self.deadline)?;
+        if answer.status == StatusCode::FORBIDDEN {
             return Err(Diagnostic::error(
                 "token-refused",
                 "the desk refused the token: it was used, has expired, or is misspelt",
             )
             .help("ask the desk for a new one: goodstead-desk token --database FILE --customer NAME"));
         }
-        let enrolled: Enrolled = self.expect(status, &answer, &[StatusCode::OK])?;
+        if answer.status != StatusCode::OK {
+            return Err(self.unexpected(&answer));
+        }
+        let enrolled: Enrolled = answer.read().ok_or_else(|| self.no_desk())?;
+        if !is_lower_hex(&enrolled.node, 32) || !is_lower_hex(&enrolled.credential, 64) {
+            return Err(self.no_desk());
+        }
         let desk = self.url.as_str().trim_end_matches('/').to_owned();
         Ok(Enrolment { desk, node: enrolled.node, credential: enrolled.credential })
     }
 
-    /// Delivers a report. Delivering the same one again is fine.
-    pub(crate) fn deliver(&self, enrolment: &Enrolment, body: &[u8]) -> Result<(), Diagnostic> {
+    /// Delivers the report `id`. Delivering the same one again is fine.
+    ///
+    /// # Errors
+    /// There is no receipt for this very report; whether there may be one later is what the two kinds say.
+    pub(crate) fn deliver(&self, enrolment: &Enrolment, id: &str, body: &[u8]) -> Result<(), Undelivered> {
         #[derive(Deserialize)]
-        struct Accepted {
-            #[serde(rename = "accepted")]
-            _id: String,
+        struct Receipt {
+            accepted: String,
+            sha256: Option<String>,
+        }
+        if body.len() > goodstead_model::MAX_SENT {
+            let most = goodstead_model::MAX_SENT >> 20;
+            let reason = format!("it has {} bytes, and a desk takes at most {most} MiB", body.len());
+            return Err(Undelivered::Refused(Refusal { status: 413, reason }));
         }
         let request =
             self.client.post(self.path("api/v1/reports")).header("content-type", "application/json");
         let request = request.header("authorization", bearer(enrolment)).body(body.to_vec());
-        let (status, answer) = self.exchange(request.send())?;
-        self.known(status)?;
-        let _: Accepted = self.expect(status, &answer, &[StatusCode::CREATED, StatusCode::OK])?;
+        let needed = Duration::from_secs(body.len() as u64 / LEAST_SPEED);
+        let answer = self.exchange(request, self.deadline.max(needed)).map_err(Undelivered::Later)?;
+        match answer.status {
+            StatusCode::CREATED | StatusCode::OK => {}
+            StatusCode::UNAUTHORIZED => return Err(Undelivered::Later(self.unknown_node())),
+            _ => {
+                return Err(match answer.refusal() {
+                    Some(refusal) => Undelivered::Refused(refusal),
+                    None => Undelivered::Later(self.unexpected(&answer)),
+                });
+            }
+        }
+        let receipt: Receipt = answer.read().ok_or_else(|| Undelivered::Later(self.no_desk()))?;
+        if receipt.accepted != id || receipt.sha256.is_some_and(|sha256| sha256 != hash(body)) {
+            let message = format!(
+                "{} acknowledges something else than the report that was sent, so it counts as not delivered",
+                self.url
+            );
+            return Err(Undelivered::Later(
+                Diagnostic::error("bad-receipt", message)
+                    .help("ask whoever runs the desk; a proxy may answer in its place"),
+            ));
+        }
         Ok(())
     }
 
     /// Tells the desk that this node leaves.
+    ///
+    /// # Errors
+    /// The desk does not confirm it.
     pub(crate) fn leave(&self, enrolment: &Enrolment) -> Result<(), Diagnostic> {
         let request = self.client.delete(self.path("api/v1/node")).header("authorization", bearer(enrolment));
-        let (status, _) = self.exchange(request.send())?;
-        match status {
+        let answer = self.exchange(request, self.deadline)?;
+        match answer.status {
             StatusCode::NO_CONTENT | StatusCode::UNAUTHORIZED => Ok(()),
-            other => Err(self.unexpected(other, "")),
+            _ => Err(self.unexpected(&answer)),
         }
     }
 
@@ -123,62 +203,117 @@ impl Desk {
         format!("{}/{path}", self.url.as_str().trim_end_matches('/'))
     }
 
-    fn exchange(&self, sent: reqwest::Result<Response>) -> Result<(StatusCode, String), Diagnostic> {
-        use std::io::Read;
-        let unreachable = |error: &dyn std::error::Error| {
+    /// Sends `request` and reads the answer, all of it within `deadline`.
+    fn exchange(&self, request: RequestBuilder, deadline: Duration) -> Result<Answer, Diagnostic> {
+        let unreachable = |why: &str| {
             Diagnostic::error(
                 "desk-unreachable",
-                format!("the desk at {} cannot be reached: {}", self.url, causes(error)),
+                format!("the desk at {} cannot be reached: {why}", self.url),
             )
             .help("check the address, the network, HTTPS_PROXY, and [desk] ca_file in agent.toml")
         };
-        let answer = sent.map_err(|error| unreachable(&error.without_url()))?;
-        let status = answer.status();
-        let mut text = Vec::new();
-        answer.take(MAX_ANSWER as u64).read_to_end(&mut text).map_err(|error| unreachable(&error))?;
-        Ok((status, String::from_utf8_lossy(&text).into_owned()))
+        let late = || {
+            Diagnostic::error(
+                "desk-slow",
+                format!("the desk at {} did not finish its answer within {} s", self.url, deadline.as_secs()),
+            )
+            .help("try again later; check the network, and what answers at this address")
+        };
+        let Some(runtime) = &self.runtime else { return Err(unreachable("the network is closed")) };
+        // The timer belongs to the runtime, so it is made inside of it.
+        match runtime.block_on(async { tokio::time::timeout(deadline, answer(request)).await }) {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(unreachable(&causes(&error.without_url()))),
+            Err(_) => Err(late()),
+        }
     }
 
-    fn known(&self, status: StatusCode) -> Result<(), Diagnostic> {
-        if status != StatusCode::UNAUTHORIZED {
-            return Ok(());
-        }
-        Err(Diagnostic::error(
+    fn unknown_node(&self) -> Diagnostic {
+        Diagnostic::error(
             "not-enrolled",
             format!("the desk at {} does not know this node any more", self.url),
         )
-        .help("enrol again with a new token: goodstead enroll URL"))
+        .help("enrol again with a new token: goodstead enroll URL")
     }
 
-    fn expect<T: for<'de> Deserialize<'de>>(
-        &self,
-        status: StatusCode,
-        answer: &str,
-        good: &[StatusCode],
-    ) -> Result<T, Diagnostic> {
-        if !good.contains(&status) {
-            return Err(self.unexpected(status, answer));
+    fn no_desk(&self) -> Diagnostic {
+        Diagnostic::error("no-desk", format!("{} answers, but not as a Goodstead desk does", self.url))
+            .help("check the address; a login page or proxy may stand in between")
+    }
+
+    fn unexpected(&self, answer: &Answer) -> Diagnostic {
+        let reason = answer.reason().map_or(String::new(), |reason| format!(": {reason}"));
+        Diagnostic::error(
+            "desk-refused",
+            format!("the desk at {} answers {}{reason}", self.url, answer.status),
+        )
+    }
+}
+
+impl Drop for Desk {
+    /// A lookup of a name may hang for minutes; nobody waits for it.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
         }
-        serde_json::from_str(answer).map_err(|_| {
-            Diagnostic::error("no-desk", format!("{} answers, but not as a Goodstead desk does", self.url))
-                .help("check the address; a login page or proxy may stand in between")
-        })
+    }
+}
+
+async fn answer(request: RequestBuilder) -> reqwest::Result<Answer> {
+    let mut answer = request.send().await?;
+    let status = answer.status();
+    let mut bytes = Vec::new();
+    while bytes.len() < MAX_ANSWER
+        && let Some(chunk) = answer.chunk().await?
+    {
+        bytes.extend(chunk.iter().take(MAX_ANSWER - bytes.len()));
+    }
+    Ok(Answer { status, text: String::from_utf8_lossy(&bytes).into_owned() })
+}
+
+impl Answer {
+    fn read<T: for<'de> Deserialize<'de>>(&self) -> Option<T> {
+        serde_json::from_str(&self.text).ok()
     }
 
-    fn unexpected(&self, status: StatusCode, answer: &str) -> Diagnostic {
+    /// What a desk says to a refusal, made safe to print; absent when this is not a desk's refusal.
+    fn reason(&self) -> Option<String> {
         #[derive(Deserialize)]
-        struct Refusal {
+        struct Reason {
             error: String,
         }
-        let reason = serde_json::from_str::<Refusal>(answer).map(|refusal| refusal.error).unwrap_or_default();
-        let reason: String = reason.chars().filter(|c| !c.is_control()).take(300).collect();
-        let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-        Diagnostic::error("desk-refused", format!("the desk at {} answers {status}{reason}", self.url))
+        let Reason { error } = self.read()?;
+        let line: String = error.chars().filter(|c| !c.is_control()).take(MAX_REASON).collect();
+        (!line.trim().is_empty()).then(|| plain(&line).into_owned())
+    }
+
+    /// The refusal of this one report, if that is what the answer is.
+    fn refusal(&self) -> Option<Refusal> {
+        let about_the_report = match self.status.as_u16() {
+            // Who sends, when, how often, and by which way: not about the report.
+            401 | 403 | 407 | 408 | 421 | 425 | 429 => false,
+            // A wrong address says this too, and then every report would be refused.
+            404 | 405 | 410 | 426 => self.reason().is_some(),
+            status => (400..500).contains(&status),
+        };
+        let unexplained = || self.status.canonical_reason().unwrap_or("no reason is given").to_owned();
+        about_the_report.then(|| Refusal {
+            status: self.status.as_u16(),
+            reason: self.reason().unwrap_or_else(unexplained),
+        })
     }
 }
 
 fn bearer(enrolment: &Enrolment) -> String {
     format!("Bearer {}:{}", enrolment.node, enrolment.credential)
+}
+
+fn hash(body: &[u8]) -> String {
+    Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn is_lower_hex(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -210,18 +345,4 @@ fn causes(error: &dyn std::error::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reports_travel_in_the_clear_only_within_the_machine() {
-        for good in
-            ["https://desk.example.com", "http://127.0.0.1:8740", "http://[::1]:1/", "http://localhost:8740"]
-        {
-            assert!(Desk::at(good, None).is_ok(), "{good}");
-        }
-        for bad in ["http://desk.example.com", "ftp://127.0.0.1", "desk", "http://127.0.0.1.example.com"] {
-            assert!(Desk::at(bad, None).is_err(), "{bad}");
-        }
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@
 //! Readable by its owner only. Losing it loses history and the enrolment, never the ability to check.
 
 mod progress;
+mod set_aside;
 
 use std::fs;
 use std::io;
@@ -18,9 +19,10 @@ use goodstead_protocol::fact::Fact;
 use rusqlite::{Connection, OptionalExtension, params};
 
 pub(crate) use progress::Counted;
+pub(crate) use set_aside::SetAside;
 
 /// The tables. Step N makes version N of version N - 1; steps are only ever added.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     "CREATE TABLE reports (
          number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, time TEXT NOT NULL, body BLOB NOT NULL);
      CREATE TABLE access (
@@ -41,6 +43,7 @@ const STEPS: [&str; 4] = [
     "ALTER TABLE reports ADD COLUMN is_full INTEGER NOT NULL DEFAULT 1;
      UPDATE reports SET is_full = CASE WHEN json_valid(CAST(body AS TEXT))
          THEN coalesce(json_extract(CAST(body AS TEXT), '$.origin.kind') = 'live', 0) ELSE 0 END;",
+    set_aside::TABLE,
 ];
 
 /// The database's version: an integer of its own.
@@ -225,7 +228,10 @@ impl State {
                 KeptReport::read,
             ),
         };
-        Ok(found.optional()?)
+        match (found.optional()?, id) {
+            (None, Some(id)) => self.report_set_aside(id),
+            (found, _) => Ok(found),
+        }
     }
 
     /// The newest report, full or partial.
@@ -270,6 +276,12 @@ impl State {
         Ok(())
     }
 
+    /// How many reports wait in the spool.
+    pub(crate) fn spooled_count(&self) -> Result<usize, StateError> {
+        let count: u32 = self.database.query_row("SELECT count(*) FROM spool", [], |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
     /// What waits in the spool, oldest first: ids and bytes.
     pub(crate) fn spooled(&self) -> Result<Vec<(String, Vec<u8>)>, StateError> {
         let mut statement = self.database.prepare("SELECT report, body FROM spool ORDER BY number")?;
@@ -277,10 +289,12 @@ impl State {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Takes a delivered report out of the spool.
-    pub(crate) fn delivered(&self, report: &str) -> Result<(), StateError> {
-        self.database.execute("DELETE FROM spool WHERE report = ?1", params![report])?;
-        Ok(())
+    /// Takes a delivered report out of the spool, and from what was set aside when it was sent once more.
+    pub(crate) fn delivered(&mut self, report: &str) -> Result<(), StateError> {
+        let change = self.database.transaction()?;
+        change.execute("DELETE FROM spool WHERE report = ?1", params![report])?;
+        change.execute("DELETE FROM set_aside WHERE report = ?1", params![report])?;
+        Ok(change.commit()?)
     }
 
     /// Who this node is to the desk, if it is enrolled.
@@ -431,7 +445,7 @@ mod tests {
 
     #[test]
     fn the_spool_holds_a_report_once_and_in_order() {
-        let (_folder, state) = state();
+        let (_folder, mut state) = state();
         for number in [2, 1, 2] {
             state.spool(&report(number)).unwrap();
         }

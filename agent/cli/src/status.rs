@@ -79,6 +79,18 @@ pub(crate) struct StateStatus {
     pub(crate) desk: Option<String>,
     /// Reports that wait to be sent.
     pub(crate) spooled: usize,
+    /// Reports that the desk refused for good, the newest first.
+    pub(crate) set_aside: Vec<SetAsideStatus>,
+}
+
+/// A report that the desk refused for good.
+#[derive(Debug, Serialize)]
+pub(crate) struct SetAsideStatus {
+    pub(crate) report: String,
+    pub(crate) time: String,
+    /// The HTTP status.
+    pub(crate) status: u16,
+    pub(crate) reason: String,
 }
 
 /// The last full scan.

@@ -5,18 +5,22 @@ mod find;
 mod list;
 
 use std::io::{self, Write};
+use std::time::{Duration, Instant};
 
 use goodstead_protocol::diagnostic::{Diagnostic, Severity};
 
 use self::find::{find, kept};
 use super::check::log_face;
-use super::{Exit, Outcome, configuration, look, state, state_trouble};
+use super::{Exit, Outcome, configuration, look, now, state, state_trouble};
 use crate::args::{Format, Report as Args, Shown};
-use crate::deliver::Desk;
+use crate::deliver::{Desk, Undelivered};
 use crate::installation::Installation;
 use crate::render::face::{self, Face};
 use crate::render::{diagnostics, nagios, output};
-use crate::state::{KeptReport, State, StateError};
+use crate::state::{KeptReport, SetAside, State, StateError};
+
+/// How long one `report send` goes on; what is left then is sent with the next.
+const BUDGET: Duration = Duration::from_secs(10 * 60);
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, installation: &Installation) -> Outcome {
@@ -27,13 +31,25 @@ pub(crate) fn run(args: &Args, installation: &Installation) -> Outcome {
         Args::Diff { before, after, format } => diff::run(before, after, *format, installation),
         Args::Preview { id } => preview(&kept(&state(installation)?, id.as_deref(), installation)?),
         Args::Send { id, partial } => {
-            let state = state(installation)?;
+            let mut state = state(installation)?;
             let report = kept(&state, id.as_deref(), installation)?;
             if !report.is_full && !partial {
                 return Err(not_whole(&report));
             }
-            state.spool(&report).map_err(|error| state_trouble(installation, &error))?;
-            send(&state, installation)
+            let trouble = |error| state_trouble(installation, &error);
+            // One that was refused for good is sent again only when it is named.
+            let refused = state.all_set_aside().map_err(trouble)?;
+            match refused.iter().find(|refused| refused.report == report.id) {
+                Some(refused) if id.is_none() => {
+                    diagnostics::print(&[refusal(refused)]);
+                    send(&mut state, installation)?;
+                    Ok(Exit::Findings)
+                }
+                _ => {
+                    state.spool(&report).map_err(trouble)?;
+                    send(&mut state, installation)
+                }
+            }
         }
     }
 }
@@ -88,8 +104,20 @@ fn preview(report: &KeptReport) -> Outcome {
     }
 }
 
-/// Sends what is spooled, oldest first. What cannot be delivered stays there.
-fn send(state: &State, installation: &Installation) -> Outcome {
+/// What there is to know of a report that was set aside.
+fn refusal(refused: &SetAside) -> Diagnostic {
+    let SetAside { report, desk, status, reason, .. } = refused;
+    let short = report.get(..12).unwrap_or(report);
+    Diagnostic::warning("refused", format!("the desk at {desk} refuses report {report} (HTTP {status}): {reason}"))
+        .help(format!(
+            "it is set aside and not sent again by itself; goodstead report show {short} shows it, goodstead report send {short} sends it once more"
+        ))
+}
+
+/// Sends what is spooled, oldest first. What the desk refuses for good is set aside, and the rest goes on; what cannot
+/// be delivered now stays there.
+fn send(state: &mut State, installation: &Installation) -> Outcome {
+    let begun = Instant::now();
     let trouble = |error: StateError| state_trouble(installation, &error);
     let spooled = state.spooled().map_err(trouble)?;
     let waiting = spooled.len();
@@ -122,12 +150,33 @@ fn send(state: &State, installation: &Installation) -> Outcome {
         Ok(desk) => desk,
         Err(problem) => return stays(0, problem),
     };
+    let mut refused = 0;
     for (number, (id, body)) in spooled.into_iter().enumerate() {
-        if let Err(problem) = desk.deliver(&enrolment, &body) {
-            return stays(number, problem);
+        if begun.elapsed() > BUDGET {
+            let minutes = BUDGET.as_secs() / 60;
+            let problem = format!("sending has taken more than {minutes} minutes and stops here");
+            return stays(number, Diagnostic::error("sending-slow", problem));
         }
-        state.delivered(&id).map_err(trouble)?;
-        output::write(&format!("delivered {id} to {}\n", enrolment.desk), None)?;
+        match desk.deliver(&enrolment, &id, &body) {
+            Ok(()) => {
+                state.delivered(&id).map_err(trouble)?;
+                output::write(&format!("delivered {id} to {}\n", enrolment.desk), None)?;
+            }
+            Err(Undelivered::Later(problem)) => return stays(number, problem),
+            Err(Undelivered::Refused(why)) => {
+                refused += 1;
+                let desk = enrolment.desk.clone();
+                let aside =
+                    SetAside { report: id, time: now(), desk, status: why.status, reason: why.reason };
+                let dropped = state.set_aside(&aside).map_err(trouble)?;
+                diagnostics::print(&[refusal(&aside)]);
+                for id in dropped {
+                    let note =
+                        format!("report {id} was set aside earlier, and there is no room for it any more");
+                    diagnostics::print(&[Diagnostic::warning("dropped", note)]);
+                }
+            }
+        }
     }
-    Ok(Exit::Fine)
+    Ok(if refused > 0 { Exit::Findings } else { Exit::Fine })
 }

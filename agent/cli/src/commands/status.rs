@@ -15,8 +15,8 @@ use crate::packs;
 use crate::plugins::Plugin;
 use crate::render::words::day;
 use crate::render::{diagnostics, json, output, page, status};
-use crate::state::{State, StateError};
-use crate::status::{ConfigFile, Last, PackStatus, PluginStatus, StateStatus, Status};
+use crate::state::{SetAside, State, StateError};
+use crate::status::{ConfigFile, Last, PackStatus, PluginStatus, SetAsideStatus, StateStatus, Status};
 use crate::users;
 
 /// Runs the command.
@@ -109,6 +109,11 @@ fn pack_status(entry: Pack, pack: &EnginePack) -> PackStatus {
     }
 }
 
+fn set_aside(refused: SetAside) -> SetAsideStatus {
+    let SetAside { report, time, status, reason, .. } = refused;
+    SetAsideStatus { report, time, status, reason }
+}
+
 /// What is kept, and the report that says which plugins ran last. Nothing is made where there is none yet.
 fn state(installation: &Installation) -> (StateStatus, Option<goodstead_model::Report>) {
     let file = installation.state_file();
@@ -123,7 +128,8 @@ fn state(installation: &Installation) -> (StateStatus, Option<goodstead_model::R
         status.expired_waivers = waivers.iter().filter(|it| it.waiver.expired(day(&today))).count();
         status.waivers = waivers.len() - status.expired_waivers;
         status.desk = state.enrolment()?.map(|enrolment| enrolment.desk);
-        status.spooled = state.spooled()?.len();
+        status.spooled = state.spooled_count()?;
+        status.set_aside = state.all_set_aside()?.into_iter().map(set_aside).collect();
         status.reports = state.report_count()?;
         let full = state.report(None)?.map(|kept| kept.parse()).transpose()?;
         Ok::<_, StateError>((full, last_of(&state)?))

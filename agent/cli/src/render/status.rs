@@ -3,8 +3,12 @@
 use goodstead_model::Signature;
 
 use super::page::{BOLD, GREEN, Page, RED, YELLOW};
+use super::value::plain;
 use super::words::{count, coverage, headline, moment};
 use crate::status::{PackStatus, PluginStatus, StateStatus, Status};
+
+/// How many of the reports that were set aside are shown with the reason.
+const SHOWN_ASIDE: usize = 3;
 
 /// All of it in at most `width` columns.
 pub(crate) fn text(status: &Status, width: usize) -> String {
@@ -158,6 +162,16 @@ impl Page {
         }
         if state.spooled > 0 {
             self.item(&format!("{} waiting to be sent", count(state.spooled, "report")));
+        }
+        if !state.set_aside.is_empty() {
+            let refused = count(state.set_aside.len(), "report");
+            let text = format!("{refused} set aside because the desk refused them; report list shows all");
+            self.wrapped_in(YELLOW, "  ", "    ", &text);
+        }
+        for one in state.set_aside.iter().take(SHOWN_ASIDE) {
+            let id = one.report.get(..12).unwrap_or(&one.report);
+            let text = format!("{id}, {}: HTTP {}: {}", moment(&one.time), one.status, plain(&one.reason));
+            self.wrapped_in(YELLOW, "    ", "      ", &text);
         }
     }
 }

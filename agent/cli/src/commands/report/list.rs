@@ -7,8 +7,10 @@ use crate::args::Format;
 use crate::commands::{Exit, Outcome, state, state_trouble};
 use crate::installation::Installation;
 use crate::render::table::{self, plain};
+use crate::render::value::plain as one_line;
 use crate::render::words::{moment, range};
 use crate::render::{json, output};
+use crate::state::{KeptReport, SetAside};
 
 /// What the list says of a report.
 #[derive(Debug, Serialize)]
@@ -21,25 +23,51 @@ struct Entry {
     /// What a report is limited to that is not of the full scan of the running host.
     partial: Option<String>,
     readiness: Option<Readiness>,
+    /// Why the desk refused it for good, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<Refused>,
+}
+
+/// A desk's refusal.
+#[derive(Debug, Clone, Serialize)]
+struct Refused {
+    time: String,
+    desk: String,
+    status: u16,
+    reason: String,
 }
 
 impl From<Report> for Entry {
     fn from(report: Report) -> Entry {
         let partial = report.partial();
         let Report { id, time, host, origin, selection, readiness, .. } = report;
-        Entry { id, time, host, origin, selection, partial, readiness }
+        Entry { id, time, host, origin, selection, partial, readiness, refused: None }
     }
 }
 
 /// Runs the command.
 pub(super) fn run(format: Format, installation: &Installation) -> Outcome {
-    let kept = state(installation)?.reports().map_err(|error| state_trouble(installation, &error))?;
+    let state = state(installation)?;
+    let trouble = |error| state_trouble(installation, &error);
+    let mut kept = state.reports().map_err(trouble)?;
+    let refused = state.all_set_aside().map_err(trouble)?;
+    // What was set aside is kept for longer than the newest hundred.
+    for aside in &refused {
+        if kept.iter().all(|kept| kept.id != aside.report) {
+            kept.extend(state.report(Some(&aside.report)).map_err(trouble)?);
+        }
+    }
     // One that cannot be read is told when it is asked for.
-    let entries: Vec<Entry> = kept.iter().filter_map(|kept| Some(kept.parse().ok()?.into())).collect();
+    let read = |kept: &KeptReport| {
+        let entry = Entry::from(kept.parse().ok()?);
+        let aside = refused.iter().find(|aside| aside.report == kept.id);
+        Some(Entry { refused: aside.cloned().map(Refused::from), ..entry })
+    };
+    let entries: Vec<Entry> = kept.iter().filter_map(read).collect();
     let text = match format {
         Format::Json => json::pretty(&entries),
         Format::Text if entries.is_empty() => "no report is kept yet; goodstead check makes one\n".to_owned(),
-        Format::Text => table(&entries),
+        Format::Text => table(&entries) + &set_aside(&refused),
     };
     output::write(&text, None)?;
     Ok(Exit::Fine)
@@ -62,4 +90,25 @@ fn table(entries: &[Entry]) -> String {
         table.add_row([id, &moment(&entry.time), &readiness, &findings, &coverage, &of]);
     }
     table::text(&table)
+}
+
+impl From<SetAside> for Refused {
+    fn from(SetAside { time, desk, status, reason, .. }: SetAside) -> Refused {
+        Refused { time, desk, status, reason }
+    }
+}
+
+/// Below the table: what is not going to be sent again, and why.
+fn set_aside(refused: &[SetAside]) -> String {
+    if refused.is_empty() {
+        return String::new();
+    }
+    let lines: String = refused
+        .iter()
+        .map(|one| {
+            let id = one.report.get(..12).unwrap_or(&one.report);
+            format!("  {id}  HTTP {}: {}\n", one.status, one_line(&one.reason))
+        })
+        .collect();
+    format!("\nset aside because the desk refused them; goodstead report send ID sends one again:\n{lines}")
 }
