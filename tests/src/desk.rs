@@ -12,16 +12,32 @@ pub struct Desk {
     child: Child,
     /// Its address, `http://127.0.0.1:PORT`.
     pub url: String,
-    /// A one-time token.
+    /// A one-time token; empty after [`Desk::start_again`].
     pub token: String,
 }
 
 impl Desk {
     /// Starts the tree's desk on a database.
     pub fn start(tree: &Tree, database: &Path) -> Desk {
+        Desk::start_with(tree, database, &[])
+    }
+
+    /// Starts it with more options.
+    pub fn start_with(tree: &Tree, database: &Path, options: &[&str]) -> Desk {
+        let options = [&["--token-for", "Example Databases GmbH"], options].concat();
+        Desk::listening(tree, database, "127.0.0.1:0", &options).expect("the desk starts")
+    }
+
+    /// Starts it without a token on an address that it had before; `None` when it ends instead of listening.
+    pub fn start_again(tree: &Tree, database: &Path, address: &str, options: &[&str]) -> Option<Desk> {
+        Desk::listening(tree, database, address, options)
+    }
+
+    fn listening(tree: &Tree, database: &Path, address: &str, more: &[&str]) -> Option<Desk> {
         let mut child = Command::new(tree.path("bin/goodstead-desk"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--token-for", "Example Databases GmbH", "--database"])
+            .args(["serve", "--listen", address, "--database"])
             .arg(database)
+            .args(more)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -35,22 +51,44 @@ impl Desk {
             if line.starts_with("Enrolment token") {
                 token = line.rsplit(' ').next().map(str::to_owned);
             }
-            if url.is_some() && token.is_some() {
+            if url.is_some() && (token.is_some() || !more.contains(&"--token-for")) {
                 break;
             }
         }
-        Desk { child, url: url.expect("its address"), token: token.expect("a token") }
+        // From here on it ends with the value, also when it never came to listen.
+        let desk = Desk { child, url: url.unwrap_or_default(), token: token.unwrap_or_default() };
+        (!desk.url.is_empty()).then_some(desk)
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn address(&self) -> &str {
+        self.url.strip_prefix("http://").expect("plain HTTP on the loopback")
     }
 
     /// The status and body of a page.
     pub fn get(&self, path: &str) -> (u16, String) {
-        ask(self.url.strip_prefix("http://").expect("plain HTTP on the loopback"), "GET", path, "")
+        ask(self.address(), "GET", path, "")
+    }
+
+    /// A new node of the token's customer: `NODE:CREDENTIAL`. Uses the token up.
+    pub fn node(&self) -> String {
+        let body = serde_json::json!({ "token": self.token, "host": "sender" }).to_string();
+        let (status, answer) = ask(self.address(), "POST", "/api/v1/enroll", &body);
+        let answer: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
+        let text =
+            |name: &str| answer[name].as_str().unwrap_or_else(|| panic!("{status} {answer}")).to_owned();
+        format!("{}:{}", text("node"), text("credential"))
+    }
+
+    /// Kills it without a warning.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
 impl Drop for Desk {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }

@@ -15,6 +15,7 @@ pub mod foreign;
 pub mod host;
 pub mod hostile;
 pub mod http;
+pub mod kills;
 pub mod mounts;
 pub mod peak;
 pub mod postgres;

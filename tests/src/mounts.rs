@@ -2,10 +2,12 @@
 
 use std::ffi::CString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, mount_remount, unmount,
+};
 use rustix::thread::UnshareFlags;
 
 /// Runs `test` on a thread with mounts of its own; what it starts shares them. Needs root.
@@ -33,5 +35,34 @@ pub fn write_to_memory(folders: &[&Path], scratch: &Path) {
             format!("lowerdir={},upperdir={},workdir={}", folder.display(), upper.display(), work.display());
         let options = CString::new(options).unwrap();
         mount("overlay", *folder, "overlay", MountFlags::empty(), options.as_c_str()).expect("an overlay");
+    }
+}
+
+/// A small disk in memory, which can be made full and empty while it is used.
+pub struct Disk {
+    folder: PathBuf,
+}
+
+impl Disk {
+    /// Mounts one of so many bytes at an empty folder.
+    pub fn mount(folder: &Path, bytes: u64) -> Disk {
+        let options = CString::new(format!("size={bytes}")).unwrap();
+        mount("none", folder, "tmpfs", MountFlags::empty(), options.as_c_str())
+            .expect("a file system in memory");
+        Disk { folder: folder.to_owned() }
+    }
+
+    /// Leaves this much room besides what is used.
+    pub fn leave(&self, bytes: u64) {
+        let space = rustix::fs::statvfs(&self.folder).unwrap();
+        let used = (space.f_blocks - space.f_bfree) * space.f_frsize;
+        // What is written meanwhile may make it more than that; then it is full, which is as good.
+        let _ = mount_remount(&self.folder, MountFlags::empty(), format!("size={}", used + bytes));
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = unmount(&self.folder, UnmountFlags::DETACH);
     }
 }

@@ -84,6 +84,12 @@ enum Task {
         /// And so many databases
         #[arg(long, requires = "tables", default_value_t = 1)]
         databases: u32,
+        /// Instead: kill agent, sender and desk so many times while their disks fill up and empty, and count what is lost
+        #[arg(long, conflicts_with = "tables")]
+        kills: Option<u64>,
+        /// Repeat the kills of this seed, which each run prints
+        #[arg(long, requires = "kills")]
+        seed: Option<u64>,
     },
 }
 
@@ -112,8 +118,9 @@ fn run(task: &Task) -> Result<()> {
         }
         Task::Sign { key, folder } => sign::sign(folder, &sign::read_key(key)?),
         Task::Generate => test::generate(),
+        Task::Soak { kills: Some(kills), seed, .. } => soak::kills(*kills, *seed),
         Task::Soak { tables: Some(tables), databases, .. } => soak::postgresql(*tables, *databases),
-        Task::Soak { minutes, tables: None, .. } => soak::run(*minutes),
+        Task::Soak { minutes, .. } => soak::run(*minutes),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: the fuzzer on every target of `fuzz/`, one after the other on one core.
+//! `cargo xtask soak`: the fuzzer on every target of `fuzz/`, one after the other on one core; or one long test instead.
 //!
 //! New inputs are kept in `target/fuzz/corpus`, what went wrong in `target/fuzz/artifacts`; the committed corpora are
 //! read and never written. No nightly toolchain is needed: the stable one takes the fuzzer's flags when it is told so.
@@ -51,6 +51,20 @@ pub(crate) fn postgresql(tables: u32, databases: u32) -> Result<()> {
     ]);
     command.arg("as_many_tables_and_databases_as_are_asked_for");
     command.env("SOAK_TABLES", tables.to_string()).env("SOAK_DATABASES", databases.to_string());
+    succeed(&mut command)
+}
+
+/// Kills agent, sender and desk so many times while their disks fill up and empty; fails when anything that was
+/// acknowledged is lost or doubled. Needs root, for disks of its own.
+pub(crate) fn kills(number: u64, seed: Option<u64>) -> Result<()> {
+    crate::stage::stage("dev")?;
+    let mut command = cargo();
+    command.args(["test", "--package", "goodstead-tests", "--test", "durability", "--"]);
+    command.args(["--ignored", "--nocapture", "as_many_kills_as_are_asked_for"]);
+    command.env("SOAK_KILLS", number.to_string());
+    if let Some(seed) = seed {
+        command.env("SOAK_SEED", seed.to_string());
+    }
     succeed(&mut command)
 }
 
