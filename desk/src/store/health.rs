@@ -21,11 +21,18 @@ const BESIDES: usize = 128 * 1024;
 /// What is known of the desk's health. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Health {
-    /// When the last probe began; whoever asked before that can use its answer.
-    last: Arc<Mutex<Option<(Instant, Option<String>)>>>,
+    last: Arc<Mutex<Option<Probed>>>,
     /// The size of the last report that could not be kept. A disk that has room for a small write may have none for a
     /// report, so the probe is of that size until it succeeds.
     failed: Arc<AtomicUsize>,
+}
+
+/// The outcome of a probe.
+#[derive(Debug, Clone)]
+struct Probed {
+    /// When it began; whoever asked before that can use its answer.
+    began: Instant,
+    answer: Result<(), String>,
 }
 
 impl Health {
@@ -73,12 +80,12 @@ impl Store {
     pub async fn probe(&self) -> Result<(), String> {
         let asked = Instant::now();
         let mut last = self.health.last.lock().await;
-        if let Some((_, answer)) = last.as_ref().filter(|(began, _)| *began >= asked) {
-            return answer.clone().map_or(Ok(()), Err);
+        if let Some(probed) = last.as_ref().filter(|probed| probed.began >= asked) {
+            return probed.answer.clone();
         }
         let began = Instant::now();
         let answer = self.write_and_read().await;
-        *last = Some((began, answer.clone().err()));
+        *last = Some(Probed { began, answer: answer.clone() });
         answer
     }
 
