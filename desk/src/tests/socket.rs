@@ -84,19 +84,26 @@ async fn connections_that_do_nothing_keep_nobody_out() {
         stream.read_to_string(&mut answer).await.unwrap();
         answer
     };
-    // Silent ones, and ones that begin a head and never end it: many times as many as there may be.
+    // Many times as many as there may be, each of them known to the desk by an answer: silent ones, and ones that begin a
+    // head and never end it.
     let mut idle = Vec::new();
     for number in 0..50 {
         let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET /health HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\nok") {
+            assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0, "closed before its answer");
+        }
         if number % 2 == 0 {
-            let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: ").await;
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: ").await.unwrap();
         }
         idle.push(stream);
         if number % 10 == 9 {
             assert!(ask().await.starts_with("HTTP/1.1 200"));
         }
     }
-    // The oldest were closed, without an answer.
+    // The oldest were closed, without another answer.
     assert!(matches!(idle[0].read(&mut [0; 64]).await, Ok(0) | Err(_)));
     drop(idle);
     stop.send(()).unwrap();
