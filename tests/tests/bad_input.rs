@@ -156,7 +156,10 @@ fn a_pack_that_others_may_write_to_is_not_used() {
     tree.local_check("mine", "sample.toml", &check());
     fs::set_permissions(tree.config("checks/mine/sample.toml"), fs::Permissions::from_mode(0o666)).unwrap();
     let run = tree.run(&["checks", "list"]);
-    assert!(run.stderr.contains("others may write here") && run.stderr.contains("chmod"), "{run:?}");
+    assert!(
+        run.stderr.contains("others may write to it (mode 666)") && run.stderr.contains("chmod"),
+        "{run:?}"
+    );
     assert!(!run.stdout.contains("linux.local-sample"), "{run:?}");
 }
 

@@ -2,7 +2,7 @@
 //! rest of the scan goes on.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use goodstead_tests::foreign::{compile, manifest};
@@ -270,17 +270,13 @@ fn a_key_that_cannot_be_relied_on_is_named_and_not_used() {
         fs::remove_file(file).unwrap();
         assert!(std::process::Command::new("mkfifo").arg(file).status().unwrap().success());
     };
-    let open_folder = |file: &Path| {
-        fs::set_permissions(file.parent().unwrap(), fs::Permissions::from_mode(0o777)).unwrap();
-    };
     type Case<'a> = (&'a dyn Fn(&Path), &'a str, &'a str);
-    let cases: [Case<'_>; 6] = [
+    let cases: [Case<'_>; 5] = [
         (&writable, "others may write to it (mode 666)", "acme.pub"),
-        (&garbage, "it is no text", "acme.pub"),
-        (&no_key, "it is no minisign public key", "acme.pub"),
+        (&garbage, "it is not UTF-8 text", "acme.pub"),
+        (&no_key, "it is not a minisign public key", "acme.pub"),
         (&large, "it is larger than 4 KiB", "acme.pub"),
-        (&fifo, "it is no regular file", "acme.pub"),
-        (&open_folder, "others may write to it (mode 777)", "trusted-keys"),
+        (&fifo, "it is not a regular file", "acme.pub"),
     ];
     for (spoil, words, named) in cases {
         let tree = Tree::new();
@@ -315,8 +311,65 @@ fn a_list_of_withdrawn_keys_that_cannot_be_read_stops_all_that_is_signed() {
         assert_eq!(run.code, 2, "{run:?}");
         assert!(run.stderr.contains(words) && run.stderr.contains(place), "{run:?}");
         let list = tree.run(&["plugins", "list"]);
-        assert_eq!(list.stdout.matches("cannot be relied on").count(), 2, "{list:?}");
+        assert_eq!(list.stdout.matches("nothing is trusted, because").count(), 2, "{list:?}");
         assert!(list.code == 2 && list.stderr.contains(words), "{words}: {list:?}");
+    }
+}
+
+#[test]
+fn nothing_is_trusted_where_what_was_withdrawn_may_have_been_taken_away() {
+    type Spoil = fn(&Tree);
+    let cases: [(Spoil, &str); 6] = [
+        (
+            |tree| symlink("/nowhere/revoked.toml", tree.config("trusted-keys/revoked.toml")).unwrap(),
+            "it is a link",
+        ),
+        (
+            |tree| fs::create_dir(tree.config("trusted-keys/revoked.toml")).unwrap(),
+            "it is not a regular file",
+        ),
+        (
+            |tree| {
+                let list = trust(tree, "revoked.toml", "");
+                fs::set_permissions(list, fs::Permissions::from_mode(0o646)).unwrap();
+            },
+            "others may write to it (mode 646)",
+        ),
+        (
+            |tree| {
+                let keys = tree.config("trusted-keys");
+                fs::set_permissions(keys, fs::Permissions::from_mode(0o777)).unwrap();
+            },
+            "others may write to it (mode 777)",
+        ),
+        // The directory is gone, from one in which everybody can have moved it away.
+        (
+            |tree| {
+                fs::remove_dir_all(tree.config("trusted-keys")).unwrap();
+                fs::set_permissions(tree.config(""), fs::Permissions::from_mode(0o777)).unwrap();
+            },
+            "on the way to it (mode 777)",
+        ),
+        (
+            |tree| {
+                fs::remove_dir_all(tree.config("trusted-keys")).unwrap();
+                symlink("/nowhere/trusted-keys", tree.config("trusted-keys")).unwrap();
+            },
+            "the directory of the trusted keys",
+        ),
+    ];
+    for (spoil, words) in cases {
+        let tree = Tree::new();
+        let (folder, signer) = (foreign(&tree), key());
+        sign_foreign(&folder, &signer);
+        trust(&tree, "acme.pub", public(&signer));
+        spoil(&tree);
+        let list = tree.run(&["plugins", "list"]);
+        assert!(list.code == 2 && list.stderr.contains(words), "{words}: {list:?}");
+        assert_eq!(list.stdout.matches("nothing is trusted, because").count(), 3, "{words}: {list:?}");
+        let (run, report) = tree.check(&["--fail-on", "never"]);
+        assert_eq!(run.code, 2, "{words}: {run:?}");
+        assert_eq!(report["plugins"], serde_json::json!({}), "{words}: nothing runs: {report:#}");
     }
 }
 
@@ -366,7 +419,7 @@ fn a_configuration_that_others_may_write_to_allows_nothing() {
     fs::set_permissions(tree.config("agent.toml"), fs::Permissions::from_mode(0o666)).unwrap();
     let (run, _) = refused(&tree, "foreign", "it has no plugin.sig");
     assert_eq!(run.code, 2, "{run:?}");
-    assert!(run.stderr.contains("allow_unsigned is not heeded"), "{run:?}");
+    assert!(run.stderr.contains("the configuration is not used"), "{run:?}");
 }
 
 #[test]

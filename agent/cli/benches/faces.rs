@@ -25,6 +25,12 @@ mod broker {
 #[path = "../src/status.rs"]
 mod status;
 
+// With what a report is written to a file.
+#[path = "../src/files/mod.rs"]
+mod files;
+#[path = "../src/users.rs"]
+mod users;
+
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Instant;

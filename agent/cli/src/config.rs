@@ -8,8 +8,6 @@
 mod options;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -81,21 +79,13 @@ impl Config {
         [own, self.plugin_limit].into_iter().flatten().fold(asked, Duration::min)
     }
 
-    /// Reads the file; without one, the defaults.
+    /// The configuration in the bytes of a file.
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub(crate) fn load(path: &Path) -> Result<Config, Vec<Diagnostic>> {
-        let file = path.display().to_string();
-        match fs::read(path) {
-            Ok(bytes) => Config::read(&Document::from_bytes(file, bytes).map_err(|error| vec![error])?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Config::default()),
-            Err(error) => {
-                let found =
-                    Diagnostic::error("unreadable", format!("the configuration cannot be read: {error}"));
-                Err(vec![found.at(Place::file(file)).help("check the file's owner and mode")])
-            }
-        }
+    pub(crate) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Config, Vec<Diagnostic>> {
+        let document = Document::from_bytes(path.display().to_string(), bytes);
+        Config::read(&document.map_err(|error| vec![error])?)
     }
 
     fn read(document: &Document) -> Result<Config, Vec<Diagnostic>> {

@@ -8,7 +8,6 @@
 //!   for this report and these bytes. Nothing else of it is kept, and no text of it reaches a terminal raw.
 //! - A desk that refuses one report for good does not keep the others waiting ([`Undelivered::Refused`]).
 
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::runtime::Runtime;
 
+use crate::files::{Links, read_sound};
 use crate::render::value::plain;
 use crate::state::Enrolment;
 
@@ -33,6 +33,9 @@ const MAX_ANSWER: usize = 64 << 10;
 
 /// How much of a refusal's text is kept, in characters.
 const MAX_REASON: usize = 300;
+
+/// The largest file of authorities: those of a whole system are a quarter of it.
+const MAX_AUTHORITIES: u64 = 1 << 20;
 
 /// A desk that can be spoken to.
 #[derive(Debug)]
@@ -325,8 +328,8 @@ fn authorities(file: &Path) -> Result<Vec<reqwest::Certificate>, Diagnostic> {
     let bad = |message: String| {
         Diagnostic::error("bad-ca-file", message).at(Place::file(file.display().to_string()))
     };
-    let bytes =
-        fs::read(file).map_err(|error| bad(format!("the authority's file cannot be read: {error}")))?;
+    let bytes = read_sound(file, MAX_AUTHORITIES, Links::Followed)
+        .map_err(|error| bad(format!("the authority's file cannot be read: {error}")))?;
     match reqwest::Certificate::from_pem_bundle(&bytes) {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         _ => Err(bad("the file holds no certificate in PEM form".into())),

@@ -4,7 +4,6 @@
 //! is read before its signature was verified.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 
 use goodstead_model::Entitlement;
 use goodstead_protocol::diagnostic::{Diagnostic, Place, did_you_mean};
@@ -13,9 +12,10 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::value::Datetime;
 
+use crate::files::{FileError, Links, read_sound};
 use crate::installation::Installation;
 use crate::packs::Packs;
-use crate::trust::{Trust, read_regular};
+use crate::trust::Trust;
 
 /// Thousands of capabilities.
 const MAX_FILE: u64 = 256 << 10;
@@ -54,9 +54,9 @@ pub(crate) fn read(
     let told = |code, reason: String| {
         Diagnostic::warning(code, format!("{NOT_COUNTED}{reason}")).at(Place::file(file.clone()))
     };
-    let bytes = match read_regular(&path, MAX_FILE) {
-        Ok((bytes, _)) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+    let bytes = match read_sound(&path, MAX_FILE, Links::Refused) {
+        Ok(bytes) => bytes,
+        Err(FileError::Missing) => return Ok(None),
         Err(error) => {
             let found = told("entitlement-unreadable", format!("the entitlement cannot be read: {error}"));
             return Err(found.help("check the file's owner and mode"));

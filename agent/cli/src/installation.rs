@@ -45,6 +45,11 @@ impl Installation {
         })
     }
 
+    /// The installed tree's folder.
+    pub(crate) fn prefix(&self) -> &Path {
+        &self.prefix
+    }
+
     /// The runner's program.
     pub(crate) fn runner(&self) -> PathBuf {
         self.prefix.join("lib/goodstead/goodstead-runner")

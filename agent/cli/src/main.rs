@@ -14,6 +14,7 @@ mod config;
 mod credential;
 mod deliver;
 mod entitlement;
+mod files;
 mod host;
 mod installation;
 mod packs;

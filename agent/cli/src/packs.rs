@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use goodstead_engine::{Loaded, Pack, PackSource, Plugins, drop_duplicates, load, load_to_judge};
@@ -15,8 +14,9 @@ use goodstead_protocol::document::Document;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::files::{FileError, check_tree, read_regular};
 use crate::installation::Installation;
-use crate::trust::{Fingerprint, PACK_SIGNATURE, PackFiles, Refusal, Trust, read_regular};
+use crate::trust::{Fingerprint, PACK_SIGNATURE, PackFiles, Refusal, Trust};
 
 /// The largest check file.
 const MAX_FILE: u64 = 256 << 10;
@@ -75,16 +75,9 @@ fn read(installation: &Installation, trust: &Trust, plugins: &Plugins, mut packs
     }
     let mut own = Vec::new();
     for folder in folders(&installation.local_packs(), &mut own, false) {
-        match writable_by_others(&folder) {
-            None => packs.add(&folder, Whose::Own, plugins),
-            Some(path) => {
-                let refused = Diagnostic::error(
-                    "pack-open-to-others",
-                    "others may write here, so this pack is not used",
-                );
-                let help = format!("chmod -R go-w {}", folder.display());
-                own.push(refused.at(Place::file(path.display().to_string())).help(help));
-            }
+        match check_tree(&folder) {
+            Ok(()) => packs.add(&folder, Whose::Own, plugins),
+            Err((path, error)) => own.push(open_to_others(&path, &error)),
         }
     }
     packs.diagnostics.extend(own);
@@ -268,16 +261,12 @@ fn unreadable(path: &Path, why: String) -> Diagnostic {
     Diagnostic::error("unreadable", why).at(Place::file(path.display().to_string()))
 }
 
-/// The first path of a pack that somebody else than its owner may write to, or that belongs to somebody else than this
-/// user and root.
-fn writable_by_others(path: &Path) -> Option<PathBuf> {
-    let metadata = fs::metadata(path).ok()?;
-    let owner = metadata.uid();
-    if metadata.mode() & 0o022 != 0 || (owner != 0 && owner != rustix::process::geteuid().as_raw()) {
-        return Some(path.to_owned());
-    }
-    if metadata.is_dir() {
-        return fs::read_dir(path).ok()?.flatten().find_map(|entry| writable_by_others(&entry.path()));
-    }
-    None
+/// A pack of the admin's own that somebody else could have written.
+fn open_to_others(path: &Path, error: &FileError) -> Diagnostic {
+    let found = Diagnostic::error("pack-open-to-others", format!("this pack is not used, because {error}"));
+    let remedy = match error {
+        FileError::Unsound(trouble) => trouble.remedy(path),
+        _ => "check the owner and mode of all that is in the pack".to_owned(),
+    };
+    found.at(Place::file(path.display().to_string())).help(remedy)
 }

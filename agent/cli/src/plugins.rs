@@ -15,7 +15,8 @@ use goodstead_protocol::diagnostic::{Diagnostic, Place};
 use goodstead_protocol::document::Document;
 use goodstead_protocol::manifest::Manifest;
 
-use crate::trust::{Copies, Standing, Trust, read_regular, sealed_copy};
+use crate::files::read_regular;
+use crate::trust::{Copies, Standing, Trust, sealed_copy};
 
 /// The largest manifest.
 pub(crate) const MAX_MANIFEST: u64 = 1 << 20;

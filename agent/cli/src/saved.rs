@@ -3,7 +3,6 @@
 //! Read back they pass through the contract again: a file can be old, edited, or somebody else's.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 
 use goodstead_model::Origin;
@@ -13,9 +12,13 @@ use goodstead_protocol::fact::Fact;
 use goodstead_protocol::intake::admit;
 use serde::{Deserialize, Serialize};
 
+use crate::files::read_named;
 use crate::plugins::Plugin;
 use crate::render::json;
 use crate::scan::{Scan, ScannedTarget};
+
+/// The largest file of saved facts, in bytes: some thirty times those of a large host with ten servers.
+const MAX_FACTS: u64 = 64 << 20;
 
 /// The file's format: an integer of its own.
 const FORMAT: u32 = 1;
@@ -52,10 +55,12 @@ impl SavedFacts {
     /// It cannot be read, holds something else, or is of a newer format.
     pub(crate) fn read(path: &Path) -> Result<SavedFacts, Diagnostic> {
         let place = || Place::file(path.display().to_string());
-        let text = fs::read_to_string(path).map_err(|error| {
-            Diagnostic::error("unreadable", format!("the facts cannot be read: {error}")).at(place())
+        let bytes = read_named(path, MAX_FACTS).map_err(|error| {
+            Diagnostic::error("unreadable", format!("the facts cannot be read: {error}"))
+                .at(place())
+                .help("name a regular file, or `-` for standard input")
         })?;
-        let saved: SavedFacts = serde_json::from_str(&text).map_err(|error| {
+        let saved: SavedFacts = serde_json::from_slice(&bytes).map_err(|error| {
             Diagnostic::error("bad-facts", format!("these are no saved facts: {error}"))
                 .at(place())
                 .help("goodstead check --save-facts FILE writes them")

@@ -1,7 +1,7 @@
 //! One scan: all plugins side by side, each in a process of its own, and the facts that came of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::broker::{AccessEntry, AccessLog, Broker, Root};
 use crate::config::{Config, TargetConfig};
 use crate::credential::{Credentials, MIN_PASSWORD};
+use crate::files::{FileError, Links, read_sound};
 use crate::host;
 use crate::installation::Installation;
 use crate::plugins::Plugin;
@@ -32,6 +33,9 @@ const LARGEST_SHARE: usize = 16 << 20;
 
 /// The least that is one plugin's share, however many there are: many times what most hosts need.
 const LEAST_SHARE: usize = 4 << 20;
+
+/// The largest password file.
+const MAX_PASSWORD: u64 = 4 << 10;
 
 /// The address space of a runner: room for the largest replies several times over.
 const MAX_MEMORY: u64 = 1 << 30;
@@ -288,6 +292,14 @@ fn placeholder(plugin: &Plugin, cause: &Cause) -> ScannedTarget {
     }
 }
 
+/// The password in a file that nobody else can have written.
+fn password(file: &Path) -> Result<String, FileError> {
+    let bytes = read_sound(file, MAX_PASSWORD, Links::Refused)?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| FileError::Io(io::Error::other("it is not UTF-8 text")))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
 /// The targets that the admin configured for the plugin. Live only: a folder has no addresses.
 fn configured(
     plugin: &Plugin,
@@ -305,10 +317,10 @@ fn configured(
             if let Some(address) = &target.address {
                 broker.accept_configured(address);
             }
-            let password = target.password_file.as_ref().and_then(|file| match fs::read_to_string(file) {
-                Ok(text) => usable(text.trim_end_matches(['\r', '\n']), file, warnings),
-                Err(error) => {
-                    warnings.push(format!("the password file {} cannot be read: {error}", file.display()));
+            let password = target.password_file.as_ref().and_then(|file| match password(file) {
+                Ok(password) => usable(&password, file, warnings),
+                Err(why) => {
+                    warnings.push(format!("the password file {} is not used: {why}", file.display()));
                     None
                 }
             });

@@ -6,17 +6,15 @@
 mod progress;
 mod set_aside;
 
-use std::fs;
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
 use crate::broker::AccessLog;
+use crate::files::{FileError, private_file};
 use goodstead_engine::Accepted;
 use goodstead_model::{Milestone, Report, Waiver};
 use goodstead_protocol::fact::Fact;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 pub(crate) use progress::Counted;
 pub(crate) use set_aside::SetAside;
@@ -58,9 +56,9 @@ const KEPT_LOGS: i64 = 64 << 20;
 /// Why the state cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StateError {
-    /// The folder or file cannot be made or opened.
+    /// The directory or file cannot be made or opened, or somebody else could have put it there.
     #[error("{0}")]
-    Io(#[from] io::Error),
+    File(#[from] FileError),
     /// The database refuses.
     #[error("{0}")]
     Database(#[from] rusqlite::Error),
@@ -127,14 +125,16 @@ pub(crate) struct Enrolment {
 }
 
 impl State {
-    /// Opens the database, making it and its folder where they are missing.
+    /// Opens the database, making it and its directory where they are missing. Both are this user's or root's, and nobody
+    /// else can write to them: what is kept decides what is accepted, trusted and sent.
     pub(crate) fn open(path: &Path) -> Result<State, StateError> {
-        if let Some(folder) = path.parent() {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        }
-        let database = Connection::open(path)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-        State::prepare(database)
+        // Nobody else can put a link or anything else in its place afterwards, and SQLite itself follows none.
+        let path = private_file(path, &["-wal", "-shm", "-journal"])?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        State::prepare(Connection::open_with_flags(path, flags)?)
     }
 
     /// Opens the database if there is one that can be used, and makes none.
@@ -371,6 +371,8 @@ fn version_of(database: &Connection) -> Result<usize, StateError> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, symlink};
 
     use super::*;
 
@@ -458,8 +460,30 @@ mod tests {
     #[test]
     fn only_the_owner_may_read_it() {
         let (folder, _state) = state();
-        let mode = |path: &str| fs::metadata(folder.path().join(path)).unwrap().permissions().mode() & 0o777;
+        let mode = |path: &str| fs::metadata(folder.path().join(path)).unwrap().mode() & 0o777;
         assert_eq!((mode("deep"), mode("deep/state.db")), (0o700, 0o600));
+    }
+
+    #[test]
+    fn what_lies_in_its_place_is_neither_followed_nor_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let victim = folder.path().join("victim");
+        fs::write(&victim, "precious").unwrap();
+        fs::set_permissions(&victim, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+        let missing = folder.path().join("missing");
+        for name in ["state.db", "state.db-wal", "state.db-shm", "state.db-journal"] {
+            for target in [&victim, &missing] {
+                let state = folder.path().join("state");
+                fs::create_dir(&state).unwrap();
+                symlink(target, state.join(name)).unwrap();
+                let refused = State::open(&state.join("state.db")).unwrap_err().to_string();
+                assert!(refused.contains("it is a link"), "{name}: {refused}");
+                fs::remove_dir_all(&state).unwrap();
+            }
+        }
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+        assert_eq!(fs::metadata(&victim).unwrap().mode() & 0o777, 0o644);
+        assert!(!missing.exists());
     }
 
     #[test]

@@ -34,6 +34,23 @@ pub(crate) fn current() -> User {
     find(|user| user.uid == uid).unwrap_or(User { name: uid.to_string(), uid, gid, groups: Vec::new() })
 }
 
+/// Whether a group is the one that a distribution makes for a user alone: its name is the user's, and nobody else is in it.
+pub(crate) fn is_private_group(uid: u32, gid: u32) -> bool {
+    let Some(user) = find(|user| user.uid == uid && user.gid == gid) else { return false };
+    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
+    let mut of_gid =
+        groups.lines().filter(|line| line.split(':').nth(2) == Some(&gid.to_string())).peekable();
+    of_gid.peek().is_some() && of_gid.all(|line| is_of_one(line, &user.name))
+}
+
+/// Whether a line of `/etc/group` is the group of this user and nobody else.
+fn is_of_one(line: &str, user: &str) -> bool {
+    let mut fields = line.split(':');
+    let same_name = fields.next() == Some(user);
+    let members = fields.nth(2).unwrap_or_default();
+    same_name && members.split(',').all(|member| member.is_empty() || member == user)
+}
+
 fn find(wanted: impl Fn(&User) -> bool) -> Option<User> {
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let mut user = passwd.lines().filter_map(account).find(wanted)?;
@@ -124,5 +141,7 @@ mod tests {
         assert_eq!(account("broken"), None);
         assert_eq!(membership("ssl-cert:x:119:postgres,goodstead", "goodstead"), Some(119));
         assert_eq!(membership("ssl-cert:x:119:postgres", "goodstead"), None);
+        assert!(is_of_one("ada:x:1000:", "ada") && is_of_one("ada:x:1000:ada", "ada"));
+        assert!(!is_of_one("ada:x:1000:ada,bob", "ada") && !is_of_one("users:x:100:", "ada"));
     }
 }

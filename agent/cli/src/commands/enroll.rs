@@ -1,7 +1,6 @@
 //! `goodstead enroll`: join a desk with its one-time token, or leave it.
 
-use std::fs;
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, BufRead, IsTerminal, Read};
 
 use goodstead_protocol::diagnostic::{Diagnostic, Place};
 
@@ -9,8 +8,12 @@ use super::{Exit, Outcome, configuration, state, state_trouble};
 use crate::args::Enroll;
 use crate::config::Config;
 use crate::deliver::Desk;
+use crate::files::read_named;
 use crate::installation::Installation;
 use crate::render::{diagnostics, output};
+
+/// The largest file of a token, which is a line.
+const MAX_TOKEN: u64 = 4 << 10;
 
 /// Runs the command.
 pub(crate) fn run(args: &Enroll, installation: &Installation) -> Outcome {
@@ -86,16 +89,17 @@ fn token(args: &Enroll) -> Result<String, Diagnostic> {
     let text = if let Some(token) = &args.token {
         token.clone()
     } else if let Some(file) = &args.token_file {
-        fs::read_to_string(file).map_err(|error| {
+        let bytes = read_named(file, MAX_TOKEN).map_err(|error| {
             Diagnostic::error("unreadable", format!("the token cannot be read: {error}"))
                 .at(Place::file(file.display().to_string()))
-        })?
+        })?;
+        String::from_utf8_lossy(&bytes).into_owned()
     } else {
         if io::stdin().is_terminal() {
             anstream::eprint!("One-time token: ");
         }
         let mut line = String::new();
-        let read = io::stdin().lock().read_line(&mut line);
+        let read = io::stdin().lock().take(MAX_TOKEN).read_line(&mut line);
         read.map_err(|error| Diagnostic::error("unreadable", format!("the token cannot be read: {error}")))?;
         line
     };

@@ -17,6 +17,7 @@ mod trial;
 pub(crate) mod waive;
 mod wanted;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use goodstead_engine::{Check, Goal, Pack, Plugins as KnownPlugins};
@@ -27,6 +28,7 @@ use semver::Version;
 
 use crate::args::Shown;
 use crate::config::Config;
+use crate::files::{self, FileError, Links};
 use crate::host;
 use crate::installation::Installation;
 use crate::packs::Packs;
@@ -36,6 +38,9 @@ use crate::render::nagios::Service;
 use crate::render::{diagnostics, page};
 use crate::state::{State, StateError};
 use crate::trust::{Copies, Trust};
+
+/// The largest `agent.toml`: thousands of targets.
+const MAX_CONFIG: u64 = 1 << 20;
 
 /// How a command ends. The numbers are a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,7 +101,7 @@ impl Installed {
 
 /// Reads `agent.toml`. A broken one is told, and answered with the defaults, which are the safe side of everything.
 pub(crate) fn configuration(installation: &Installation) -> (Config, bool) {
-    match Config::load(&installation.config_file()) {
+    match read_configuration(&installation.config_file()) {
         Ok(config) => (config, true),
         Err(errors) => {
             diagnostics::print(&errors);
@@ -105,6 +110,28 @@ pub(crate) fn configuration(installation: &Installation) -> (Config, bool) {
                 "going on with the defaults, as if there were no configuration",
             )]);
             (Config::default(), false)
+        }
+    }
+}
+
+/// The configuration in a file that nobody else can have written; without one, the defaults.
+fn read_configuration(path: &Path) -> Result<Config, Vec<Diagnostic>> {
+    let place = || Place::file(path.display().to_string());
+    match files::read_sound(path, MAX_CONFIG, Links::Refused) {
+        Ok(bytes) => Config::from_bytes(path, bytes),
+        Err(FileError::Missing) => Ok(Config::default()),
+        Err(FileError::Unsound(trouble)) => {
+            let message = if trouble.is_wrong_type() {
+                format!("the configuration cannot be read: {trouble}")
+            } else {
+                format!("the configuration is not used, because {trouble}")
+            };
+            let found = Diagnostic::error("configuration-open-to-others", message).at(place());
+            Err(vec![found.help(trouble.remedy(path))])
+        }
+        Err(FileError::Io(error)) => {
+            let found = Diagnostic::error("unreadable", format!("the configuration cannot be read: {error}"));
+            Err(vec![found.at(place()).help("check the file's owner, mode and size")])
         }
     }
 }

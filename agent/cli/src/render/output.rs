@@ -5,15 +5,16 @@
 //! looked at in terminals, too.
 
 use std::borrow::Cow;
-use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
 use goodstead_protocol::diagnostic::{Diagnostic, Place};
 use goodstead_protocol::visible::acts;
 
-/// Writes `text`, which may hold colours, to `file` or to standard output. Colours reach terminals only; a reader that
-/// has seen enough and closed the pipe is no error.
+use crate::files;
+
+/// Writes `text`, which may hold colours, to `file` ([`files::replace`]) or to standard output. Colours reach terminals
+/// only; a reader that has seen enough and closed the pipe is not an error.
 ///
 /// # Errors
 /// The disk is full, the file cannot be made, and the like.
@@ -25,7 +26,7 @@ pub(crate) fn write(text: &str, file: Option<&Path>) -> Result<(), Diagnostic> {
     match file {
         Some(path) => {
             let plain = anstream::adapter::strip_str(text).to_string();
-            fs::write(path, tame(&plain).as_bytes())
+            files::replace(path, tame(&plain).as_bytes())
                 .map_err(|error| failed(error, &path.display().to_string()))
         }
         None => {

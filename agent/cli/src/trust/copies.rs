@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use super::files::read_regular;
 use super::library::{Copied, copy};
+use crate::files::read_regular;
 use crate::plugins::MAX_MANIFEST;
 
 type Begun = JoinHandle<Option<(PathBuf, io::Result<Copied>)>>;

@@ -3,13 +3,12 @@
 //! No signature passes here that was made for a plugin or a pack, nor the other way round: their statements begin with
 //! a line that no TOML file has. Nothing is allowed unsigned: what a customer licensed is the vendor's word.
 
-use std::io;
 use std::path::Path;
 
 use minisign_verify::Signature;
 
-use super::files::read_regular;
 use super::{Fingerprint, MANUAL, Refusal, Trust, keys};
+use crate::files::{FileError, Links, read_sound};
 
 /// A signature has four lines.
 const MAX_SIGNATURE: u64 = 4 << 10;
@@ -25,9 +24,9 @@ impl Trust {
             "put the {name} that came with it beside it, or get both from the vendor again ({MANUAL})"
         );
         let garbage = |why: &str| Refusal::new(format!("its {name} is no signature: {why}"), &again);
-        let text = match read_regular(file, MAX_SIGNATURE) {
-            Ok((text, _)) => String::from_utf8(text).map_err(|_| garbage("it is no text"))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        let text = match read_sound(file, MAX_SIGNATURE, Links::Refused) {
+            Ok(text) => String::from_utf8(text).map_err(|_| garbage("it is no text"))?,
+            Err(FileError::Missing) => {
                 return Err(Refusal::new(format!("it is not signed: there is no {name} beside it"), again));
             }
             Err(error) => return Err(garbage(&error.to_string())),

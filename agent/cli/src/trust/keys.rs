@@ -3,16 +3,12 @@
 //! A key that cannot be used is told and costs itself only; several may be trusted at once, which is how one key
 //! follows another.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use goodstead_protocol::diagnostic::{Diagnostic, Place};
 use minisign_verify::PublicKey;
 
-use super::files::{read_regular, trouble_with_owner};
+use super::folder::KeyFolder;
 
 /// A public key file has two lines of about 60 characters.
 const MAX_KEY: u64 = 4 << 10;
@@ -44,62 +40,29 @@ impl Keys {
         self.0.iter().filter(move |key| key.id == id)
     }
 
-    /// Adds the keys of a folder, which need not exist.
-    pub(super) fn add(&mut self, folder: &Path, diagnostics: &mut Vec<Diagnostic>) {
-        let mut paths = match key_files(folder) {
-            Ok(paths) => paths,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(error) => {
-                return diagnostics.push(unusable(
-                    "keys-unusable",
-                    folder,
-                    format!("no key in here is trusted: {error}"),
-                ));
-            }
-        };
-        paths.sort();
-        for path in paths {
-            match read(&path) {
+    /// Adds those of a directory's files that are keys.
+    pub(super) fn add(&mut self, folder: &KeyFolder, names: &[String], diagnostics: &mut Vec<Diagnostic>) {
+        for name in names.iter().filter(|name| name.ends_with(".pub")) {
+            match read(folder, name) {
                 Ok(key) => self.0.push(key),
-                Err(why) => diagnostics.push(unusable(
-                    "key-unusable",
-                    &path,
-                    format!("this key is not trusted: {why}"),
-                )),
+                Err(why) => diagnostics.push(
+                    Diagnostic::error("key-unusable", format!("this key is not trusted: {why}"))
+                        .at(Place::file(folder.path.join(name).display().to_string()))
+                        .help(
+                            "a trusted key is a minisign public key in a regular *.pub file that belongs to root or to \
+                             you, mode go-w",
+                        ),
+                ),
             }
         }
     }
 }
 
-fn unusable(code: &'static str, path: &Path, message: String) -> Diagnostic {
-    Diagnostic::error(code, message)
-        .at(Place::file(path.display().to_string()))
-        .help("a trusted key is a minisign public key in a *.pub file; file and folder belong to root or to you, mode go-w")
-}
-
-fn key_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    if let Some(trouble) = trouble_with_owner(&fs::metadata(folder)?) {
-        return Err(io::Error::other(trouble));
-    }
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "pub") {
-            paths.push(path);
-        }
-    }
-    Ok(paths)
-}
-
-fn read(path: &Path) -> Result<TrustedKey, String> {
-    let (bytes, metadata) = read_regular(path, MAX_KEY).map_err(|error| error.to_string())?;
-    if let Some(trouble) = trouble_with_owner(&metadata) {
-        return Err(trouble);
-    }
-    let text = String::from_utf8(bytes).map_err(|_| "it is no text")?;
-    let key = PublicKey::decode(&text).map_err(|_| "it is no minisign public key")?;
-    let id = id(text.lines().nth(1).unwrap_or_default()).ok_or("it is no minisign public key")?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+fn read(folder: &KeyFolder, name: &str) -> Result<TrustedKey, String> {
+    let bytes = folder.read(name, MAX_KEY).map_err(|error| error.to_string())?;
+    let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text")?;
+    let key = PublicKey::decode(&text).map_err(|_| "it is not a minisign public key")?;
+    let id = id(text.lines().nth(1).unwrap_or_default()).ok_or("it is not a minisign public key")?;
     Ok(TrustedKey { name: name.replace(char::is_control, "\u{fffd}"), id, key })
 }
 

@@ -11,9 +11,9 @@ use goodstead_model::{Cause, CauseKind};
 use rustix::fs::{MemfdFlags, SealFlags};
 
 use super::copies::Copies;
-use super::files::open_regular;
 use super::revoked::Revoked;
 use super::{Fingerprint, Refusal};
+use crate::files::open_regular;
 
 /// The largest library: it lies in memory while the plugin runs.
 const MAX_LIBRARY: u64 = 256 << 20;

@@ -8,7 +8,7 @@
 
 mod copies;
 mod entitlement;
-mod files;
+mod folder;
 mod keys;
 mod library;
 mod revoked;
@@ -17,7 +17,6 @@ mod statement;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,11 +26,12 @@ use goodstead_protocol::manifest::Manifest;
 use minisign_verify::PublicKey;
 
 pub(crate) use copies::Copies;
-pub(crate) use files::{read_regular, trouble_with_owner};
 pub(crate) use library::{Library, sealed_copy};
 pub(crate) use statement::Fingerprint;
 
+use crate::files::{FileError, check_tree};
 use crate::installation::Installation;
+use folder::KeyFolder;
 use keys::Keys;
 use revoked::Revoked;
 use statement::{Kind, SignedStatement, Statement};
@@ -55,6 +55,8 @@ pub(crate) struct Trust {
     revoked: Arc<Revoked>,
     /// The folders, or parents of folders, that need no signature.
     allowed: Vec<PathBuf>,
+    /// The folders that their author named in order to try what is in them.
+    drafts: Vec<PathBuf>,
     /// The folder into which an admin puts keys.
     own_keys: PathBuf,
     /// What is wrong with keys and lists.
@@ -97,33 +99,50 @@ impl Refusal {
     }
 }
 
+/// The directories of the keys: the installed tree's and the admin's.
+fn folders(installation: &Installation) -> [KeyFolder; 2] {
+    let [tree, own] = installation.trusted_keys();
+    [KeyFolder::new(tree, Some(installation.prefix())), KeyFolder::new(own, None)]
+}
+
+/// A directory of keys that cannot be relied on.
+fn unsound(folder: &KeyFolder, error: &FileError) -> Diagnostic {
+    let path = &folder.path;
+    let message =
+        format!("the directory of the trusted keys, {}, cannot be relied on: {error}", path.display());
+    let help = match error {
+        FileError::Unsound(trouble) => trouble.remedy(path),
+        _ => "check the directory's owner and mode".to_owned(),
+    };
+    Diagnostic::error("keys-unusable", message).at(Place::file(path.display().to_string())).help(help)
+}
+
 impl Trust {
     /// Reads the keys of the installed tree and of the admin, and both lists of what is withdrawn. `allowed` is the
-    /// admin's word about unsigned folders, which counts only where nobody else could have written it.
+    /// admin's word about unsigned folders.
     pub(crate) fn load(installation: &Installation, allowed: &[PathBuf]) -> Trust {
         let mut diagnostics = Vec::new();
         let mut keys = Keys::default();
         let mut revoked = Revoked::default();
-        for folder in installation.trusted_keys() {
-            keys.add(&folder, &mut diagnostics);
-            revoked.add(&folder, &mut diagnostics);
-        }
-        let mut allowed = allowed.to_vec();
-        let config = installation.config_file();
-        if !allowed.is_empty()
-            && let Some(trouble) = fs::metadata(&config).ok().and_then(|file| trouble_with_owner(&file))
-        {
-            allowed.clear();
-            let message = format!("[signatures] allow_unsigned is not heeded, because {trouble}");
-            let place = Place::file(config.display().to_string());
-            diagnostics.push(
-                Diagnostic::error("configuration-open-to-others", message).at(place).help("chmod go-w it"),
-            );
+        for folder in folders(installation) {
+            match folder.names() {
+                Ok(None) => {}
+                Ok(Some(names)) => {
+                    keys.add(&folder, &names, &mut diagnostics);
+                    revoked.add(&folder, &mut diagnostics);
+                }
+                Err(error) => {
+                    let problem = unsound(&folder, &error);
+                    let remedy = problem.help.clone().unwrap_or_default();
+                    revoked.break_down(problem.message.clone(), remedy);
+                    diagnostics.push(problem);
+                }
+            }
         }
         // The file system is asked once; a path that does not exist allows nothing.
         let allowed = allowed.iter().filter_map(|path| path.canonicalize().ok()).collect();
         let own_keys = installation.own_trusted_keys();
-        Trust { keys, revoked: Arc::new(revoked), allowed, own_keys, diagnostics }
+        Trust { keys, revoked: Arc::new(revoked), allowed, drafts: Vec::new(), own_keys, diagnostics }
     }
 
     /// The names of the keys that may vouch for something.
@@ -133,7 +152,7 @@ impl Trust {
 
     /// Lets what lies in a folder go unsigned for this run: its author named it in order to try it.
     pub(crate) fn allow(&mut self, folder: &Path) {
-        self.allowed.extend(folder.canonicalize());
+        self.drafts.extend(folder.canonicalize());
     }
 
     /// Whether every key and list could be used.
@@ -221,11 +240,22 @@ impl Trust {
         }
     }
 
-    /// Whether the admin allows the folder without a signature.
+    /// Whether the admin allows the folder without a signature, and nobody else can have written what is in it.
     fn unsigned(&self, folder: &Path, missing: &str) -> Result<Signature, Refusal> {
+        self.revoked.check_readable()?;
         let real = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-        if self.allowed.iter().any(|allowed| real.starts_with(allowed)) {
+        if self.drafts.iter().any(|draft| real.starts_with(draft)) {
             return Ok(Signature::Unsigned);
+        }
+        if self.allowed.iter().any(|allowed| real.starts_with(allowed)) {
+            return check_tree(folder).map(|()| Signature::Unsigned).map_err(|(path, error)| {
+                let reason = format!("it is not signed, and of {}: {error}", path.display());
+                let remedy = match &error {
+                    FileError::Unsound(trouble) => trouble.remedy(&path),
+                    _ => "check the owner and mode of all that is in its folder".to_owned(),
+                };
+                Refusal::new(reason, remedy)
+            });
         }
         let remedy = format!(
             "install the signed one; or, if you trust what lies there, [signatures] allow_unsigned = [\"{}\"] in \

@@ -4,8 +4,6 @@
 //! list that cannot be relied on stops everything that is signed: it might have named just this key.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::Path;
 
 use goodstead_protocol::diagnostic::{Diagnostic, Place};
 use goodstead_protocol::document::Document;
@@ -13,7 +11,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::Refusal;
-use super::files::{read_regular, trouble_with_owner};
+use super::folder::KeyFolder;
+use crate::files::FileError;
 
 /// Thousands of entries.
 const MAX_LIST: u64 = 1 << 20;
@@ -26,8 +25,8 @@ const FILE: &str = "revoked.toml";
 pub(crate) struct Revoked {
     keys: BTreeMap<String, String>,
     hashes: BTreeMap<String, String>,
-    /// The first list that cannot be relied on.
-    broken: Option<String>,
+    /// Why there may be more than is known.
+    broken: Option<Refusal>,
 }
 
 #[derive(Deserialize)]
@@ -46,31 +45,42 @@ struct RawEntry {
 }
 
 impl Revoked {
-    /// Adds the list of a folder, if there is one.
-    pub(super) fn add(&mut self, folder: &Path, diagnostics: &mut Vec<Diagnostic>) {
-        let path = folder.join(FILE);
+    /// Adds the list of a directory, if there is one.
+    pub(super) fn add(&mut self, folder: &KeyFolder, diagnostics: &mut Vec<Diagnostic>) {
+        let path = folder.path.join(FILE);
         let file = path.display().to_string();
-        let mut problems = match read_regular(&path, MAX_LIST) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(error) => vec![
-                Diagnostic::error("unreadable", format!("the list cannot be read: {error}"))
-                    .at(Place::file(&file)),
+        let mut problems = match folder.read(FILE, MAX_LIST) {
+            Err(FileError::Missing) => return,
+            Err(FileError::Unsound(trouble)) => vec![
+                Diagnostic::error("list-open-to-others", format!("the list is not used, because {trouble}"))
+                    .at(Place::file(&file))
+                    .help(trouble.remedy(&path)),
             ],
-            Ok((bytes, metadata)) => match trouble_with_owner(&metadata) {
-                Some(trouble) => {
-                    vec![Diagnostic::error("list-open-to-others", trouble).at(Place::file(&file))]
-                }
-                None => match Document::from_bytes(file.clone(), bytes) {
-                    Ok(document) => self.read(&document),
-                    Err(problem) => vec![problem],
-                },
+            Err(FileError::Io(error)) => vec![
+                Diagnostic::error("unreadable", format!("the list cannot be read: {error}"))
+                    .at(Place::file(&file))
+                    .help("check the file's owner and mode"),
+            ],
+            Ok(bytes) => match Document::from_bytes(file.clone(), bytes) {
+                Ok(document) => self.read(&document),
+                Err(problem) => vec![problem],
             },
         };
         if problems.is_empty() {
             return;
         }
         diagnostics.append(&mut problems);
-        self.broken.get_or_insert(file);
+        self.break_down(
+            format!("the list of what was withdrawn, {file}, cannot be relied on"),
+            format!("fix {file}: goodstead plugins list says what is wrong with it"),
+        );
+    }
+
+    /// Has nothing be trusted any more: a list that cannot be read, or that somebody may have taken away, might have named
+    /// just this. The first reason counts.
+    pub(super) fn break_down(&mut self, why: String, remedy: String) {
+        let reason = format!("nothing is trusted, because {why}");
+        self.broken.get_or_insert_with(|| Refusal::new(reason, remedy));
     }
 
     fn read(&mut self, document: &Document) -> Vec<Diagnostic> {
@@ -109,13 +119,7 @@ impl Revoked {
 
     /// Refuses everything when a list cannot be relied on.
     pub(super) fn check_readable(&self) -> Result<(), Refusal> {
-        match &self.broken {
-            None => Ok(()),
-            Some(file) => Err(Refusal::new(
-                format!("the list of what was withdrawn, {file}, cannot be relied on, so no signature is"),
-                format!("mend {file}: goodstead plugins list says what is wrong with it"),
-            )),
-        }
+        self.broken.clone().map_or(Ok(()), Err)
     }
 
     pub(super) fn check_key(&self, id: &str) -> Result<(), Refusal> {

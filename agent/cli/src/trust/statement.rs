@@ -11,8 +11,8 @@ use std::path::Path;
 use minisign_verify::{PublicKey, Signature};
 use sha2::{Digest, Sha256};
 
-use super::files::read_regular;
 use super::{PackFiles, Refusal, keys};
+use crate::files::read_regular;
 
 /// Thousands of files.
 const MAX_SIGNATURE: u64 = 1 << 20;

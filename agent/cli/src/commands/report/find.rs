@@ -7,10 +7,10 @@ use goodstead_protocol::diagnostic::{Diagnostic, Place};
 use serde::Deserialize;
 
 use crate::commands::{state, state_trouble};
+use crate::files::read_named;
 use crate::installation::Installation;
 use crate::render::diagnostics;
 use crate::state::{KeptReport, State};
-use crate::trust::read_regular;
 
 /// The largest report that is read from a file, in bytes: some thirty times one with 1,000 findings.
 const MAX_REPORT: u64 = 64 << 20;
@@ -79,7 +79,7 @@ fn is_id(named: &str) -> bool {
 
 fn in_file(path: &Path) -> Result<Report, Diagnostic> {
     let place = || Place::file(path.display().to_string());
-    let (bytes, _) = read_regular(path, MAX_REPORT).map_err(|error| {
+    let bytes = read_named(path, MAX_REPORT).map_err(|error| {
         Diagnostic::error("unreadable", format!("the report cannot be read: {error}"))
             .at(place())
             .help("name a file, or a kept report: goodstead report list shows them")
