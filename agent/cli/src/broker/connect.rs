@@ -36,7 +36,7 @@ pub(super) fn connect(address: &Address, actor: &User, limit: Duration) -> Resul
 }
 
 /// Gives this thread, and no other, the credentials of `user`.
-pub(super) fn take_on(user: &User) -> io::Result<()> {
+pub(crate) fn take_on(user: &User) -> io::Result<()> {
     if rustix::process::geteuid().as_raw() == user.uid {
         return Ok(());
     }

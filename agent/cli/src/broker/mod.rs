@@ -27,6 +27,7 @@ use goodstead_protocol::fact::{Cause, CauseKind};
 use goodstead_protocol::manifest::Manifest;
 use goodstead_protocol::message::{Address, Granted, Part, Proposal, Reply, Request};
 
+pub(crate) use connect::take_on;
 use hand::Hand;
 #[cfg(test)]
 pub(crate) use log::FileEntry as AccessFile;

@@ -3,15 +3,16 @@
 //! The knowledge is the plugin's (`[grant]` in its manifest); this only fills in the names, becomes the product's
 //! owner, and tries whether it worked. The access file is touched only where the grant alone does not let the user in.
 
-use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+mod access_file;
+
+use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
 
 use anstyle::Style;
-use goodstead_protocol::diagnostic::{Diagnostic, Place, did_you_mean};
+use goodstead_protocol::diagnostic::{Diagnostic, did_you_mean};
 use goodstead_protocol::manifest::Grant;
 use goodstead_protocol::message::Address;
 
@@ -24,6 +25,9 @@ use crate::trust::Standing;
 use crate::users::{self, User};
 
 const BOLD: Style = Style::new().bold();
+
+/// How much of what a client prints is read, in bytes.
+const MAX_PRINTED: u64 = 64 << 10;
 
 /// Runs the command.
 pub(crate) fn run(args: &args::Grant, installation: &Installation) -> Outcome {
@@ -159,9 +163,9 @@ impl<'a> Filled<'a> {
             return Ok(Exit::Fine);
         }
         let printed = self.expect(&owner, &self.grant.file, None)?;
-        let file = PathBuf::from(printed.trim());
+        let file = PathBuf::from(printed.trim_end_matches(['\r', '\n']));
         let line = self.text(&self.grant.line);
-        prepend(&file, &line)?;
+        access_file::prepend(&owner, &file, &line)?;
         self.expect(&owner, &self.grant.reload, None)?;
         output::write(&format!("added to {}: {line}\n", file.display()), None)?;
         if self.let_in(&user) {
@@ -208,37 +212,29 @@ impl<'a> Filled<'a> {
             // A client that does not want to hear it says so by its exit code.
             let _ = stdin.write_all(input.unwrap_or_default().as_bytes());
         }
-        child.wait_with_output()
+        bounded(child)
     }
+}
+
+/// Waits for a client and takes what it prints, up to [`MAX_PRINTED`] each; one that prints more is not read to its end.
+fn bounded(mut child: Child) -> io::Result<Output> {
+    fn read(stream: Option<impl Read>) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        stream.map(|stream| stream.take(MAX_PRINTED).read_to_end(&mut bytes)).transpose()?;
+        Ok(bytes)
+    }
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    thread::scope(|scope| {
+        let errors = scope.spawn(move || read(stderr));
+        let stdout = read(stdout);
+        let stderr = errors.join().unwrap_or_else(|_| Ok(Vec::new()));
+        let status = child.wait()?;
+        Ok(Output { status, stdout: stdout?, stderr: stderr? })
+    })
 }
 
 fn create(user: &str) -> String {
     format!("useradd --system --no-create-home --shell /usr/sbin/nologin {user}")
-}
-
-/// Puts a line before all others, once. The file is replaced whole, with its owner and mode: whoever reads it meanwhile
-/// sees the old one or the new one.
-fn prepend(file: &Path, line: &str) -> Result<(), Diagnostic> {
-    let failed = |error: io::Error| {
-        Diagnostic::error("cannot-change", format!("the access file cannot be changed: {error}"))
-            .at(Place::file(file.display().to_string()))
-            .help(format!("put this line before the others: {line}"))
-    };
-    let old = fs::read_to_string(file).map_err(failed)?;
-    if old.lines().any(|known| known == line) {
-        return Ok(());
-    }
-    let metadata = fs::metadata(file).map_err(failed)?;
-    let fresh = file.with_extension("goodstead-new");
-    let written =
-        fs::write(&fresh, format!("# Lets the health check look, read-only: goodstead grant\n{line}\n{old}"))
-            .and_then(|()| fs::set_permissions(&fresh, fs::Permissions::from_mode(metadata.mode() & 0o7777)))
-            .and_then(|()| chown(&fresh, Some(metadata.uid()), Some(metadata.gid())))
-            .and_then(|()| fs::rename(&fresh, file));
-    written.map_err(|error| {
-        let _ = fs::remove_file(&fresh);
-        failed(error)
-    })
 }
 
 #[cfg(test)]
@@ -246,19 +242,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_put_first_once_and_the_file_keeps_its_mode() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("pg_hba.conf");
-        fs::write(&file, "local all all reject\n").unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
-        prepend(&file, "local postgres goodstead peer").unwrap();
-        prepend(&file, "local postgres goodstead peer").unwrap();
-        let text = fs::read_to_string(&file).unwrap();
-        assert_eq!(
-            text.lines().skip(1).collect::<Vec<_>>(),
-            ["local postgres goodstead peer", "local all all reject"]
-        );
-        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o640);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
+    fn what_a_client_prints_is_bounded() {
+        let endless =
+            Command::new("/usr/bin/yes").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let output = bounded(endless).unwrap();
+        assert_eq!(output.stdout.len(), usize::try_from(MAX_PRINTED).unwrap());
+        assert!(!output.status.success(), "nobody reads it to its end");
     }
 }
