@@ -54,14 +54,13 @@ impl Tree {
     /// Copies the staged tree. The files that are shared are never written to.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Tree {
+        // What others may write to is not believed, and everything here is to be, whatever the umask of this run.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         let folder = tempfile::Builder::new().prefix("goodstead-test-").tempdir().expect("a folder");
         // Other users than the one who runs the tests start programs from here.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
         copy_folder(&crate::stage(), &folder.path().join("tree"));
         fs::create_dir(folder.path().join("config")).expect("a folder");
-        // Keys count only where nobody else may write, whatever the umask of this run.
-        let keys = folder.path().join("tree/etc/trusted-keys");
-        fs::set_permissions(keys, fs::Permissions::from_mode(0o755)).expect("a mode");
         Tree { folder, configuration: RefCell::default(), unsigned: RefCell::default() }
     }
 

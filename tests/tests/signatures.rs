@@ -29,9 +29,13 @@ fn id(key: &KeyPair) -> String {
 
 /// Signs files of a folder as docs/SIGNING.md describes it, independently of `cargo xtask`.
 fn sign(folder: &Path, kind: &str, name: &str, files: &[&str], key: &KeyPair) {
+    sign_version(folder, kind, name, "0.1.0", files, key);
+}
+
+fn sign_version(folder: &Path, kind: &str, name: &str, version: &str, files: &[&str], key: &KeyPair) {
     let mut files = files.to_vec();
     files.sort_unstable();
-    let mut statement = format!("goodstead {kind} 1\nname {name}\nversion 0.1.0\n");
+    let mut statement = format!("goodstead {kind} 1\nname {name}\nversion {version}\n");
     for file in files {
         let bytes = fs::read(folder.join(file)).unwrap();
         statement += &format!("{}  {}  {file}\n", sha256(&bytes), bytes.len());
@@ -371,6 +375,184 @@ fn nothing_is_trusted_where_what_was_withdrawn_may_have_been_taken_away() {
         assert_eq!(run.code, 2, "{words}: {run:?}");
         assert_eq!(report["plugins"], serde_json::json!({}), "{words}: nothing runs: {report:#}");
     }
+}
+
+/// Gives the foreign plugin a version, and signs it.
+fn release(folder: &Path, version: &str, key: &KeyPair) {
+    let text = manifest("foreign", "").replace("0.1.0", version);
+    fs::write(folder.join("plugin.toml"), text).unwrap();
+    sign_version(folder, "plugin", "foreign", version, &["plugin.toml", "libforeign.so"], key);
+}
+
+fn version_that_ran(tree: &Tree) -> Option<String> {
+    let (_, report) = tree.check(&["--fail-on", "never"]);
+    report["plugins"]["foreign"]["version"].as_str().map(str::to_owned)
+}
+
+#[test]
+fn an_older_release_is_refused_until_the_admin_accepts_it() {
+    let tree = Tree::new();
+    let (folder, ours) = (foreign(&tree), key());
+    trust(&tree, "acme.pub", public(&ours));
+    for version in ["1.9.0", "1.10.0"] {
+        release(&folder, version, &ours);
+        assert_eq!(version_that_ran(&tree).as_deref(), Some(version));
+    }
+    release(&folder, "1.9.0", &ours);
+    refused(&tree, "foreign", "it is version 1.9.0, older than 1.10.0, which was seen here on");
+    let list = tree.run(&["plugins", "inspect", "foreign"]);
+    assert!(list.stdout.contains("goodstead plugins install --allow-downgrade foreign"), "{list:?}");
+    // Another key does not get around it either.
+    let other = key();
+    trust(&tree, "acme-2.pub", public(&other));
+    release(&folder, "1.9.0", &other);
+    refused(&tree, "foreign", "older than 1.10.0");
+    release(&folder, "1.9.0", &ours);
+    let run = tree.run(&["plugins", "install", "--allow-downgrade", "foreign"]);
+    assert!(run.code == 0 && run.stdout.contains("accepted the plugin foreign 1.9.0"), "{run:?}");
+    assert_eq!(version_that_ran(&tree).as_deref(), Some("1.9.0"));
+    // And from there on versions rise again.
+    release(&folder, "1.8.0", &ours);
+    refused(&tree, "foreign", "older than 1.9.0");
+
+    // What a key signed that is withdrawn bars nobody.
+    release(&folder, "99.0.0", &other);
+    assert_eq!(version_that_ran(&tree).as_deref(), Some("99.0.0"));
+    trust(&tree, "revoked.toml", format!("[[revoked]]\nkey = \"{}\"\nreason = \"stolen\"\n", id(&other)));
+    release(&folder, "2.0.0", &ours);
+    assert_eq!(version_that_ran(&tree).as_deref(), Some("2.0.0"));
+}
+
+#[test]
+fn an_older_pack_is_refused_as_well() {
+    let tree = Tree::new();
+    let pack = tree.path(PACKS).join("postgresql");
+    let ours = key();
+    trust(&tree, "acme.pub", public(&ours));
+    trust(&tree, "acme.toml", "[scope]\npacks = [\"postgresql\"]\n");
+    let header = fs::read_to_string(pack.join("pack.toml")).unwrap();
+    let release = |version: &str| {
+        replace(
+            &pack.join("pack.toml"),
+            header.replace("version = \"0.1.0\"", &format!("version = \"{version}\"")),
+        );
+        let files = files_below(&pack, "");
+        let files: Vec<_> = files.iter().map(String::as_str).filter(|path| *path != "pack.sig").collect();
+        sign_version(&pack, "pack", "postgresql", version, &files, &ours);
+    };
+    release("0.3.0");
+    let (run, _) = tree.check(&["--fail-on", "never"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    release("0.2.0");
+    pack_refused(&tree, "it is version 0.2.0, older than 0.3.0");
+}
+
+/// The files below a folder by their paths in it.
+fn files_below(folder: &Path, inside: &str) -> Vec<String> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let name = format!("{inside}{}", entry.file_name().into_string().unwrap());
+        if entry.path().is_dir() {
+            files.extend(files_below(&entry.path(), &format!("{name}/")));
+        } else {
+            files.push(name);
+        }
+    }
+    files
+}
+
+#[test]
+fn a_key_signs_what_its_scope_includes_and_nothing_else() {
+    let tree = Tree::new();
+    let (folder, ours) = (foreign(&tree), key());
+    sign_foreign(&folder, &ours);
+    trust(&tree, "acme.pub", public(&ours));
+    // Without a scope it may, and the admin is asked for one.
+    let run = tree.run(&["check", "--fail-on", "never"]);
+    assert!(
+        run.code == 0 && run.stderr.contains("acme.pub has no scope") && run.stderr.contains("acme.toml"),
+        "{run:?}"
+    );
+    let scope = |text: &str| drop(trust(&tree, "acme.toml", text));
+    scope("scope = { plugins = [\"for*\"] }\n");
+    let (run, report) = tree.check(&["--fail-on", "never"]);
+    assert!(run.stderr.is_empty() && report["plugins"].get("foreign").is_some(), "{run:?}");
+    for text in ["[scope]\n", "[scope]\nplugins = [\"acme*\"]\npacks = [\"*\"]\nentitlements = true\n"] {
+        scope(text);
+        let (run, _) = refused(
+            &tree,
+            "foreign",
+            "it is signed by acme.pub, whose scope does not include the plugin `foreign`",
+        );
+        assert_eq!(run.code, 0, "{run:?}");
+    }
+    // A scope that cannot be relied on is no scope at all, and its key no key.
+    type Spoil = fn(&Path);
+    let spoils: [(&str, Spoil); 3] = [
+        ("did you mean `plugins`?", |file| fs::write(file, "[scope]\nplugin = ['foreign']\n").unwrap()),
+        ("others may write to it", |file| {
+            fs::set_permissions(file, fs::Permissions::from_mode(0o666)).unwrap()
+        }),
+        ("it is a link", |file| {
+            fs::rename(file, file.with_extension("real")).unwrap();
+            symlink(file.with_extension("real"), file).unwrap();
+        }),
+    ];
+    for (words, spoil) in spoils {
+        scope("[scope]\nplugins = [\"foreign\"]\n");
+        spoil(&tree.config("trusted-keys/acme.toml"));
+        let (run, _) = refused(&tree, "foreign", "is not among them");
+        assert!(run.code == 2 && run.stderr.contains(words), "{words}: {run:?}");
+        fs::remove_file(tree.config("trusted-keys/acme.toml")).unwrap();
+    }
+    // A pack, by a key whose scope has plugins only.
+    scope("[scope]\nplugins = [\"*\"]\n");
+    let pack = tree.path(PACKS).join("postgresql");
+    let files = files_below(&pack, "");
+    let files: Vec<_> = files.iter().map(String::as_str).filter(|path| *path != "pack.sig").collect();
+    sign(&pack, "pack", "postgresql", &files, &ours);
+    pack_refused(&tree, "it is signed by acme.pub, whose scope does not include the pack `postgresql`");
+}
+
+#[test]
+fn a_key_without_a_scope_does_not_take_over_what_another_signs_by_its_scope() {
+    let tree = Tree::new();
+    tree.check(&["--fail-on", "never"]);
+    let ours = key();
+    trust(&tree, "acme.pub", public(&ours));
+    let plugin = tree.path(PLUGINS).join("postgresql");
+    sign(&plugin, "plugin", "postgresql", &["plugin.toml", "libgoodstead_postgresql.so"], &ours);
+    refused(
+        &tree,
+        "postgresql",
+        "it is signed by acme.pub, which has no scope, and the plugin `postgresql` was signed by",
+    );
+    // The admin can say that it may.
+    trust(&tree, "acme.toml", "[scope]\nplugins = [\"postgresql\"]\n");
+    let (_, report) = tree.check(&["--fail-on", "never"]);
+    assert_eq!(report["plugins"]["postgresql"]["signature"]["key"], "acme.pub", "{report:#}");
+}
+
+#[test]
+fn a_list_of_what_was_withdrawn_cannot_vanish() {
+    let tree = Tree::new();
+    let list = trust(&tree, "revoked.toml", "");
+    let (run, _) = tree.check(&["--fail-on", "never"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    for take_away in [true, false] {
+        if take_away {
+            fs::remove_file(&list).unwrap();
+        } else {
+            fs::remove_dir_all(tree.config("trusted-keys")).unwrap();
+        }
+        let (run, report) = tree.check(&["--fail-on", "never"]);
+        assert!(run.code == 2 && run.stderr.contains("is gone, and has been there since"), "{run:?}");
+        assert_eq!(report["plugins"], serde_json::json!({}), "nothing runs: {report:#}");
+    }
+    // An empty one says that nothing is withdrawn any more.
+    trust(&tree, "revoked.toml", "");
+    host_is_whole(&tree.check(&["--fail-on", "never"]).1);
 }
 
 #[test]

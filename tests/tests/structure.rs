@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use goodstead_tests::checkout;
 
 /// A crate's folder, and the crates of this workspace that it may import. Plugins have [`OF_A_PLUGIN`].
-const MAY_IMPORT: [(&str, &[&str]); 12] = [
+const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("plugins/protocol", &[]),
     ("plugins/sdk", &["goodstead-protocol"]),
     ("plugins/runner", &["goodstead-protocol", "goodstead-plugin"]),
@@ -14,7 +14,11 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("agent/model", &["goodstead-protocol"]),
     ("agent/page", &["goodstead-protocol"]),
     ("agent/engine", &["goodstead-protocol", "goodstead-model"]),
-    ("agent/cli", &["goodstead-protocol", "goodstead-model", "goodstead-engine", "goodstead-page"]),
+    ("agent/signing", &["goodstead-protocol"]),
+    (
+        "agent/cli",
+        &["goodstead-protocol", "goodstead-model", "goodstead-engine", "goodstead-page", "goodstead-signing"],
+    ),
     ("desk", &["goodstead-protocol", "goodstead-model", "goodstead-page"]),
     (
         "tests",
@@ -28,7 +32,7 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
         ],
     ),
     ("tests/fuzzed", &["goodstead-protocol", "goodstead-plugin", "goodstead-engine"]),
-    ("xtask", &["goodstead-protocol", "goodstead-tests"]),
+    ("xtask", &["goodstead-protocol", "goodstead-signing", "goodstead-tests"]),
 ];
 
 /// What a plugin may import.

@@ -17,6 +17,9 @@ use crate::{checkout, succeed};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// Where the keys are that the package trusts.
+const TRUSTED: &str = "etc/goodstead/trusted-keys";
+
 /// The beginnings of the paths that belong to the desk alone.
 const DESK: [&str; 3] =
     ["bin/goodstead-desk", "share/man/man1/goodstead-desk", "share/goodstead/systemd/goodstead-desk"];
@@ -34,12 +37,15 @@ pub(crate) fn packages(dist: &Dist) -> Result<Vec<PathBuf>> {
         };
         package.take(&path, &to)?;
     }
-    let key = format!("etc/goodstead/trusted-keys/{}", dist.key);
-    agent.take(&format!("share/goodstead/keys/{}", dist.key), &key)?;
+    let mut trusted = String::new();
+    for file in dist.key_and_scope() {
+        agent.take(&format!("share/goodstead/keys/{file}"), &format!("{TRUSTED}/{file}"))?;
+        trusted.push_str(&format!("/{TRUSTED}/{file}\n"));
+    }
     let options = "etc/default/goodstead-desk";
     copy(&packaging("desk/default"), &desk.root.join(options))?;
-    for (package, configuration) in [(&agent, key.as_str()), (&desk, options)] {
-        fs::write(package.control("conffiles")?, format!("/{configuration}\n"))?;
+    for (package, configuration) in [(&agent, trusted), (&desk, format!("/{options}\n"))] {
+        fs::write(package.control("conffiles")?, configuration)?;
         for script in ["postinst", "prerm", "postrm"] {
             copy(&package.source(script), &package.control(script)?)?;
         }

@@ -129,6 +129,12 @@ fn epoch() -> Result<u64> {
 }
 
 impl Dist {
+    /// The file names of the public key and of its scope.
+    pub(crate) fn key_and_scope(&self) -> [String; 2] {
+        let stem = self.key.trim_end_matches(".pub");
+        [self.key.clone(), format!("{stem}.toml")]
+    }
+
     /// Manual pages, completions, units and documents.
     fn papers(&self) -> Result<()> {
         let man = self.tree.join("share/man/man1");

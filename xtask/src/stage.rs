@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow};
 use goodstead_protocol::document::Document;
 use goodstead_protocol::manifest::Manifest;
-use minisign::SecretKey;
+use goodstead_signing::SecretKey;
 
 use crate::sign::{development_key, sign, write_public_key};
 use crate::{cargo, checkout, succeed, target};
@@ -87,17 +87,7 @@ pub(crate) fn sign_all(tree: &Path, key: &SecretKey) -> Result<()> {
 
 /// The files below a folder by their paths relative to it.
 pub(crate) fn files_below(folder: &Path) -> Result<Vec<String>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
-        let path = entry?.path();
-        let name = name(&path)?;
-        if path.is_dir() {
-            files.extend(files_below(&path)?.into_iter().map(|below| format!("{name}/{below}")));
-        } else {
-            files.push(name);
-        }
-    }
-    Ok(files)
+    Ok(goodstead_signing::files_below(folder)?)
 }
 
 /// The folders in `parent` that hold a file of this name, sorted.

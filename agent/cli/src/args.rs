@@ -290,6 +290,58 @@ pub(crate) enum Plugins {
     },
     /// Run a plugin that is being written: every fact, what was refused, and what its checks say; keeps nothing
     Test(Trial),
+    /// Sign plugins and packs that you made with a minisign key of yours
+    Sign(Sign),
+    /// Put a signed plugin, with the signed packs of checks for it, or a pack alone into one file
+    Pack(PackArchive),
+    /// Verify such a file, show what its plugin asks for, and install it once you consent
+    Install(Install),
+    /// Remove what was installed from such a file
+    Remove(Remove),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sign {
+    /// The secret key, of `minisign -G`, with or without a password, which is read from GOODSTEAD_KEY_PASSWORD or from
+    /// standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// Folders that hold a plugin.toml and its library, or a pack.toml and its checks
+    #[arg(required = true, value_name = "FOLDER")]
+    pub(crate) folders: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PackArchive {
+    /// The folder of the signed plugin, or of a signed pack
+    pub(crate) folder: PathBuf,
+    /// The folder of a signed pack to go with it (repeatable)
+    #[arg(long = "pack", value_name = "DIR")]
+    pub(crate) packs: Vec<PathBuf>,
+    /// The file to write; its SHA-256 goes into FILE.sha256 [default: NAME-VERSION.tar]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Install {
+    /// A file of `goodstead plugins pack`; with --allow-downgrade also the name of what is installed already
+    pub(crate) file: PathBuf,
+    /// Consent to what the plugin asks for, where nobody can be asked
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Accept a version older than the newest that was seen here
+    #[arg(long)]
+    pub(crate) allow_downgrade: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Remove {
+    /// The plugin's name; that of a pack that was installed alone
+    pub(crate) name: String,
+    /// Remove it without being asked
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -60,6 +60,16 @@ impl Installation {
         self.prefix.join("lib/goodstead/plugins")
     }
 
+    /// Where it is kept what was installed into the tree by `goodstead plugins install`.
+    pub(crate) fn records(&self) -> PathBuf {
+        self.prefix.join("lib/goodstead/installed")
+    }
+
+    /// What was installed under a name.
+    pub(crate) fn record(&self, name: &str) -> PathBuf {
+        self.records().join(format!("{name}.json"))
+    }
+
     /// The folder of the vendor's check packs, one folder each.
     pub(crate) fn packs(&self) -> PathBuf {
         self.prefix.join("share/goodstead/checks")

@@ -84,6 +84,13 @@ fn read(installation: &Installation, trust: &Trust, plugins: &Plugins, mut packs
     packs.finish()
 }
 
+/// The pack in a folder, which is used only if somebody vouches for it.
+pub(crate) fn vouched(folder: &Path, trust: &Trust, plugins: &Plugins) -> Packs {
+    let mut packs = Packs::default();
+    packs.add(folder, Whose::Vendors(trust), plugins);
+    packs.finish()
+}
+
 /// The packs in the given folders, for `checks lint` and `checks test`: nothing is judged by them, so they need no
 /// signature.
 pub(crate) fn given(folders: &[PathBuf], plugins: &Plugins) -> Packs {

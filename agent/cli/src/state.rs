@@ -5,6 +5,7 @@
 
 mod progress;
 mod set_aside;
+mod trust;
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,7 +21,7 @@ pub(crate) use progress::Counted;
 pub(crate) use set_aside::SetAside;
 
 /// The tables. Step N makes version N of version N - 1; steps are only ever added.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     "CREATE TABLE reports (
          number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, time TEXT NOT NULL, body BLOB NOT NULL);
      CREATE TABLE access (
@@ -42,6 +43,7 @@ const STEPS: [&str; 5] = [
      UPDATE reports SET is_full = CASE WHEN json_valid(CAST(body AS TEXT))
          THEN coalesce(json_extract(CAST(body AS TEXT), '$.origin.kind') = 'live', 0) ELSE 0 END;",
     set_aside::TABLE,
+    trust::TABLES,
 ];
 
 /// The database's version: an integer of its own.

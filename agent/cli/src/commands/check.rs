@@ -111,7 +111,9 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     let (kept, shown) = thread::scope(|scope| {
         let keeping = scope.spawn(|| {
             let state = state.as_mut().map_err(|error| error.to_string())?;
-            keep(state, &report, &log, memory.as_ref()).map_err(|error| error.to_string())
+            keep(state, &report, &log, memory.as_ref())
+                .and_then(|()| state.remember(&installed.trust.learned(), &time))
+                .map_err(|error| error.to_string())
         });
         let shown = face::render(&report, args.shown.format, &look);
         (keeping.join().unwrap_or_else(|_| Err("the agent failed at it".to_owned())), shown)

@@ -1,5 +1,5 @@
-//! One module a command: what it does, in the order in which it does it. [`accepted`] is a part of `check`, [`trial`]
-//! of `plugins`.
+//! One module a command: what it does, in the order in which it does it. [`accepted`] is a part of `check`;
+//! [`trial`], [`package`] and [`install`] are of `plugins`.
 
 mod accepted;
 pub(crate) mod check;
@@ -8,8 +8,10 @@ pub(crate) mod enroll;
 pub(crate) mod explain;
 mod explain_goal;
 pub(crate) mod grant;
+mod install;
 pub(crate) mod new;
 mod new_plugin;
+mod package;
 pub(crate) mod plugins;
 pub(crate) mod report;
 pub(crate) mod status;
@@ -19,6 +21,7 @@ mod wanted;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
 
 use goodstead_engine::{Check, Goal, Pack, Plugins as KnownPlugins};
 use goodstead_protocol::contract::Contract;
@@ -37,7 +40,7 @@ use crate::render::face::Look;
 use crate::render::nagios::Service;
 use crate::render::{diagnostics, page};
 use crate::state::{State, StateError};
-use crate::trust::{Copies, Trust};
+use crate::trust::{Copies, Memory, Trust};
 
 /// The largest `agent.toml`: thousands of targets.
 const MAX_CONFIG: u64 = 1 << 20;
@@ -82,7 +85,27 @@ pub(crate) struct Installed {
 impl Installed {
     /// Reads the trusted keys and every plugin's manifest.
     pub(crate) fn read(installation: &Installation, config: &Config) -> Result<Installed, Diagnostic> {
-        let trust = Trust::load(installation, &config.allow_unsigned);
+        Installed::read_as(installation, config, false)
+    }
+
+    /// As [`Installed::read`], and accepts versions that are older than those that were seen.
+    fn read_accepting(installation: &Installation, config: &Config) -> Result<Installed, Diagnostic> {
+        Installed::read_as(installation, config, true)
+    }
+
+    fn read_as(
+        installation: &Installation,
+        config: &Config,
+        accept_older: bool,
+    ) -> Result<Installed, Diagnostic> {
+        // Read while the keys are.
+        let mut trust = thread::scope(|scope| {
+            let reading = scope.spawn(|| memory(installation));
+            Trust::load(installation, &config.allow_unsigned, || reading.join().unwrap_or_default())
+        });
+        if accept_older {
+            trust.accept_older();
+        }
         let plugins = crate::plugins::find(&installation.plugins(), &trust)?;
         let host_contract = host::contract().map_err(|errors| {
             errors
@@ -134,6 +157,11 @@ fn read_configuration(path: &Path) -> Result<Config, Vec<Diagnostic>> {
             Err(vec![found.at(place()).help("check the file's owner, mode and size")])
         }
     }
+}
+
+/// What earlier scans saw; nothing where no state is kept, and where it cannot be used, which whoever needs it reports.
+fn memory(installation: &Installation) -> Memory {
+    State::open_existing(&installation.state_file()).and_then(|state| state.memory().ok()).unwrap_or_default()
 }
 
 /// Opens the state, for commands that cannot do without.

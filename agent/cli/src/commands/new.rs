@@ -4,7 +4,7 @@
 //! Nothing that exists is written over.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -20,6 +20,7 @@ use serde::Deserialize;
 use super::{Exit, Installed, Outcome, configuration, new_plugin};
 use crate::args::New;
 use crate::begun::{self, Begun};
+use crate::files::read_regular;
 use crate::installation::Installation;
 use crate::packs;
 use crate::render::output;
@@ -27,6 +28,9 @@ use crate::trust::PACK_SIGNATURE;
 
 /// The version of a pack that is begun.
 const FIRST_VERSION: &str = "0.1.0";
+
+/// The largest pack.toml.
+const MAX_HEADER: u64 = 256 << 10;
 
 /// Runs the command.
 pub(crate) fn run(args: &New, installation: &Installation) -> Outcome {
@@ -159,11 +163,11 @@ struct Header {
 }
 
 fn read_header(path: &Path) -> Result<Header, Diagnostic> {
-    let text = fs::read_to_string(path).map_err(|error| {
+    let (bytes, _) = read_regular(path, MAX_HEADER).map_err(|error| {
         Diagnostic::error("unreadable", format!("the pack cannot be read: {error}"))
             .at(Place::file(path.display().to_string()))
     })?;
-    Document::new(path.display().to_string(), text).parse()
+    Document::from_bytes(path.display().to_string(), bytes)?.parse()
 }
 
 /// The version of a pack that knows the plugin.

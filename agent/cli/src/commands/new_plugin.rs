@@ -27,8 +27,10 @@ const NAMES: &str =
     "names are lower case letters, digits and `_`, at most 24 of them, and begin with a letter";
 
 /// The crates of Goodstead, whose names (after `goodstead-`) a plugin's crate cannot have.
-const TAKEN: [&str; 10] =
-    ["desk", "engine", "fuzzed", "hostile", "model", "page", "plugin", "protocol", "runner", "tests"];
+const TAKEN: [&str; 11] = [
+    "desk", "engine", "fuzzed", "hostile", "model", "page", "plugin", "protocol", "runner", "signing",
+    "tests",
+];
 
 /// Runs the command.
 pub(super) fn run(args: &NewPlugin, installation: &Installation, installed: &Installed) -> Outcome {

@@ -1,5 +1,5 @@
-//! `goodstead plugins list|inspect|test`: what is installed, and what a plugin may do. Only `test` ([`trial`]) runs any
-//! of its code.
+//! `goodstead plugins`: what is installed, and what a plugin may do. Only `test` ([`trial`]) runs any of its code.
+//! [`package`] has what authors do with theirs, [`install`] what admins do with those of others.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use goodstead_protocol::diagnostic::{Diagnostic, did_you_mean};
 use goodstead_protocol::manifest::Manifest;
 use serde_json::json;
 
-use super::{Exit, Installed, Outcome, configuration, trial};
+use super::{Exit, Installed, Outcome, configuration, install, package, trial};
 use crate::args::{Format, Plugins as Args};
 use crate::installation::Installation;
 use crate::plugins::{Plugin, Plugins};
@@ -25,6 +25,13 @@ const BOLD: Style = Style::new().bold();
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, installation: &Installation) -> Outcome {
+    // Whoever signs and packs need not trust anybody, and whoever removes need not either.
+    match args {
+        Args::Sign(args) => return package::sign(args),
+        Args::Pack(args) => return package::pack(args),
+        Args::Remove(args) => return install::remove(args, installation),
+        _ => {}
+    }
     let (config, _) = configuration(installation);
     let installed = Installed::read(installation, &config)?;
     diagnostics::print(&installed.trust.diagnostics);
@@ -35,6 +42,8 @@ pub(crate) fn run(args: &Args, installation: &Installation) -> Outcome {
         }
         Args::Inspect { plugin } => inspect(plugin, installed),
         Args::Test(args) => trial::run(args, installation, &config, installed),
+        Args::Install(args) => install::install(args, installation, &config, installed),
+        Args::Sign(_) | Args::Pack(_) | Args::Remove(_) => Ok(Exit::Fine),
     }
 }
 
@@ -161,7 +170,7 @@ fn inspect(name: &str, installed: Installed) -> Outcome {
 }
 
 /// Who signed it: before all that the manifest says, because it says whether to believe it.
-fn provenance(plugin: &Plugin) -> String {
+pub(super) fn provenance(plugin: &Plugin) -> String {
     match vouched(plugin) {
         Ok(Signature::Signed { key }) => format!("{BOLD}Signed{BOLD:#} by {key}\n\n"),
         Ok(Signature::Unsigned | Signature::Local) => {
@@ -174,7 +183,7 @@ fn provenance(plugin: &Plugin) -> String {
     }
 }
 
-fn inspected(manifest: &Manifest) -> String {
+pub(super) fn inspected(manifest: &Manifest) -> String {
     let mut text = format!(
         "{BOLD}{} {}{BOLD:#}  {} (protocol {}, at most {} s a scan)\n",
         manifest.name,

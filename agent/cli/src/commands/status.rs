@@ -118,7 +118,7 @@ fn set_aside(refused: SetAside) -> SetAsideStatus {
 fn state(installation: &Installation) -> (StateStatus, Option<goodstead_model::Report>) {
     let file = installation.state_file();
     let mut status = StateStatus { file: file.display().to_string(), ..StateStatus::default() };
-    if !file.exists() {
+    if file.symlink_metadata().is_err() {
         return (status, None);
     }
     let read = |status: &mut StateStatus| {

@@ -21,7 +21,7 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
-pub(crate) use replace::{Edit, replace};
+pub(crate) use replace::{Edit, replace, replace_public};
 pub(crate) use sound::{Ground, Links, Trouble, check_directory, check_tree, private_file};
 
 /// Why a file that has to be sound cannot be used.

@@ -36,6 +36,15 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     edit.write(bytes, |file| Ok(rustix::fs::fchmod(file, Mode::from_raw_mode(mode))?), false)
 }
 
+/// As [`replace`], for what everybody may read: mode 0644, whatever was there.
+///
+/// # Errors
+/// As of [`replace`].
+pub(crate) fn replace_public(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let public = Mode::from_raw_mode(0o644);
+    Edit::at(path)?.write(bytes, |file| Ok(rustix::fs::fchmod(file, public)?), false)
+}
+
 /// A file that is about to be replaced, in a directory that is held open.
 #[derive(Debug)]
 pub(crate) struct Edit {

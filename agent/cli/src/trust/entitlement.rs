@@ -7,6 +7,7 @@ use std::path::Path;
 
 use minisign_verify::Signature;
 
+use super::scope::Subject;
 use super::{Fingerprint, MANUAL, Refusal, Trust, keys};
 use crate::files::{FileError, Links, read_sound};
 
@@ -33,8 +34,9 @@ impl Trust {
         };
         let signature = Signature::decode(&text).map_err(|_| garbage("minisign cannot read it"))?;
         let key = text.lines().nth(1).and_then(keys::id).ok_or_else(|| garbage("minisign cannot read it"))?;
-        let signer = self.signer(&key, |key| key.verify(bytes, &signature, false).is_ok())?;
+        let signer =
+            self.signer(&key, Subject::Entitlement, |key| key.verify(bytes, &signature, false).is_ok())?;
         self.revoked.check_hash(&Fingerprint::of(bytes).sha256)?;
-        Ok(signer)
+        Ok(signer.name.clone())
     }
 }

@@ -46,6 +46,12 @@ impl KeyFolder {
         Ok(Some(names))
     }
 
+    /// The path of its list of what was withdrawn.
+    pub(super) fn list(&self) -> String {
+        let list = self.path.join(super::revoked::FILE);
+        std::path::absolute(&list).unwrap_or(list).display().to_string()
+    }
+
     /// Reads a file of it.
     ///
     /// # Errors

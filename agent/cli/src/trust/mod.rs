@@ -11,30 +11,36 @@ mod entitlement;
 mod folder;
 mod keys;
 mod library;
+mod memory;
 mod revoked;
+mod scope;
 mod statement;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use goodstead_model::{Cause, CauseKind, Signature};
 use goodstead_protocol::diagnostic::{Diagnostic, Place, Severity};
 use goodstead_protocol::manifest::Manifest;
 use minisign_verify::PublicKey;
+use semver::Version;
 
 pub(crate) use copies::Copies;
 pub(crate) use library::{Library, sealed_copy};
-pub(crate) use statement::Fingerprint;
+pub(crate) use memory::{Learned, Memory, Seen};
+pub(crate) use statement::{Fingerprint, Kind};
 
 use crate::files::{FileError, check_tree};
 use crate::installation::Installation;
 use folder::KeyFolder;
 use keys::Keys;
+use keys::TrustedKey;
 use revoked::Revoked;
-use statement::{Kind, SignedStatement, Statement};
+use scope::Subject;
+use statement::{SignedStatement, Statement};
 
 /// Where all of this is described; named wherever something is refused.
 const MANUAL: &str = "docs/SIGNING.md";
@@ -46,7 +52,7 @@ pub(crate) const NOT_RUN: &str = "the plugin was not run: ";
 pub(crate) const PACK_SIGNATURE: &str = "pack.sig";
 
 /// The signature beside a plugin's files.
-const PLUGIN_SIGNATURE: &str = "plugin.sig";
+pub(crate) const PLUGIN_SIGNATURE: &str = "plugin.sig";
 
 /// What this installation trusts.
 #[derive(Debug)]
@@ -59,6 +65,12 @@ pub(crate) struct Trust {
     drafts: Vec<PathBuf>,
     /// The folder into which an admin puts keys.
     own_keys: PathBuf,
+    /// What earlier scans saw.
+    memory: Memory,
+    /// What this one sees besides.
+    learned: Mutex<Learned>,
+    /// Whether an older version than was seen is accepted: the admin said so for this run.
+    accept_older: bool,
     /// What is wrong with keys and lists.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -99,6 +111,40 @@ impl Refusal {
     }
 }
 
+/// The day of a time in RFC 3339.
+fn day(time: &str) -> &str {
+    time.get(..10).unwrap_or(time)
+}
+
+/// What a signature is about, in words.
+fn about(subject: Subject<'_>) -> String {
+    match subject {
+        Subject::Named(kind, name) => format!("the {} `{name}`", kind.name()),
+        Subject::Entitlement => "entitlements".to_owned(),
+    }
+}
+
+/// A key that signed what its scope does not include.
+fn outside(key: &TrustedKey, subject: Subject<'_>) -> Refusal {
+    let reason = format!("it is signed by {}, whose scope does not include {}", key.name, about(subject));
+    let remedy = format!("if that key may sign it, say so in {} ({MANUAL})", key.scope_file.display());
+    Refusal::new(reason, remedy)
+}
+
+/// A key without a scope that signed what another signs by its scope.
+fn taken_over(key: &TrustedKey, subject: Subject<'_>, seen: &Seen) -> Refusal {
+    let reason = format!(
+        "it is signed by {}, which has no scope, and {} was signed by the key {} when it was seen here on {}",
+        key.name,
+        about(subject),
+        seen.key,
+        day(&seen.time)
+    );
+    let remedy =
+        format!("if {} may sign it from now on, say so in {} ({MANUAL})", key.name, key.scope_file.display());
+    Refusal::new(reason, remedy)
+}
+
 /// The directories of the keys: the installed tree's and the admin's.
 fn folders(installation: &Installation) -> [KeyFolder; 2] {
     let [tree, own] = installation.trusted_keys();
@@ -119,30 +165,65 @@ fn unsound(folder: &KeyFolder, error: &FileError) -> Diagnostic {
 
 impl Trust {
     /// Reads the keys of the installed tree and of the admin, and both lists of what is withdrawn. `allowed` is the
-    /// admin's word about unsigned folders.
-    pub(crate) fn load(installation: &Installation, allowed: &[PathBuf]) -> Trust {
+    /// admin's word about unsigned folders, `memory` what earlier scans saw.
+    pub(crate) fn load(
+        installation: &Installation,
+        allowed: &[PathBuf],
+        memory: impl FnOnce() -> Memory,
+    ) -> Trust {
         let mut diagnostics = Vec::new();
         let mut keys = Keys::default();
         let mut revoked = Revoked::default();
-        for folder in folders(installation) {
+        let mut lists = Vec::new();
+        let folders = folders(installation);
+        for folder in &folders {
             match folder.names() {
                 Ok(None) => {}
                 Ok(Some(names)) => {
-                    keys.add(&folder, &names, &mut diagnostics);
-                    revoked.add(&folder, &mut diagnostics);
+                    if names.iter().any(|name| name == revoked::FILE) {
+                        lists.push(folder.list());
+                    }
+                    keys.add(folder, &names, &mut diagnostics);
+                    revoked.add(folder, &mut diagnostics);
                 }
                 Err(error) => {
-                    let problem = unsound(&folder, &error);
+                    let problem = unsound(folder, &error);
                     let remedy = problem.help.clone().unwrap_or_default();
                     revoked.break_down(problem.message.clone(), remedy);
                     diagnostics.push(problem);
                 }
             }
         }
+        let memory = memory();
+        for folder in &folders {
+            let list = folder.list();
+            if let Some(time) = memory.lists.get(&list).filter(|_| !lists.contains(&list)) {
+                let why = format!(
+                    "the list of what was withdrawn, {list}, is gone, and has been there since {}",
+                    day(time)
+                );
+                let remedy = "put it back; if nothing is withdrawn any more, an empty one says so".to_owned();
+                let found = Diagnostic::error("list-gone", format!("nothing is trusted, because {why}"));
+                diagnostics.push(found.at(Place::file(list)).help(remedy.clone()));
+                revoked.break_down(why, remedy);
+            }
+        }
+        lists.retain(|list| !memory.lists.contains_key(list));
+        let learned = Mutex::new(Learned { lists, ..Learned::default() });
         // The file system is asked once; a path that does not exist allows nothing.
         let allowed = allowed.iter().filter_map(|path| path.canonicalize().ok()).collect();
         let own_keys = installation.own_trusted_keys();
-        Trust { keys, revoked: Arc::new(revoked), allowed, drafts: Vec::new(), own_keys, diagnostics }
+        Trust {
+            keys,
+            revoked: Arc::new(revoked),
+            allowed,
+            drafts: Vec::new(),
+            own_keys,
+            memory,
+            learned,
+            accept_older: false,
+            diagnostics,
+        }
     }
 
     /// The names of the keys that may vouch for something.
@@ -153,6 +234,16 @@ impl Trust {
     /// Lets what lies in a folder go unsigned for this run: its author named it in order to try it.
     pub(crate) fn allow(&mut self, folder: &Path) {
         self.drafts.extend(folder.canonicalize());
+    }
+
+    /// Accepts older versions than were seen for this run: the admin asked for one.
+    pub(crate) fn accept_older(&mut self) {
+        self.accept_older = true;
+    }
+
+    /// What of all that was judged earlier scans had not seen.
+    pub(crate) fn learned(&self) -> Learned {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether every key and list could be used.
@@ -177,7 +268,8 @@ impl Trust {
         bytes: &[u8],
     ) -> Result<(Signature, Option<Fingerprint>), Refusal> {
         let found = Fingerprint::of(bytes);
-        let Some((key, statement)) = self.signed(&folder.join(PLUGIN_SIGNATURE), Kind::Plugin)? else {
+        let subject = (Kind::Plugin, manifest.name.as_str());
+        let Some((key, statement)) = self.signed(&folder.join(PLUGIN_SIGNATURE), subject)? else {
             self.revoked.check_hash(&found.sha256)?;
             return Ok((self.unsigned(folder, PLUGIN_SIGNATURE)?, None));
         };
@@ -185,7 +277,8 @@ impl Trust {
         let library = statement.files.get(&manifest.library);
         match (statement.files.get("plugin.toml"), library, statement.files.len()) {
             (Some(signed), Some(library), 2) if *signed == found => {
-                Ok((Signature::Signed { key }, Some(library.clone())))
+                self.risen(subject, key, &statement.version)?;
+                Ok((Signature::Signed { key: key.name.clone() }, Some(library.clone())))
             }
             (Some(_), Some(_), 2) => Err(Refusal::altered("its plugin.toml is not as it was signed")),
             _ => Err(Refusal::altered(format!(
@@ -200,28 +293,41 @@ impl Trust {
     /// # Errors
     /// Why it is not to be used.
     pub(crate) fn pack(&self, folder: &Path, name: &str, files: &PackFiles) -> Result<Signature, Refusal> {
-        let Some((key, statement)) = self.signed(&folder.join(PACK_SIGNATURE), Kind::Pack)? else {
+        let subject = (Kind::Pack, name);
+        let Some((key, statement)) = self.signed(&folder.join(PACK_SIGNATURE), subject)? else {
             files.values().flatten().try_for_each(|file| self.revoked.check_hash(&file.sha256))?;
             return self.unsigned(folder, PACK_SIGNATURE);
         };
         // The version is that of pack.toml, which is signed.
         statement.is_about(name, None)?;
         statement.covers(files)?;
-        Ok(Signature::Signed { key })
+        self.risen(subject, key, &statement.version)?;
+        Ok(Signature::Signed { key: key.name.clone() })
     }
 
-    /// The statement in a signature file and the name of the trusted key that signed it; `None` without such a file.
-    fn signed(&self, file: &Path, kind: Kind) -> Result<Option<(String, Statement)>, Refusal> {
+    /// The statement in a signature file about something of this kind and name, and the trusted key that signed it; `None`
+    /// without such a file.
+    fn signed(
+        &self,
+        file: &Path,
+        (kind, name): (Kind, &str),
+    ) -> Result<Option<(&TrustedKey, Statement)>, Refusal> {
         let Some(signed) = SignedStatement::read(file)? else { return Ok(None) };
-        let name = self.signer(&signed.key, |key| signed.verifies(key))?;
+        let subject = Subject::Named(kind, name);
+        let key = self.signer(&signed.key, subject, |key| signed.verifies(key))?;
         let statement = Statement::read(&signed.statement, kind)?;
         self.revoked.check_hash(&Fingerprint::of(signed.statement.as_bytes()).sha256)?;
         statement.files.values().try_for_each(|file| self.revoked.check_hash(&file.sha256))?;
-        Ok(Some((name, statement)))
+        Ok(Some((key, statement)))
     }
 
-    /// The name of the trusted key of this id by which a signature verifies.
-    fn signer(&self, id: &str, verifies: impl Fn(&PublicKey) -> bool) -> Result<String, Refusal> {
+    /// The trusted key of this id by which a signature verifies, and whose scope includes what it is about.
+    fn signer(
+        &self,
+        id: &str,
+        subject: Subject<'_>,
+        verifies: impl Fn(&PublicKey) -> bool,
+    ) -> Result<&TrustedKey, Refusal> {
         self.revoked.check_readable()?;
         self.revoked.check_key(id)?;
         let mut known = self.keys.with_id(id).peekable();
@@ -234,10 +340,47 @@ impl Trust {
             return Err(Refusal::new(reason, remedy));
         }
         // Ids are short, and anybody can choose one: each key that has this id is tried.
-        match known.find(|key| verifies(&key.key)) {
-            Some(key) => Ok(key.name.clone()),
-            None => Err(Refusal::altered(format!("its signature was not made by the key {id}"))),
+        let mut signers = known.filter(|key| verifies(&key.key)).peekable();
+        let Some(first) = signers.peek().copied() else {
+            return Err(Refusal::altered(format!("its signature was not made by the key {id}")));
+        };
+        signers.find(|key| key.scope.includes(subject)).ok_or_else(|| outside(first, subject))
+    }
+
+    /// Refuses a version that is older than one that was seen, and a key that takes over a name from another by no scope;
+    /// what is accepted is remembered.
+    fn risen(&self, (kind, name): (Kind, &str), key: &TrustedKey, version: &str) -> Result<(), Refusal> {
+        let version = Version::parse(version)
+            .map_err(|_| Refusal::altered("its signed version is not one that can be compared"))?;
+        let subject = Subject::Named(kind, name);
+        let counts = |seen: &&Seen| {
+            let mut keys = self.keys.with_id(&seen.key).filter(|key| key.scope.includes(subject));
+            keys.next().is_some() && !self.revoked.names_key(&seen.key)
+        };
+        for seen in self.memory.of(kind, name).filter(counts) {
+            let by_scope = |id: &str| self.keys.with_id(id).any(|key| key.scope.is_stated());
+            if seen.key != key.id && !key.scope.is_stated() && by_scope(&seen.key) {
+                return Err(taken_over(key, subject, seen));
+            }
+            if version < seen.version && !self.accept_older {
+                return Err(Refusal::new(
+                    format!(
+                        "it is version {version}, older than {}, which was seen here on {}",
+                        seen.version,
+                        day(&seen.time)
+                    ),
+                    format!(
+                        "install the newer one again; or, if you know why the older one is here: goodstead plugins \
+                         install --allow-downgrade {name}"
+                    ),
+                ));
+            }
         }
+        if self.accept_older || !self.memory.knows(kind, name, &key.id, &version) {
+            let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+            learned.versions.insert((kind, name.to_owned()), (key.id.clone(), version));
+        }
+        Ok(())
     }
 
     /// Whether the admin allows the folder without a signature, and nobody else can have written what is in it.

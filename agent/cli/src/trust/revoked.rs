@@ -18,7 +18,7 @@ use crate::files::FileError;
 const MAX_LIST: u64 = 1 << 20;
 
 /// The lists' name.
-const FILE: &str = "revoked.toml";
+pub(super) const FILE: &str = "revoked.toml";
 
 /// What is withdrawn, with the reasons.
 #[derive(Debug, Default)]
@@ -115,6 +115,11 @@ impl Revoked {
         }
         problems.append(&mut shapeless);
         problems
+    }
+
+    /// Whether a key is withdrawn.
+    pub(super) fn names_key(&self, id: &str) -> bool {
+        self.keys.contains_key(id)
     }
 
     /// Refuses everything when a list cannot be relied on.

@@ -21,8 +21,8 @@ const MAX_SIGNATURE: u64 = 1 << 20;
 const PIECE: usize = 64 << 10;
 
 /// What a statement can be about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
     Plugin,
     Pack,
 }
@@ -35,11 +35,17 @@ impl Kind {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// Its word, in statements about it and in the state.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Plugin => "plugin",
             Kind::Pack => "pack",
         }
+    }
+
+    /// The kind of this word.
+    pub(crate) fn named(word: &str) -> Option<Kind> {
+        [Kind::Plugin, Kind::Pack].into_iter().find(|kind| kind.name() == word)
     }
 }
 
@@ -109,7 +115,7 @@ impl SignedStatement {
 pub(super) struct Statement {
     kind: Kind,
     name: String,
-    version: String,
+    pub(super) version: String,
     pub(super) files: BTreeMap<String, Fingerprint>,
 }
 
