@@ -334,14 +334,41 @@ impl Root {
     }
 
     fn not_permitted(&self, path: &str) -> Cause {
-        let user = users::current().name;
-        let cause = Cause::new(CauseKind::NotPermitted, format!("{path} may not be read by `{user}`"));
-        let kernel = ["/proc/", "/sys/"].iter().any(|prefix| path.starts_with(prefix));
-        if self.live && !kernel {
-            cause.remedy(format!("sudo goodstead check, or: sudo setfacl -m u:{user}:r {path}"))
-        } else {
-            cause.remedy("sudo goodstead check")
+        let user = users::current();
+        let cause = Cause::new(CauseKind::NotPermitted, format!("{path} may not be read by `{}`", user.name));
+        if user.uid == 0 {
+            // Root is refused by a security module, a file system that maps it to nobody, or a container: no command of
+            // ours changes that.
+            return cause;
         }
+        let alone = self.acl_is_enough(path) && users::is_plain(&user.name);
+        cause.remedy(if alone {
+            format!("sudo goodstead check, or: sudo setfacl -m u:{}:r {path}", user.name)
+        } else {
+            "sudo goodstead check".to_owned()
+        })
+    }
+
+    /// Whether an access list entry on this one file would let the user read it, and change nothing else. It would not
+    /// where a folder above may not be entered. And where the file's group may not read it, the entry would widen the
+    /// group's bits (the list's mask, acl(5)), which programs refuse in their keys and password files.
+    fn acl_is_enough(&self, path: &str) -> bool {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+        let kernel = ["/proc/", "/sys/", "/dev/"].iter().any(|prefix| path.starts_with(prefix));
+        if !self.live || kernel || !path.chars().all(plain) || !Path::new("/usr/bin/setfacl").exists() {
+            return false;
+        }
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let beneath = path.trim_start_matches('/');
+        // Resolving asks for the right to enter every folder on the way, and for none to the file itself.
+        let Ok(file) = rustix::fs::openat2(&self.folder, beneath, flags, Mode::empty(), resolve) else {
+            return false;
+        };
+        rustix::fs::fstat(&file).is_ok_and(|stat| {
+            FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+                && Mode::from_raw_mode(stat.st_mode).contains(Mode::RGRP)
+        })
     }
 }
 
@@ -375,5 +402,69 @@ fn kind(kind: FileType) -> FileKind {
         FileType::Directory => FileKind::Folder,
         FileType::Symlink => FileKind::Link,
         _ => FileKind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn an_access_list_is_advised_only_where_it_is_enough_and_widens_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::live().unwrap();
+        let file = |name: &str, mode: u32| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, "").unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            path.display().to_string()
+        };
+        let there = Path::new("/usr/bin/setfacl").exists();
+        assert_eq!(root.acl_is_enough(&file("shared", 0o640)), there);
+        for refused in [
+            file("private", 0o600),
+            file("odd name", 0o640),
+            file("x;y", 0o640),
+            folder.path().display().to_string(),
+            format!("{}/missing/file", folder.path().display()),
+            "/proc/1/environ".to_owned(),
+        ] {
+            assert!(!root.acl_is_enough(&refused), "{refused}");
+        }
+        let beneath = Root::folder(folder.path()).unwrap();
+        assert!(!beneath.acl_is_enough("/shared"), "a folder is not the running host");
+    }
+
+    /// Root enters every folder, so that it is tried as somebody else.
+    #[test]
+    fn a_folder_that_may_not_be_entered_leaves_only_the_scan_as_root() {
+        let folder = tempfile::tempdir().unwrap();
+        let closed = folder.path().join("closed");
+        std::fs::create_dir(&closed).unwrap();
+        let file = closed.join("data");
+        std::fs::write(&file, "").unwrap();
+        let mode = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        mode(&file, 0o644);
+        mode(folder.path(), 0o755);
+        let enough = || {
+            let path = file.display().to_string();
+            let tried = std::thread::spawn(move || {
+                if rustix::process::geteuid().is_root() {
+                    let nobody = users::by_name("nobody").unwrap();
+                    super::super::connect::take_on(&nobody).unwrap();
+                }
+                Root::live().unwrap().acl_is_enough(&path)
+            });
+            tried.join().unwrap()
+        };
+        mode(&closed, 0o755);
+        assert_eq!(enough(), Path::new("/usr/bin/setfacl").exists());
+        mode(&closed, 0o000);
+        assert!(!enough());
+        mode(&closed, 0o755);
     }
 }
