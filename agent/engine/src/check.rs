@@ -112,7 +112,7 @@ impl Reader<'_> {
         let contract = self.around.plugins.contract(&plugin)?;
         let env = self.names(contract);
         let target = env.clone().without("item", if raw.each.is_some() {
-            "`item` is known in `pass` and `evidence`; `applies` and `remedy` are about the target as a whole"
+            "`item` is known in `pass`, in `evidence` and in the blocks of code of `remedy`; all else is about the target as a whole"
         } else {
             "`item` is known only where `each` names a list"
         });
@@ -135,7 +135,7 @@ impl Reader<'_> {
             .iter()
             .map(|source| self.expression(source, &inner, Condition::compile_evidence))
             .collect();
-        let remedy = Template::parse(raw.remedy.get_ref(), &target);
+        let remedy = Template::parse_with(raw.remedy.get_ref(), &target, &inner);
         let remedy = self.kept(remedy, &raw.remedy);
         let cases = self.cases(raw.cases, contract);
         for case in &cases {
@@ -222,7 +222,7 @@ mod tests {
         insta::assert_snapshot!(told("pass =", "each = 'demo.port[]'\npass ="), @"demo/check-0.toml:7:8: `demo.port` is a whole number, and `each` judges lists only");
         insta::assert_snapshot!(told("pass =", "each = 'previous.tables[]'\npass ="), @"demo/check-0.toml:7:8: `previous.tables[]` names no list (`each` is about what the scan sees now, for example linux.mounts[])");
         insta::assert_snapshot!(told("demo.port != 80", "item.rows > 1"), @"demo/check-0.toml:7:9: `item` is not known here (`item` is known only where `each` names a list)");
-        insta::assert_snapshot!(told("pass =", "each = 'demo.tables[]'\napplies = 'item.rows > 1'\npass ="), @"demo/check-0.toml:8:12: `item` is not known here (`item` is known in `pass` and `evidence`; `applies` and `remedy` are about the target as a whole)");
+        insta::assert_snapshot!(told("pass =", "each = 'demo.tables[]'\napplies = 'item.rows > 1'\npass ="), @"demo/check-0.toml:8:12: `item` is not known here (`item` is known in `pass`, in `evidence` and in the blocks of code of `remedy`; all else is about the target as a whole)");
         assert_eq!(told("pass =", "each = 'demo.tables[].indexes[]'\npass ="), "");
     }
 

@@ -80,7 +80,7 @@ impl<'f> Scopes<'f> {
 
 /// The facts of a previous scan when there was none.
 pub(crate) fn no_previous() -> Fact {
-    Fact::unknown(CauseKind::NoPreviousScan, "this is the first scan of the target")
+    Fact::unknown(CauseKind::NoPreviousScan, "needs an earlier scan; will be judged at the next one")
 }
 
 fn judgement(check: &Check, target: &str, outcome: Outcome) -> Judgement {
@@ -134,17 +134,17 @@ pub(crate) fn judge_one(check: &Check, scope: &Scope<'_>) -> Outcome {
         Some((Verdict::Unknown, cause)) => return Outcome::bare(Verdict::Unknown, cause),
         _ => {}
     }
-    let mut outcome = match &check.each {
+    let (mut outcome, items) = match &check.each {
         Some(each) => judge_each(check, each, scope),
         None => {
             let (verdict, cause) = verdict(&check.pass, scope, &mut { FUEL });
             let evidence =
                 check.evidence.iter().map(|shown| evidence(shown, shown.source().to_owned(), scope));
-            Outcome { evidence: evidence.collect(), ..Outcome::bare(verdict, cause) }
+            (Outcome { evidence: evidence.collect(), ..Outcome::bare(verdict, cause) }, Vec::new())
         }
     };
     if outcome.verdict == Verdict::Fail {
-        outcome.remedy = check.remedy.render(scope);
+        outcome.remedy = check.remedy.render_for(scope, &items);
     }
     outcome
 }
@@ -161,10 +161,12 @@ pub(crate) fn verdict(condition: &Condition, scope: &Scope<'_>, fuel: &mut u64) 
     }
 }
 
-fn judge_each(check: &Check, each: &Each, scope: &Scope<'_>) -> Outcome {
+/// What came of a check over items, and the failing ones.
+fn judge_each<'f>(check: &Check, each: &Each, scope: &Scope<'f>) -> (Outcome, Vec<&'f Fact>) {
     let mut found = items(each, scope);
     let (shared, per_item): (Vec<_>, Vec<_>) = check.evidence.iter().partition(|shown| !shown.uses_item());
     let mut failing = Vec::new();
+    let mut failing_items = Vec::new();
     let mut fuel = FUEL_OF_ITEMS;
     let mut shown: Vec<Evidence> =
         shared.into_iter().map(|shown| evidence(shown, shown.source().to_owned(), scope)).collect();
@@ -178,6 +180,7 @@ fn judge_each(check: &Check, each: &Each, scope: &Scope<'_>) -> Outcome {
                     );
                 }
                 failing.push(name);
+                failing_items.push(item);
             }
             (Verdict::Unknown, cause) if found.unknown.is_none() => found.unknown = cause,
             _ => {}
@@ -189,7 +192,7 @@ fn judge_each(check: &Check, each: &Each, scope: &Scope<'_>) -> Outcome {
         ([], None) => Verdict::Pass,
     };
     let cause = found.unknown.filter(|_| verdict == Verdict::Unknown);
-    Outcome { items: failing, evidence: shown, ..Outcome::bare(verdict, cause) }
+    (Outcome { items: failing, evidence: shown, ..Outcome::bare(verdict, cause) }, failing_items)
 }
 
 fn evidence(condition: &Condition, path: String, scope: &Scope<'_>) -> Evidence {

@@ -4,8 +4,11 @@
 //! `?` before a space, or with its line; what stands in backticks or in `{{ }}` is never split. List markers and
 //! indentation belong to the line, which is left out when none of its sentences remains.
 //!
+//! An empty text counts as unknown unless the template itself writes `""`: "Seen: ." says nothing.
+//!
 //! In a fenced block of code a value may be a list: each element becomes a line, so that an advice names every object
-//! that it is about. Such a line, and every value that stands in code or holds some, is printed whole or not at all:
+//! that it is about. In the remedy of a check with `each`, a block that names `item` is written once for each failing
+//! item; a line of it whose value is unknown for an item is left out for that one. Such a line, and every value that stands in code or holds some, is printed whole or not at all:
 //! half a command may do something else.
 
 use goodstead_protocol::fact::Fact;
@@ -46,6 +49,12 @@ enum Part {
     },
     /// Code within a line, without the backquotes around it.
     Code(Vec<Part>),
+    /// A fenced block that names the item: the lines of the fence itself, and those between them.
+    PerItem {
+        opening: Vec<Part>,
+        body: Vec<Vec<Part>>,
+        closing: Vec<Part>,
+    },
 }
 
 impl Template {
@@ -56,12 +65,23 @@ impl Template {
 
     /// Reads a template; the place of a problem is in bytes of `source`.
     pub(crate) fn parse(source: &str, env: &Env<'_>) -> Result<Template, Problem> {
-        let mut lines = Vec::new();
+        Template::parse_with(source, env, env)
+    }
+
+    /// Reads the template of a check that judges items: `in_fence` has the names that blocks of code may use.
+    pub(crate) fn parse_with(source: &str, env: &Env<'_>, in_fence: &Env<'_>) -> Result<Template, Problem> {
+        let env = Names { env, in_fence };
+        let mut lines: Vec<Line> = Vec::new();
         for piece in pieces(source)? {
             match piece {
                 Piece::Marker(marker) => lines.push(Line { marker, sentences: vec![Vec::new()] }),
                 Piece::SentenceEnd => add(&mut lines, |line| line.sentences.push(Vec::new())),
-                piece => push(&mut lines, part(piece, source, env)?),
+                piece => push(&mut lines, part(piece, source, &env)?),
+            }
+        }
+        for sentence in lines.iter_mut().flat_map(|line| &mut line.sentences) {
+            if sentence.iter().any(names_item) {
+                *sentence = vec![per_item(std::mem::take(sentence))];
             }
         }
         Ok(Template { source: source.to_owned(), lines })
@@ -69,12 +89,21 @@ impl Template {
 
     /// The text for one site.
     pub(crate) fn render(&self, scope: &Scope<'_>) -> String {
+        self.render_for(scope, &[])
+    }
+
+    /// The text for one site on which these items fail.
+    pub(crate) fn render_for(&self, scope: &Scope<'_>, items: &[&Fact]) -> String {
         let mut text = String::new();
         for line in &self.lines {
             let kept: Vec<String> =
-                line.sentences.iter().filter_map(|parts| sentence(parts, scope)).collect();
+                line.sentences.iter().filter_map(|parts| sentence(parts, scope, items)).collect();
             let empty = line.sentences.iter().all(Vec::is_empty);
             if kept.concat().is_empty() && !empty {
+                continue;
+            }
+            // What was left out between two blank lines leaves only one.
+            if empty && line.marker.trim().is_empty() && text.ends_with("\n\n") {
                 continue;
             }
             text.push_str(&line.marker);
@@ -85,18 +114,25 @@ impl Template {
     }
 }
 
+/// The names that are known in the text and in its blocks of code.
+struct Names<'e, 'c> {
+    env: &'e Env<'c>,
+    in_fence: &'e Env<'c>,
+}
+
 /// What is printed for a piece of a sentence.
-fn part(piece: Piece, source: &str, env: &Env<'_>) -> Result<Part, Problem> {
+fn part(piece: Piece, source: &str, names: &Names<'_, '_>) -> Result<Part, Problem> {
     match piece {
         Piece::Text(text) => Ok(Part::Text(text)),
         Piece::Code(inner) => {
-            let inner = inner.into_iter().map(|piece| part(piece, source, env));
+            let inner = inner.into_iter().map(|piece| part(piece, source, names));
             Ok(Part::Code(inner.collect::<Result<_, _>>()?))
         }
         Piece::Value { at, code } => {
             let inner = source.get(at.clone()).unwrap_or_default();
             let fenced = code == Some(Code::Fence);
             let compile = if fenced { Condition::compile_lines } else { Condition::compile_text };
+            let env = if fenced { names.in_fence } else { names.env };
             let condition = compile(inner.trim(), env).map_err(|mut problem| {
                 let start = at.start + inner.len() - inner.trim_start().len();
                 let whole = start..start + inner.trim().len();
@@ -127,16 +163,76 @@ fn push(lines: &mut Vec<Line>, part: Part) {
     });
 }
 
+/// Whether the part is a value of a block of code that depends on the item.
+fn names_item(part: &Part) -> bool {
+    matches!(part, Part::Value { condition, code: Some(Code::Fence) } if condition.uses_item())
+}
+
+/// The parts of a fenced block, line by line.
+fn per_item(parts: Vec<Part>) -> Part {
+    let mut lines: Vec<Vec<Part>> = vec![Vec::new()];
+    for part in parts {
+        let Part::Text(text) = part else {
+            lines.last_mut().map(|line| line.push(part));
+            continue;
+        };
+        for (number, piece) in text.split('\n').enumerate() {
+            if number > 0 {
+                lines.push(Vec::new());
+            }
+            if let Some(line) = lines.last_mut().filter(|_| !piece.is_empty()) {
+                line.push(Part::Text(piece.to_owned()));
+            }
+        }
+    }
+    let closing = lines.pop().unwrap_or_default();
+    let mut lines = lines.into_iter();
+    Part::PerItem { opening: lines.next().unwrap_or_default(), body: lines.collect(), closing }
+}
+
 /// One sentence, or `None` when a value in it is unknown.
-fn sentence(parts: &[Part], scope: &Scope<'_>) -> Option<String> {
+fn sentence(parts: &[Part], scope: &Scope<'_>, items: &[&Fact]) -> Option<String> {
     parts
         .iter()
         .map(|part| match part {
             Part::Text(text) => Some(text.clone()),
-            Part::Value { condition, code } => value(&condition.evaluate(scope), *code),
-            Part::Code(inner) => Some(code_span(&sentence(inner, scope)?)),
+            Part::Value { condition, code } => printed_value(condition, scope, *code),
+            Part::Code(inner) => Some(code_span(&sentence(inner, scope, items)?)),
+            Part::PerItem { opening, body, closing } => {
+                let mut block = sentence(opening, scope, items)?;
+                let mut written = false;
+                for item in items.iter().take(MAX_LINES) {
+                    let Some(text) = body_for(body, &Scope { item, ..*scope }) else { continue };
+                    // What takes several lines, such as a file, is a paragraph of its own.
+                    block.push_str(if written && body.len() > 2 { "\n\n" } else { "\n" });
+                    block.push_str(&text);
+                    written = true;
+                }
+                let closing = sentence(closing, scope, items)?;
+                written.then(|| format!("{block}\n{closing}"))
+            }
         })
         .collect()
+}
+
+/// The lines of a block for one item; `None` when nothing about the item could be written.
+fn body_for(body: &[Vec<Part>], scope: &Scope<'_>) -> Option<String> {
+    let mut kept = Vec::new();
+    let mut about_it = false;
+    for line in body {
+        if let Some(text) = sentence(line, scope, &[]) {
+            about_it |= line.iter().any(names_item);
+            kept.push(text);
+        }
+    }
+    about_it.then(|| kept.join("\n"))
+}
+
+/// A value as it is printed; `None` when it is unknown, or empty where the template does not ask for that.
+fn printed_value(condition: &Condition, scope: &Scope<'_>, code: Option<Code>) -> Option<String> {
+    let text = value(&condition.evaluate(scope), code)?;
+    let meant = || condition.source().contains("\"\"") || condition.source().contains("''");
+    (!text.is_empty() || meant()).then_some(text)
 }
 
 /// Code within a line, with as many backquotes around it as tell it from those that it holds (CommonMark 0.31, 6.1).
@@ -156,12 +252,24 @@ fn value(fact: &Fact, code: Option<Code>) -> Option<String> {
     if code == Some(Code::Fence) && ends_code(&text) {
         return None;
     }
-    let most = if code.is_some() || text.contains('`') {
-        Some(MAX_LINE).filter(|most| text.chars().count() <= *most)?
-    } else {
-        MAX_VALUE
-    };
-    Some(text.chars().take(most).map(visible).collect())
+    if code.is_some() || text.contains('`') {
+        return (text.chars().count() <= MAX_LINE).then(|| text.chars().map(visible).collect());
+    }
+    Some(shortened(&text).chars().map(visible).collect())
+}
+
+/// A value of prose that is not too long. A list is cut between two elements, and says how many are missing.
+fn shortened(text: &str) -> String {
+    let Some((end, _)) = text.char_indices().nth(MAX_VALUE) else { return text.to_owned() };
+    let shown = text.get(..end).unwrap_or_default();
+    let separator = if shown.contains("; ") { "; " } else { ", " };
+    match shown.rfind(separator) {
+        Some(cut) => {
+            let more = text.get(cut..).unwrap_or_default().matches(separator).count();
+            format!("{}{separator}and {more} more", text.get(..cut).unwrap_or_default())
+        }
+        None => shown.to_owned(),
+    }
 }
 
 /// The elements that can be printed, one a line; `None` when there is none.
@@ -186,6 +294,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::condition::Type;
     use crate::fixture::{demo, facts};
     use crate::judge::NO_ITEM;
 
@@ -238,6 +347,7 @@ mod tests {
         assert_eq!(render("Is it {{ demo.version }}? Yes, i.e. {{ demo.port }}."), "Yes, i.e. 80.");
         assert_eq!(render("See e.g. {{ demo.version }}. Done."), "Done.");
         assert_eq!(render("{{ demo.version }}"), "");
+        assert_eq!(render("One.\n\n{{ demo.version }}\n\n{{ demo.version }}\n\nTwo."), "One.\n\nTwo.");
         assert_eq!(render("Set 1.5 of {{ demo.port }}."), "Set 1.5 of 80.");
     }
 
@@ -270,6 +380,10 @@ mod tests {
         assert_eq!(long(300, "It is ", ".").len(), "First. It is .".len() + MAX_VALUE);
         assert_eq!(long(300, "Run `", "`.").len(), "First. Run ``.".len() + 300);
         assert_eq!(long(MAX_LINE + 1, "Run `", "`."), "First.");
+        let paths: Vec<_> = (0..40).map(|number| format!("/etc/ssl/{number}.pem (CN=x, y)")).collect();
+        let listed = render(&format!("Files: {{{{ '{}' }}}}.", paths.join("; ")));
+        let shown = listed.matches(".pem (CN=x, y)").count();
+        assert!(listed.ends_with(&format!("(CN=x, y); and {} more.", 40 - shown)), "{listed}");
         let both = |length| render(&format!("First. Run {{{{ '`{}`' }}}}.", "x".repeat(length)));
         assert_eq!((both(300).len(), both(MAX_LINE).as_str()), ("First. Run ``.".len() + 300, "First."));
     }
@@ -282,6 +396,48 @@ mod tests {
         let long = "x".repeat(MAX_LINE);
         let twice = format!("demo.names.map(x, x == 'a' ? 'short' : '{long}' + x)");
         assert_eq!(fence(&twice), "Run:\n```\nshort\n```\nEnd.", "half a command is none");
+    }
+
+    #[test]
+    fn a_block_that_names_the_item_is_written_for_each_that_fails() {
+        let demo = demo();
+        let env = Env::of_check(&demo, None, None);
+        let text = Type::Text;
+        let own = facts(json!({ "port": 80, "names": ["a b", "c"] }));
+        let items = [
+            Fact::from("a b"),
+            Fact::unknown(goodstead_protocol::fact::CauseKind::Absent, ""),
+            Fact::from("c"),
+        ];
+        let items: Vec<&Fact> = items.iter().collect();
+        let render = |source: &str| {
+            let template = Template::parse_with(source, &env, &env.with_item(text.clone())).unwrap();
+            let nothing = &NO_ITEM;
+            let scope = Scope { own: &own, host: nothing, linux: nothing, previous: nothing, item: nothing };
+            template.render_for(&scope, &items)
+        };
+        assert_eq!(
+            render(
+                "1. Look:\n   ```sh\n   status {{ shell(item) }}\n   log {{ shell(item) }} {{ demo.port }}\n   ```\nEnd."
+            ),
+            "1. Look:\n   ```sh\n   status 'a b'\n   log 'a b' 80\n   status c\n   log c 80\n   ```\nEnd."
+        );
+        assert_eq!(
+            render("```\n# {{ item }}\n[Service]\nPort={{ demo.version }}\nX=1\n```"),
+            "```\n# a b\n[Service]\nX=1\n\n# c\n[Service]\nX=1\n```"
+        );
+        assert_eq!(render("Before.\n```\n{{ item + demo.version }}\n```\nAfter."), "Before.\nAfter.");
+        let outside = Template::parse_with("Of {{ item }}.", &env, &env.with_item(text.clone()));
+        assert_eq!(outside.unwrap_err().code, "undeclared-fact");
+    }
+
+    #[test]
+    fn an_empty_value_leaves_no_gap_unless_it_is_meant() {
+        assert_eq!(
+            render("Seen: {{ join(demo.names.filter(n, n == 'z'), ', ') }}. Then go on."),
+            "Then go on."
+        );
+        assert_eq!(render("Stop{{ demo.port == 80 ? \"\" : \" it\" }}. Go."), "Stop. Go.");
     }
 
     #[test]

@@ -13,9 +13,10 @@ use super::{Problem, Type};
 const MAX_PATTERN: usize = 1 << 20;
 
 /// What can be called, as it is written.
-const FUNCTIONS: [&str; 12] = [
+const FUNCTIONS: [&str; 13] = [
     "bytes",
     "double",
+    "duration",
     "has",
     "int",
     "join",
@@ -61,6 +62,9 @@ impl<'c> Compiler<'_, 'c> {
             ("string", None, [of]) => self.convert(name, Function::String, Type::Text, of),
             ("bytes", None, [of]) => {
                 Ok(Typed::new(Node::Call(Function::Bytes, vec![self.number(name, of)?.node]), Type::Text))
+            }
+            ("duration", None, [of]) => {
+                Ok(Typed::new(Node::Call(Function::Duration, vec![self.number(name, of)?.node]), Type::Text))
             }
             ("percent", None, [part, whole]) => {
                 let nodes = vec![self.number(name, part)?.node, self.number(name, whole)?.node];

@@ -26,6 +26,7 @@ pub(super) fn call(function: Function, values: &[Cow<'_, Fact>], path: Option<&s
         (Function::Double, [of]) => double(of, path),
         (Function::String, [of]) => plain(of).map(Fact::Text).ok_or_else(|| wrong(path)),
         (Function::Bytes, [of]) => number(of, path).map(|bytes| bytes_text(bytes).into()),
+        (Function::Duration, [of]) => number(of, path).map(|seconds| duration_text(seconds).into()),
         (Function::Percent, [part, whole]) => percent(part, whole, path),
         (Function::Min, [one, two]) => extreme(one, two, path, Ordering::Less),
         (Function::Max, [one, two]) => extreme(one, two, path, Ordering::Greater),
@@ -176,6 +177,17 @@ fn bytes_text(bytes: f64) -> String {
     format!("{value:.1} {unit}")
 }
 
+/// Seconds in the largest unit of which there are at least two: `90 seconds`, `5 hours`, `3 days`.
+fn duration_text(seconds: f64) -> String {
+    const UNITS: [(f64, &str); 3] = [(86_400.0, "days"), (3_600.0, "hours"), (60.0, "minutes")];
+    let unit = UNITS.into_iter().find(|(length, _)| seconds >= 2.0 * length);
+    match unit {
+        Some((length, name)) => format!("{:.0} {name}", (seconds / length).floor()),
+        None if seconds == 1.0 => "1 second".to_owned(),
+        None => format!("{seconds:.0} seconds"),
+    }
+}
+
 fn shell(word: &Fact, path: Option<&str>) -> Result<Fact, Cause> {
     match word {
         Fact::Text(word) => Ok(shell_word(word).into()),
@@ -213,6 +225,26 @@ mod tests {
                 "'~root'",
                 "'$(id)'",
                 r#"''"$(printf '\140')"'id'"$(printf '\140')"''"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn durations_are_printed_in_the_largest_unit_that_says_enough() {
+        let printed: Vec<_> =
+            [0.0, 1.0, 119.0, 120.0, 7199.0, 7200.0, 172_799.0, 172_800.0, 4e7].map(duration_text).into();
+        assert_eq!(
+            printed,
+            [
+                "0 seconds",
+                "1 second",
+                "119 seconds",
+                "2 minutes",
+                "119 minutes",
+                "2 hours",
+                "47 hours",
+                "2 days",
+                "462 days"
             ]
         );
     }

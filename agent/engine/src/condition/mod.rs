@@ -28,8 +28,8 @@ use goodstead_protocol::fact::Fact;
 pub(crate) use eval::{FUEL, Scope, cause_of};
 pub(crate) use functions::plain as printed;
 pub(crate) use list_path::{ListPath, list_path};
-use node::Node;
 pub(crate) use node::Root;
+use node::{Function, Node};
 pub(crate) use types::{Env, Type};
 
 /// What is wrong with a condition.
@@ -174,8 +174,24 @@ impl Condition {
     }
 
     /// Reads an expression that is shown as evidence: a plain value or a list of such.
+    ///
+    /// `bytes(x)` and `duration(x)` say what the number `x` counts where the contract cannot: the value stays the number,
+    /// and those who show it know its unit.
     pub(crate) fn compile_evidence(source: &str, env: &Env<'_>) -> Result<Condition, Problem> {
-        Self::compile_list(source, env, "evidence is")
+        let compiled = Self::compile_list(source, env, "evidence is")?;
+        let Node::Call(function, arguments) = &compiled.node else { return Ok(compiled) };
+        let (unit, name) = match function {
+            Function::Bytes => (Unit::Bytes, "bytes("),
+            Function::Duration => (Unit::Seconds, "duration("),
+            _ => return Ok(compiled),
+        };
+        let inner = source.trim().strip_prefix(name).and_then(|inner| inner.strip_suffix(')'));
+        match (arguments.as_slice(), inner) {
+            ([node], Some(inner)) => {
+                Ok(Condition { source: inner.trim().to_owned(), node: node.clone(), unit: Some(unit) })
+            }
+            _ => Ok(compiled),
+        }
     }
 
     /// Reads an expression whose value stands in a block of code: a plain value, or a list of such, a line each.

@@ -109,6 +109,7 @@ pub(super) enum Function {
     Double,
     String,
     Bytes,
+    Duration,
     Percent,
     Min,
     Max,

@@ -58,7 +58,7 @@ fn records_are_selected_and_maps_are_indexed() {
 fn only_what_is_meant_to_be_there_is_there() {
     insta::assert_snapshot!(told("{'a': demo.port}['a'] == 1"), @"[not-allowed] conditions compare facts and make no maps or records, at `{`");
     insta::assert_snapshot!(told("demo.names.exist(n, n == 'a')"), @"[unknown-function] there is no function `exist` (did you mean `exists`?), at `demo.names.exist(n, n == 'a')`");
-    insta::assert_snapshot!(told("len(demo.names) == 1"), @"[unknown-function] there is no function `len` (known here: bytes, double, has, int, join, max, min, percent, shell, size, string, version_in), at `len(demo.names)`");
+    insta::assert_snapshot!(told("len(demo.names) == 1"), @"[unknown-function] there is no function `len` (known here: bytes, double, duration, has, int, join, max, min, percent, shell, size, string, version_in), at `len(demo.names)`");
     insta::assert_snapshot!(told("demo.version.version_in('>1')"), @"[unknown-function] there is no function `version_in` (write `version_in(…)`), at `demo.version.version_in('>1')`");
     insta::assert_snapshot!(told("size(1, 2) == 1"), @"[unknown-function] `size` is not called with these arguments, at `size(1, 2)`");
     insta::assert_snapshot!(told("demo.note == null"), @"[not-allowed] there is no null: what is not known is unknown (use has() on optional facts), at `null`");
