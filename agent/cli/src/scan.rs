@@ -154,7 +154,8 @@ fn lost(plugin: &Plugin) -> Contribution {
 fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
     let began = Instant::now();
     let name = &plugin.manifest.name;
-    let actor = users::acting_user(name, request.config.connect_as(name));
+    let grants = plugin.manifest.grant.is_some();
+    let actor = users::acting_user(name, grants, request.config.connect_as(name));
     let mut broker = Broker::new(request.root, &plugin.manifest, actor);
     let mut warnings = Vec::new();
     let configured = configured(plugin, request, &mut broker, &mut warnings);

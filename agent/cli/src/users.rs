@@ -74,38 +74,93 @@ fn membership(line: &str, name: &str) -> Option<u32> {
 }
 
 /// The user as whom the broker connects for a plugin: the one that `agent.toml` names for it, else `goodstead` where
-/// it exists, else the calling user, but never root or a product's owner unless named.
+/// it exists, else the calling user, but never root or a product's owner unless named. `grants` says whether
+/// `goodstead grant` can let a user into the plugin's product.
 ///
 /// # Errors
-/// Why nobody is left, and how to change that.
-pub(crate) fn acting_user(plugin: &str, named: Option<&str>) -> Result<User, Cause> {
+/// Why nobody is left, and the one command that changes it.
+pub(crate) fn acting_user(plugin: &str, grants: bool, named: Option<&str>) -> Result<User, Cause> {
     if let Some(name) = named {
         let missing = || {
             let detail = format!(
-                "agent.toml has the plugin `{plugin}` connect as `{name}`, but there is no such user"
+                "agent.toml sets connect_as = \"{name}\" for the plugin `{plugin}`, but there is no such user"
             );
-            Cause::new(CauseKind::NotPermitted, detail)
+            let cause = Cause::new(CauseKind::NotPermitted, detail);
+            if grants && is_plain(name) {
+                cause.remedy(grant_command(plugin, current().uid == 0))
+            } else {
+                cause
+            }
         };
         return by_name(name).ok_or_else(missing);
     }
-    choose(plugin, by_name(SERVICE_USER), current())
+    let (service, caller) = (by_name(SERVICE_USER), current());
+    let remedy = |caller: &User| {
+        if grants { grant_command(plugin, caller.uid == 0) } else { creation(caller.uid == 0) }
+    };
+    choose(service, caller, remedy)
 }
 
-fn choose(plugin: &str, service: Option<User>, caller: User) -> Result<User, Cause> {
+fn choose(service: Option<User>, caller: User, remedy: impl FnOnce(&User) -> String) -> Result<User, Cause> {
     match service {
         // Only root can become somebody else.
         Some(service) if caller.uid == 0 || caller.uid == service.uid => Ok(service),
-        _ if caller.uid == 0 || OWNERS.contains(&caller.name.as_str()) => {
-            let detail =
-                format!("the agent does not connect as `{}`, which has powers it does not need", caller.name);
-            let remedy = format!(
-                "create its own user with `useradd --system --no-create-home {SERVICE_USER}`, or name one in agent.toml: \
-                 [plugins.{plugin}] connect_as = \"…\""
+        None if caller.uid == 0 => {
+            let detail = format!(
+                "there is no system user `{SERVICE_USER}` yet, and neither connections nor commands are made as `{}`",
+                caller.name
             );
-            Err(Cause::new(CauseKind::NotPermitted, detail).remedy(remedy))
+            Err(Cause::new(CauseKind::NotPermitted, detail).remedy(remedy(&caller)))
+        }
+        _ if OWNERS.contains(&caller.name.as_str()) => {
+            let detail = format!(
+                "neither connections nor commands are made as `{}`, who has all power over a product",
+                caller.name
+            );
+            Err(Cause::new(CauseKind::NotPermitted, detail).remedy(remedy(&caller)))
         }
         _ => Ok(caller),
     }
+}
+
+/// The command that lets the agent look into a plugin's product. Only root acts as the agent's own user afterwards.
+pub(crate) fn grant_command(plugin: &str, is_root: bool) -> String {
+    let grant = format!("sudo goodstead grant {plugin} --apply");
+    if is_root { grant } else { format!("{grant} && sudo goodstead check") }
+}
+
+/// The command that creates the agent's own user with all that it needs on any host.
+fn creation(is_root: bool) -> String {
+    let create = format!("sudo {}", create(SERVICE_USER).join(" "));
+    if is_root { create } else { format!("{create} && sudo goodstead check") }
+}
+
+/// The command that creates a system user for the agent, in the group that reads the system's journal where there is
+/// one: what it needs, in one step.
+pub(crate) fn create(user: &str) -> Vec<String> {
+    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
+    let has = |name: &str| groups.lines().any(|line| line.split(':').next() == Some(name));
+    let mut command = vec!["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin"];
+    // useradd refuses to make a group that is there already.
+    if has(user) {
+        command.extend(["--gid", user]);
+    } else {
+        command.push("--user-group");
+    }
+    if has(JOURNAL) {
+        command.extend(["--groups", JOURNAL]);
+    }
+    command.push(user);
+    command.into_iter().map(str::to_owned).collect()
+}
+
+/// Whose members read the whole journal (systemd-journald.service(8)).
+const JOURNAL: &str = "systemd-journal";
+
+/// Whether a user's name can stand in commands, statements and files as it is.
+pub(crate) fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+    !name.is_empty() && name.len() <= 32 && !name.starts_with('-') && name.chars().all(plain)
 }
 
 /// System users that own products and therefore have all power over them.
@@ -122,13 +177,29 @@ mod tests {
     #[test]
     fn nobody_connects_as_root_or_as_the_owner() {
         let service = || Some(user("goodstead", 999));
-        assert_eq!(choose("p", service(), user("root", 0)).unwrap().name, "goodstead");
-        assert_eq!(choose("p", service(), user("alice", 1000)).unwrap().name, "alice");
-        assert_eq!(choose("p", None, user("alice", 1000)).unwrap().name, "alice");
-        for caller in [user("root", 0), user("postgres", 113)] {
-            let cause = choose("p", None, caller).unwrap_err();
-            assert_eq!(cause.kind, CauseKind::NotPermitted);
-            assert!(cause.remedy.unwrap().contains("useradd --system"), "the way out is named");
+        let choose =
+            |service, caller| choose(service, caller, |caller| grant_command("demo", caller.uid == 0));
+        assert_eq!(choose(service(), user("root", 0)).unwrap().name, "goodstead");
+        assert_eq!(choose(service(), user("alice", 1000)).unwrap().name, "alice");
+        assert_eq!(choose(None, user("alice", 1000)).unwrap().name, "alice");
+        for (caller, remedy) in [
+            (user("root", 0), "sudo goodstead grant demo --apply"),
+            (user("postgres", 113), "sudo goodstead grant demo --apply && sudo goodstead check"),
+        ] {
+            let cause = choose(None, caller).unwrap_err();
+            assert_eq!((cause.kind, cause.remedy.as_deref()), (CauseKind::NotPermitted, Some(remedy)));
+        }
+    }
+
+    #[test]
+    fn the_user_is_created_in_one_command_that_ends_with_its_name() {
+        let command = create("goodstead-test");
+        assert!(command.starts_with(&["useradd".to_owned(), "--system".to_owned()]), "{command:?}");
+        assert_eq!(command.last().map(String::as_str), Some("goodstead-test"));
+        let journal = fs::read_to_string("/etc/group").unwrap().contains("\nsystemd-journal:");
+        assert_eq!(command.iter().any(|word| word == "systemd-journal"), journal, "{command:?}");
+        for odd in ["", "-r", "a b", "a;b", "Ann", "a$(b)"] {
+            assert!(!is_plain(odd), "{odd}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use goodstead_plugin::{Cause, CauseKind, Fact, UnknownOr, facts};
 
-use crate::instance::not_monitor;
+use crate::rights::Role;
 use crate::session::{Row, Session};
 
 /// A superuser's session is an application's unless it is a tool that administrators and backups use. Who may see
@@ -29,8 +29,8 @@ pub(crate) fn unknown(cause: &Cause) -> [(&'static str, Fact); 2] {
 }
 
 /// Asks for all of them.
-pub(crate) async fn ask(session: &Session, user: &str) -> [(&'static str, Fact); 2] {
-    let clients = session.rows(CLIENTS).await.and_then(|rows| clients(rows.first(), user));
+pub(crate) async fn ask(session: &Session, role: Role<'_>) -> [(&'static str, Fact); 2] {
+    let clients = session.rows(CLIENTS).await.and_then(|rows| clients(rows.first(), role));
     let subscriptions = session.rows(SUBSCRIPTIONS).await.map(|rows| {
         let row = rows.first();
         facts! { "enabled" => count(row, "enabled"), "running" => count(row, "running") }
@@ -38,9 +38,9 @@ pub(crate) async fn ask(session: &Session, user: &str) -> [(&'static str, Fact);
     [("clients", clients.or_unknown()), ("subscriptions", subscriptions.or_unknown())]
 }
 
-fn clients(row: Option<&Row>, user: &str) -> Result<Fact, Cause> {
+fn clients(row: Option<&Row>, role: Role<'_>) -> Result<Fact, Cause> {
     if count(row, "hidden") != Fact::Int(0) {
-        return Err(not_monitor(user, "does not see what others' sessions are"));
+        return Err(role.not_monitor("does not see what others' sessions are"));
     }
     let names = ["applications", "superusers", "monitoring"];
     let mut facts: BTreeMap<_, _> = names.map(|name| (name.to_owned(), count(row, name))).into();
@@ -66,6 +66,8 @@ fn count(row: Option<&Row>, column: &str) -> Fact {
 mod tests {
     use super::*;
 
+    const ROLE: Role<'_> = Role { name: "goodstead", own: true };
+
     #[test]
     fn sessions_that_are_hidden_are_not_taken_for_none() {
         let row = |hidden: &str| {
@@ -73,13 +75,13 @@ mod tests {
                 [("hidden", hidden), ("applications", "2"), ("superusers", "0"), ("monitoring", "1")];
             Row::from(values.map(|(name, value)| (name.to_owned(), value.to_owned())))
         };
-        let seen = clients(Some(&row("0")), "goodstead").unwrap().to_json();
+        let seen = clients(Some(&row("0")), ROLE).unwrap().to_json();
         assert_eq!(
             seen,
             serde_json::json!({"applications": 2, "superusers": 0, "monitoring": 1, "ordinary_share": 1.0})
         );
         for hidden in [Some(row("3")), Some(row("")), None] {
-            assert_eq!(clients(hidden.as_ref(), "goodstead").unwrap_err().kind, CauseKind::NotPermitted);
+            assert_eq!(clients(hidden.as_ref(), ROLE).unwrap_err().kind, CauseKind::NotPermitted);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use goodstead_plugin::{Cause, CauseKind, Fact, UnknownOr};
 
+use crate::rights::Role;
 use crate::row::{int, missing, switch, text};
 use crate::session::{Row, Session, connect};
 
@@ -88,22 +89,25 @@ fn own_sizes(databases: &[Database]) -> Result<Vec<i64>, Cause> {
 pub(crate) async fn databases(
     session: &Session,
     version: i64,
+    role: Role<'_>,
 ) -> Result<(Vec<Database>, Option<Cause>), Cause> {
     let rows = session.rows(&query(version)).await?;
     let sizes = session.rows(SIZES).await.map(|rows| {
         let size = |row: &Row| Some((text(row, "name")?.to_owned(), int(row, "size_bytes")?));
         rows.iter().filter_map(size).collect::<BTreeMap<_, _>>()
     });
-    let mut found: Vec<_> = rows.iter().filter_map(|row| database(row, sizes.as_ref())).collect();
+    let mut found: Vec<_> = rows.iter().filter_map(|row| database(row, sizes.as_ref(), role)).collect();
     let unread = found.len() < rows.len();
     found.sort_by_key(|database| Reverse(database.size.as_ref().ok().copied()));
     Ok((found, unread.then(|| Cause::new(CauseKind::Partial, "a name in it is not UTF-8"))))
 }
 
-fn database(row: &Row, sizes: Result<&BTreeMap<String, i64>, &Cause>) -> Option<Database> {
+fn database(row: &Row, sizes: Result<&BTreeMap<String, i64>, &Cause>, role: Role<'_>) -> Option<Database> {
     let (name, sql) = (text(row, "name")?, text(row, "sql")?);
     let size = match sizes {
-        Ok(sizes) => sizes.get(name).copied().ok_or_else(no_size),
+        Ok(sizes) => {
+            sizes.get(name).copied().ok_or_else(|| role.not_monitor("may not know the size of this database"))
+        }
         Err(cause) => Err(cause.clone()),
     };
     let limit = int(row, "connection_limit").ok_or_else(missing);
@@ -137,14 +141,11 @@ fn database(row: &Row, sizes: Result<&BTreeMap<String, i64>, &Cause>) -> Option<
     Some(Database { name: name.to_owned(), sql: sql.to_owned(), inhabited, template, size, facts })
 }
 
-fn no_size() -> Cause {
-    Cause::new(CauseKind::NotPermitted, "the role may not know the size of this database")
-        .remedy("GRANT pg_monitor to it, or CONNECT on the database")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ROLE: Role<'_> = Role { name: "goodstead", own: true };
 
     fn row(values: &[(&str, &str)]) -> Row {
         values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -161,7 +162,8 @@ mod tests {
             |shop: i64| BTreeMap::from([("shop".to_owned(), shop), ("template1".to_owned(), 8_000_000)]);
         let both = |sizes: &BTreeMap<String, i64>| {
             let of = |name: &str, template: &str| {
-                database(&row(&[("name", name), ("sql", name), ("template", template)]), Ok(sizes)).unwrap()
+                database(&row(&[("name", name), ("sql", name), ("template", template)]), Ok(sizes), ROLE)
+                    .unwrap()
             };
             vec![of("shop", "f"), of("template1", "t")]
         };
@@ -181,7 +183,7 @@ mod tests {
     fn what_is_no_limit_and_was_never_counted_is_absent() {
         let common = [("name", "shop"), ("sql", "shop"), ("template", "f"), ("accepts_connections", "t")];
         let shop = |more: &[(&str, &str)]| {
-            database(&row(&[&common[..], more].concat()), Ok(&BTreeMap::new())).unwrap()
+            database(&row(&[&common[..], more].concat()), Ok(&BTreeMap::new()), ROLE).unwrap()
         };
         let plain = shop(&[("connection_limit", "-1")]);
         assert!(plain.inhabited && !plain.facts.contains_key("connection_limit"));

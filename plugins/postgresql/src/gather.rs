@@ -176,6 +176,7 @@ fn converse(
         user: target.user.as_deref().unwrap_or(&user),
         password: target.password.as_deref(),
         database: target.database.as_deref().unwrap_or(DATABASE),
+        own: target.user.is_none(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
     let runtime = runtime.map_err(|_| Cause::new(CauseKind::PluginFailed, "no runtime for the session"))?;

@@ -21,6 +21,7 @@ mod limits;
 mod objects;
 mod process;
 mod queries;
+mod rights;
 mod row;
 mod session;
 mod settings;

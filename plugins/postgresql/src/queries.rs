@@ -8,6 +8,7 @@ use goodstead_plugin::{Cause, CauseKind, Elements, Fact, UnknownOr};
 use crate::backup;
 use crate::clients;
 use crate::instance::{self, Server};
+use crate::rights::Role;
 use crate::row::{int, missing, switch, text};
 use crate::session::{Login, Row, Session, pooler, role_sql};
 use crate::settings::from_server;
@@ -139,10 +140,11 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
         in_recovery: switch(identity, "in_recovery") == Some(true),
         sees_stats: switch(identity, "sees_stats") == Some(true),
         user: login.user.to_owned(),
+        own: login.role().own,
         rows: session.limits().rows,
     };
     facts.extend(instance::from_settings(rows.as_ref().map(Vec::as_slice).map_err(Clone::clone), &server));
-    let settings = rows.map(|rows| settings(rows, switch(identity, "sees_all") == Some(true), login.user));
+    let settings = rows.map(|rows| settings(rows, switch(identity, "sees_all") == Some(true), login.role()));
 
     if let Err(cause) = session.bound().await {
         for name in ["slots", "archiver"] {
@@ -166,7 +168,7 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
     let asked = instance::ask(session, &server).await;
     facts.extend(asked.facts);
     let cluster = backup::ask(session, &server, asked.system_identifier).await;
-    let clients = clients::ask(session, login.user).await;
+    let clients = clients::ask(session, login.role()).await;
     Ok(Told {
         facts,
         settings,
@@ -186,10 +188,13 @@ fn too_powerful(login: Login<'_>) -> Cause {
          pg_execute_server_program, pg_write_server_files and pg_read_server_files"
             .to_owned()
     } else {
-        let sql = role_sql("goodstead");
-        format!(
-            "as the server's owner, in psql: `{sql}` Then user = \"goodstead\" for this target in agent.toml"
-        )
+        let by_hand = || {
+            format!(
+                "{}` Then set `user = \"goodstead\"` for this target in agent.toml",
+                role_sql("goodstead")
+            )
+        };
+        login.role().remedy(by_hand)
     };
     let detail = format!(
         "a superuser session was offered (the role {user}) and declined: it has powers not needed here"
@@ -207,10 +212,10 @@ fn version(number: i64) -> BTreeMap<String, Fact> {
     facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect()
 }
 
-fn settings(rows: Vec<Row>, sees_all: bool, user: &str) -> Settings {
+fn settings(rows: Vec<Row>, sees_all: bool, role: Role<'_>) -> Settings {
     let mut found = Settings::default();
     if !sees_all {
-        found.partial = Some(instance::not_monitor(user, "sees only the settings that every role may see"));
+        found.partial = Some(role.not_monitor("sees only the settings that every role may see"));
     }
     for row in rows {
         let (Some(name), Some(setting), Some(vartype)) =
@@ -304,7 +309,7 @@ mod tests {
     fn values_of_a_role_or_database_are_not_the_server_s() {
         let setting = |source: &str| {
             let values = [("name", "jit"), ("setting", "on"), ("vartype", "bool"), ("source", source)];
-            settings(vec![row(&values)], true, "goodstead")
+            settings(vec![row(&values)], true, Role { name: "goodstead", own: true })
         };
         assert_eq!(setting("configuration file").values["jit"], true.into());
         for source in ["database", "user", "database user", "client", "session"] {

@@ -19,6 +19,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 use crate::limits::Limits;
+use crate::rights::Role;
 
 /// How long the login may take.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -51,6 +52,16 @@ pub(crate) struct Login<'a> {
     pub(crate) user: &'a str,
     pub(crate) password: Option<&'a str>,
     pub(crate) database: &'a str,
+    /// Whether the role is that of the system user that connects, not one that the admin named.
+    pub(crate) own: bool,
+}
+
+impl<'a> Login<'a> {
+    /// The role, and whether `goodstead grant` can give it what it lacks.
+    pub(crate) fn role(&self) -> Role<'a> {
+        let own = self.own && self.password.is_none() && matches!(self.address, Address::Unix(_));
+        Role { name: self.user, own }
+    }
 }
 
 /// A row of an answer: its values by column; what is NULL, or no UTF-8, is not in it.
@@ -219,8 +230,9 @@ fn refused(error: &tokio_postgres::Error, login: Login<'_>) -> Cause {
     match *code {
         SqlState::INVALID_AUTHORIZATION_SPECIFICATION | SqlState::INVALID_PASSWORD => not_let_in(login),
         SqlState::INSUFFICIENT_PRIVILEGE => {
-            let remedy =
+            let grant =
                 format!("GRANT CONNECT ON DATABASE {} TO {};", identifier(database), identifier(user));
+            let remedy = format!("as the server's owner, in psql: `{grant}`");
             let detail = format!("the role {user} may not connect to the database {database}");
             Cause::new(CauseKind::NotPermitted, detail).remedy(remedy)
         }
@@ -254,12 +266,14 @@ fn not_let_in(login: Login<'_>) -> Cause {
         Address::Unix(_) => format!("local all {name} scram-sha-256"),
         Address::Tcp(_) => format!("host all {name} THIS_HOST/32 scram-sha-256"),
     };
-    let remedy = format!(
-        "as the server's owner, in psql: `{}` If that is done, pg_hba.conf needs the line `{line}` above the others, \
-         and a reload",
-        role_sql(user)
-    );
-    Cause::new(CauseKind::NotPermitted, format!("the server does not let the role {user} in")).remedy(remedy)
+    let by_hand = || {
+        format!(
+            "{}` If that is done, pg_hba.conf needs the line `{line}` above the others, and a reload: `SELECT pg_reload_conf();",
+            role_sql(user)
+        )
+    };
+    Cause::new(CauseKind::NotPermitted, format!("the server does not let the role {user} in"))
+        .remedy(login.role().remedy(by_hand))
 }
 
 /// Why there is no answer in PostgreSQL's own words.

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::databases::{Database, TOTALS, databases, totals};
 use crate::limits::Limits;
 use crate::objects::LISTS;
+use crate::rights::Role;
 use crate::row::{int, missing, switch};
 use crate::session::{Login, Session, Startup, time_over};
 use crate::view::{View, bytes_as_they_are, in_database, not_seen};
@@ -60,8 +61,9 @@ pub(crate) async fn walk(
         return unknown(&Cause::new(CauseKind::NotApplicableHere, detail)).collect();
     }
     bytes_as_they_are(&session).await;
-    let mut facts = once(&session).await;
-    match databases(&session, version).await {
+    let role = login.role();
+    let mut facts = once(&session, role).await;
+    match databases(&session, version, role).await {
         Ok((databases, unread)) => {
             facts.extend(totals(&databases, unread.as_ref()));
             let mut view = View::new(version, login.user, session.limits().rows);
@@ -81,7 +83,7 @@ pub(crate) async fn walk(
     facts
 }
 
-async fn once(session: &Session) -> BTreeMap<String, Fact> {
+async fn once(session: &Session, role: Role<'_>) -> BTreeMap<String, Fact> {
     let rows = session.rows(ONCE).await;
     let row = match rows.and_then(|rows| rows.into_iter().next().ok_or_else(missing)) {
         Ok(row) => row,
@@ -99,10 +101,7 @@ async fn once(session: &Session) -> BTreeMap<String, Fact> {
     for name in ["standby_seen", "statement_statistics_loaded"] {
         facts.insert(name.to_owned(), switch(&row, name).ok_or_else(missing).or_unknown());
     }
-    let hidden = || {
-        Cause::new(CauseKind::NotPermitted, "the role may not see what others' processes are")
-            .remedy("GRANT pg_monitor to it")
-    };
+    let hidden = || role.not_monitor("may not see what others' processes are");
     let workers = int(&row, "autovacuum_workers").ok_or_else(hidden).or_unknown();
     facts.insert("autovacuum_workers".to_owned(), workers);
     if let Some(failures) = int(&row, "shared_checksum_failures") {

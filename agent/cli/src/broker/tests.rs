@@ -237,7 +237,7 @@ fn whoever_may_not_connect_does_not() {
     let _listener = UnixListener::bind(&socket).unwrap();
     let manifest = manifest(&format!("connect = ['{}/*']", folder.path().display()));
     let root = Arc::new(Root::live().unwrap());
-    let mut broker = Broker::new(&root, &manifest, users::acting_user("demo", Some("no-such-user")));
+    let mut broker = Broker::new(&root, &manifest, users::acting_user("demo", false, Some("no-such-user")));
     let address = Address::Unix(socket.display().to_string());
     broker.accept_configured(&address);
     match ask(&mut broker, &Request::Connect { address }).reply {

@@ -1,9 +1,12 @@
 //! `goodstead grant PRODUCT`: what lets the agent's user look into a product, printed, or with `--apply` carried out.
 //!
-//! The knowledge is the plugin's (`[grant]` in its manifest); this only fills in the names, becomes the product's
-//! owner, and tries whether it worked. The access file is touched only where the grant alone does not let the user in.
+//! The knowledge is the plugin's (`[grant]` in its manifest); this only fills in the names, creates the agent's own user
+//! where there is none, becomes the product's owner, and tries whether it worked. Unless one socket is named, all of the
+//! product's servers are granted, so that one command is enough. The access file is touched only where the grant alone
+//! does not let the user in.
 
 mod access_file;
+mod sockets;
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -20,7 +23,7 @@ use super::{Exit, Installed, Outcome, configuration};
 use crate::args;
 use crate::config::Config;
 use crate::installation::Installation;
-use crate::render::output;
+use crate::render::{diagnostics, output};
 use crate::trust::Standing;
 use crate::users::{self, User};
 
@@ -55,22 +58,87 @@ pub(crate) fn run(args: &args::Grant, installation: &Installation) -> Outcome {
     let grant = plugin.manifest.grant.as_ref().ok_or_else(|| {
         Diagnostic::error("nothing-to-grant", format!("`{}` needs nothing granted", args.product))
     })?;
-    let filled = Filled::new(grant, args.address.as_ref(), user(&args.product, &config)?)?;
-    if args.apply { filled.apply() } else { filled.show(&args.product) }
+    let user = user(&args.product, &config)?;
+    let addresses = match &args.address {
+        Some(address) => vec![address.clone()],
+        None => sockets::of(&plugin.manifest, grant, &config),
+    };
+    let filled: Vec<_> = addresses
+        .iter()
+        .map(|address| Filled::new(grant, address, user.clone()))
+        .collect::<Result<_, _>>()?;
+    if args.apply { apply(&filled) } else { show(&filled, &args.product) }
+}
+
+/// Grants on each server, one after another; what one of them refuses does not keep the others from it.
+fn apply(filled: &[Filled<'_>]) -> Outcome {
+    let Some(first) = filled.first() else { return Ok(Exit::Fine) };
+    let (owner, user) = first.prepare()?;
+    let mut exit = Exit::Fine;
+    for (number, one) in filled.iter().enumerate() {
+        if filled.len() > 1 {
+            let blank = if number == 0 { "" } else { "\n" };
+            output::write(&format!("{blank}{BOLD}{}{BOLD:#}\n", one.address), None)?;
+        }
+        match one.apply(&owner, &user) {
+            Ok(()) => {}
+            Err(problem) if filled.len() == 1 => return Err(problem),
+            Err(problem) => {
+                diagnostics::print(&[problem]);
+                exit = Exit::Trouble;
+            }
+        }
+    }
+    Ok(exit)
+}
+
+/// Prints what lets the user in, for those who do it by hand.
+fn show(filled: &[Filled<'_>], product: &str) -> Outcome {
+    let Some(first) = filled.first() else { return Ok(Exit::Fine) };
+    let grant = first.grant;
+    let mut text = format!("This grants `{}` {}.\n", first.user, grant.about);
+    if users::by_name(&first.user).is_none() {
+        text.push_str(&format!(
+            "\n{BOLD}First, as root{BOLD:#}, since there is no such system user yet:\n\n    {}\n",
+            users::create(&first.user).join(" ")
+        ));
+    }
+    let commands: Vec<_> =
+        filled.iter().map(|one| format!("{} {}", grant.program, one.arguments(&[]).join(" "))).collect();
+    match commands.as_slice() {
+        [command] => {
+            text.push_str(&format!("\n{BOLD}As {}{BOLD:#}, feed this to `{command}`:\n\n", grant.owner));
+        }
+        commands => {
+            text.push_str(&format!("\n{BOLD}As {}{BOLD:#}, feed this to each of:\n\n", grant.owner));
+            for command in commands {
+                text.push_str(&format!("    {command}\n"));
+            }
+            text.push_str("\nThe statements:\n\n");
+        }
+    }
+    for line in first.text(&grant.input).trim().lines() {
+        text.push_str(&format!("    {line}\n"));
+    }
+    text.push_str(&format!(
+        "\n{BOLD}Only if the user is still refused{BOLD:#}, put this line before the others of the access file, and \
+         have it read again:\n\n    {}\n\nOr have all of it done: sudo goodstead grant {product} --apply\n",
+        first.text(&grant.line)
+    ));
+    output::write(&text, None)?;
+    Ok(Exit::Fine)
 }
 
 /// The name of the system user that connects for this plugin.
 fn user(plugin: &str, config: &Config) -> Result<String, Diagnostic> {
     let name = match config.connect_as(plugin) {
         Some(named) => named.to_owned(),
-        None => {
-            users::acting_user(plugin, None).map_or_else(|_| users::SERVICE_USER.to_owned(), |user| user.name)
-        }
+        None => users::acting_user(plugin, true, None)
+            .map_or_else(|_| users::SERVICE_USER.to_owned(), |user| user.name),
     };
     // It is put between quotes into statements and files.
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
-    if name.is_empty() || name.len() > 32 || !name.chars().all(plain) {
-        return Err(Diagnostic::error("odd-user", format!("`{name}` is no plain user name"))
+    if !users::is_plain(&name) {
+        return Err(Diagnostic::error("odd-user", format!("`{name}` is not a plain user name"))
             .help("user names here are lower case letters, digits, `_` and `-`"));
     }
     Ok(name)
@@ -79,20 +147,21 @@ fn user(plugin: &str, config: &Config) -> Result<String, Diagnostic> {
 /// A grant with its names filled in.
 struct Filled<'a> {
     grant: &'a Grant,
+    address: Address,
     user: String,
     folder: String,
     suffix: String,
 }
 
 impl<'a> Filled<'a> {
-    fn new(grant: &'a Grant, address: Option<&Address>, user: String) -> Result<Self, Diagnostic> {
-        let Address::Unix(path) = address.unwrap_or(&grant.address) else {
+    fn new(grant: &'a Grant, address: &Address, user: String) -> Result<Self, Diagnostic> {
+        let Address::Unix(path) = address else {
             return Err(Diagnostic::error("no-socket", "a grant is made over the product's own socket")
                 .help(format!("write it like {}", grant.address)));
         };
         let folder = Path::new(path).parent().map(|folder| folder.display().to_string()).unwrap_or_default();
         let suffix = path.rsplit('.').next().unwrap_or_default().to_owned();
-        Ok(Filled { grant, user, folder, suffix })
+        Ok(Filled { grant, address: address.clone(), user, folder, suffix })
     }
 
     fn text(&self, template: &str) -> String {
@@ -106,30 +175,8 @@ impl<'a> Filled<'a> {
         self.grant.arguments.iter().chain(further).map(|argument| self.text(argument)).collect()
     }
 
-    fn show(&self, product: &str) -> Outcome {
-        let grant = self.grant;
-        let command = format!("{} {}", grant.program, self.arguments(&[]).join(" "));
-        let mut text = format!("This grants `{}` {}.\n", self.user, grant.about);
-        if users::by_name(&self.user).is_none() {
-            text.push_str(&format!(
-                "\n{BOLD}First, as root{BOLD:#}, since there is no such system user yet:\n\n    {}\n",
-                create(&self.user)
-            ));
-        }
-        text.push_str(&format!("\n{BOLD}As {}{BOLD:#}, feed this to `{command}`:\n\n", grant.owner));
-        for line in self.text(&grant.input).trim().lines() {
-            text.push_str(&format!("    {line}\n"));
-        }
-        text.push_str(&format!(
-            "\n{BOLD}Only if the user is still refused{BOLD:#}, put this line before the others of the access file, and \
-             have it read again:\n\n    {}\n\nOr have all of it done: sudo goodstead grant {product} --apply\n",
-            self.text(&grant.line)
-        ));
-        output::write(&text, None)?;
-        Ok(Exit::Fine)
-    }
-
-    fn apply(&self) -> Outcome {
+    /// The product's owner, and the agent's user, whom root makes where there is none yet.
+    fn prepare(&self) -> Result<(User, User), Diagnostic> {
         let owner = users::by_name(&self.grant.owner).ok_or_else(|| {
             Diagnostic::error(
                 "no-owner",
@@ -144,33 +191,54 @@ impl<'a> Filled<'a> {
             )
             .help("run it with sudo"));
         }
-        let user = users::by_name(&self.user).ok_or_else(|| {
-            Diagnostic::error("no-user", format!("there is no system user `{}` yet", self.user))
-                .help(create(&self.user))
-        })?;
-        self.expect(&owner, &[], Some(&self.text(&self.grant.input)))?;
-        output::write(&format!("granted to `{}`\n", self.user), None)?;
+        if let Some(user) = users::by_name(&self.user) {
+            return Ok((owner, user));
+        }
+        let create = users::create(&self.user);
+        let missing = |why: &str| {
+            Diagnostic::error("no-user", format!("there is no system user `{}` yet{why}", self.user))
+                .help(format!("as root: {}", create.join(" ")))
+        };
         if caller.uid != 0 {
+            return Err(missing(""));
+        }
+        let made = create.split_first().map(|(program, arguments)| {
+            Command::new(Path::new("/usr/sbin").join(program)).args(arguments).env_clear().output()
+        });
+        match made {
+            Some(Ok(output)) if output.status.success() => {}
+            Some(Ok(output)) => {
+                return Err(missing(&format!(", and useradd says: {}", said(&output.stderr))));
+            }
+            Some(Err(error)) => return Err(missing(&format!(", and useradd cannot be run: {error}"))),
+            None => return Err(missing("")),
+        }
+        let user = users::by_name(&self.user).ok_or_else(|| missing(""))?;
+        output::write(&format!("created the system user `{}`\n", user.name), None)?;
+        Ok((owner, user))
+    }
+
+    fn apply(&self, owner: &User, user: &User) -> Result<(), Diagnostic> {
+        self.expect(owner, &[], Some(&self.text(&self.grant.input)))?;
+        output::write(&format!("granted to `{}`\n", self.user), None)?;
+        if users::current().uid != 0 {
             let note = format!(
                 "whether it is let in can only be tried as root; if not, the access file needs: {}\n",
                 self.text(&self.grant.line)
             );
-            output::write(&note, None)?;
-            return Ok(Exit::Fine);
+            return output::write(&note, None);
         }
-        if self.let_in(&user) {
-            output::write(&format!("tried: `{}` is let in\n", self.user), None)?;
-            return Ok(Exit::Fine);
+        if self.let_in(user) {
+            return output::write(&format!("tried: `{}` is let in\n", self.user), None);
         }
-        let printed = self.expect(&owner, &self.grant.file, None)?;
+        let printed = self.expect(owner, &self.grant.file, None)?;
         let file = PathBuf::from(printed.trim_end_matches(['\r', '\n']));
         let line = self.text(&self.grant.line);
-        access_file::prepend(&owner, &file, &line)?;
-        self.expect(&owner, &self.grant.reload, None)?;
+        access_file::prepend(owner, &file, &line)?;
+        self.expect(owner, &self.grant.reload, None)?;
         output::write(&format!("added to {}: {line}\n", file.display()), None)?;
-        if self.let_in(&user) {
-            output::write(&format!("tried: `{}` is let in\n", self.user), None)?;
-            return Ok(Exit::Fine);
+        if self.let_in(user) {
+            return output::write(&format!("tried: `{}` is let in\n", self.user), None);
         }
         Err(Diagnostic::error(
             "still-refused",
@@ -191,9 +259,7 @@ impl<'a> Filled<'a> {
             Diagnostic::error("no-client", format!("{program} cannot be run as `{}`: {error}", user.name))
         })?;
         if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let said: String =
-                said.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
+            let said = said(&output.stderr);
             return Err(Diagnostic::error("refused", format!("{program} as `{}` says: {said}", user.name))
                 .help("is the product running, and is --address its socket?"));
         }
@@ -233,8 +299,10 @@ fn bounded(mut child: Child) -> io::Result<Output> {
     })
 }
 
-fn create(user: &str) -> String {
-    format!("useradd --system --no-create-home --shell /usr/sbin/nologin {user}")
+/// What a program wrote to standard error, in one bounded line.
+fn said(stderr: &[u8]) -> String {
+    let said = String::from_utf8_lossy(stderr);
+    said.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()
 }
 
 #[cfg(test)]

@@ -79,7 +79,8 @@ fn plugin_status(plugin: &Plugin, config: &Config) -> PluginStatus {
         Err(cause) => (None, Some(why(&cause).to_owned())),
     };
     let connects = !manifest.permissions.connect.is_empty();
-    let user = connects.then(|| users::acting_user(&name, config.connect_as(&name)));
+    let user =
+        connects.then(|| users::acting_user(&name, manifest.grant.is_some(), config.connect_as(&name)));
     let (connects_as, connects_as_nobody) = match user {
         Some(Ok(user)) => (Some(user.name), None),
         Some(Err(cause)) => (None, Some(cause)),

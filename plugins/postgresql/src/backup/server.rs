@@ -8,7 +8,7 @@ use goodstead_plugin::{Cause, CauseKind, Site, SiteExt};
 use super::Tool;
 use super::not_running;
 use crate::files::Configuration;
-use crate::instance::{Server, not_monitor};
+use crate::instance::Server;
 use crate::session::Session;
 
 const CLUSTER: &str = "SELECT floor(extract(epoch FROM now()))::bigint AS now,
@@ -49,7 +49,7 @@ pub(crate) async fn ask(
     let history = if server.in_recovery {
         Err(Cause::new(CauseKind::NotApplicableHere, "only the primary knows"))
     } else if text("may_list") != Some("t") {
-        Err(not_monitor(&server.user, "does not see the files of the write-ahead log"))
+        Err(server.role().not_monitor("does not see the files of the write-ahead log"))
     } else {
         session
             .rows(HISTORY)

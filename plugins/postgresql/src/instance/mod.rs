@@ -19,8 +19,9 @@ use std::collections::BTreeMap;
 
 use goodstead_plugin::{Cause, CauseKind, Elements, Fact};
 
+use crate::rights::Role;
 use crate::row::text;
-use crate::session::{Row, Session, identifier};
+use crate::session::{Row, Session};
 
 pub(crate) use written::from_settings;
 
@@ -34,8 +35,16 @@ pub(crate) struct Server {
     pub(crate) sees_stats: bool,
     /// The role.
     pub(crate) user: String,
+    /// Whether `goodstead grant` can give the role what it lacks.
+    pub(crate) own: bool,
     /// The most elements of a list; there may be more, and then the list is partial.
     pub(crate) rows: usize,
+}
+
+impl Server {
+    pub(crate) fn role(&self) -> Role<'_> {
+        Role { name: &self.user, own: self.own }
+    }
 }
 
 /// Facts by name.
@@ -119,13 +128,7 @@ fn unknown_for(names: &[&str], cause: &Cause) -> Facts {
 }
 
 fn sees_no_others(server: &Server) -> Cause {
-    not_monitor(&server.user, "does not see what other sessions do")
-}
-
-/// Why a role that is no member of `pg_monitor` does not see this.
-pub(crate) fn not_monitor(user: &str, detail: &str) -> Cause {
-    let remedy = format!("as the server's owner, in psql: `GRANT pg_monitor TO {};`", identifier(user));
-    Cause::new(CauseKind::NotPermitted, format!("the role {user} {detail}")).remedy(remedy)
+    server.role().not_monitor("does not see what other sessions do")
 }
 
 /// A list of what `element` makes of the rows: at most so many, and partial if there are more, or if it could make

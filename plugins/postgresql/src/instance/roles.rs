@@ -63,16 +63,17 @@ fn rules(number: i64) -> String {
 }
 
 fn hidden_rules(server: &Server) -> Cause {
-    let user = identifier(&server.user);
-    let remedy = format!(
-        "as the server's owner, in psql: `GRANT SELECT ON pg_hba_file_rules TO {user}; \
-         GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO {user};`"
-    );
+    let by_hand = || {
+        let user = identifier(&server.user);
+        format!(
+            "GRANT SELECT ON pg_hba_file_rules TO {user}; GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO {user};"
+        )
+    };
     Cause::new(
         CauseKind::NotPermitted,
         "neither the file pg_hba.conf nor the server's view of it may be read",
     )
-    .remedy(remedy)
+    .remedy(server.role().remedy(by_hand))
 }
 
 #[cfg(test)]

@@ -6,7 +6,14 @@ use super::*;
 const MOST: usize = 200;
 
 fn server(number: i64) -> Server {
-    Server { number, in_recovery: true, sees_stats: true, user: "goodstead".to_owned(), rows: MOST }
+    Server {
+        number,
+        in_recovery: true,
+        sees_stats: true,
+        user: "goodstead".to_owned(),
+        own: true,
+        rows: MOST,
+    }
 }
 
 fn queries(number: i64) -> String {

@@ -172,6 +172,7 @@ mod tests {
             in_recovery: false,
             sees_stats: true,
             user: "goodstead".to_owned(),
+            own: true,
             rows: 200,
         }
     }

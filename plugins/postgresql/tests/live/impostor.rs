@@ -79,7 +79,7 @@ fn a_server_s_refusals_have_their_causes_and_are_not_repeated() {
         ("57P03", "not-available", "starting up"),
         ("53300", "not-available", "no connection left"),
         ("28000", "not-permitted", "does not let the role goodstead in"),
-        ("28P01", "not-permitted", "local all goodstead peer"),
+        ("28P01", "not-permitted", "sudo goodstead grant postgresql --apply"),
         ("42501", "not-permitted", "GRANT CONNECT ON DATABASE postgres TO goodstead;"),
         ("08P01", "not-available", "connection pooler"),
         ("XX000", "not-available", "(XX000)"),

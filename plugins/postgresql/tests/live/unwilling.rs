@@ -28,7 +28,8 @@ fn a_database_that_does_not_want_to_costs_only_itself() {
     assert_eq!(names(&facts, "tables_without_primary_key"), ["open.public.t"]);
     let cause = &facts["tables_without_primary_key"]["$cause"];
     assert_eq!(cause["kind"], "not-permitted", "{cause}");
-    assert_eq!(cause["remedy"], "GRANT CONNECT ON DATABASE barred TO goodstead;");
+    let by_hand = "as the server's owner, in psql: `GRANT CONNECT ON DATABASE barred TO goodstead;`";
+    assert_eq!(cause["remedy"], by_hand);
     assert!(cause["detail"].as_str().unwrap().starts_with("in the database barred: "), "{cause}");
     assert_eq!(item(&facts, "databases", "half")["half_dropped"], true);
     for none in ["half", "closed", "template0"] {
