@@ -55,7 +55,7 @@ fn switches_that_cost_data_are_set_back_as_printed() {
     let conf = scene.postgres.data().join("postgresql.conf");
     fs::write(&conf, format!("{}\n{line}\n", fs::read_to_string(&conf).unwrap())).unwrap();
     // What waits for a restart gets it, and the checksums the time in between.
-    let command = step(&look.remedy("data-checksums-off"), "pg_checksums").replace("DATA_FOLDER", &data);
+    let command = step(&look.remedy("data-checksums-off"), "pg_checksums");
     let words: Vec<_> = command.split(' ').collect();
     scene.postgres.down();
     scene.postgres.tool(words[0], &words[1..]);
