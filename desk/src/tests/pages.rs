@@ -153,7 +153,7 @@ async fn a_report_page_shows_all_that_matters() {
         "Worst target: <b>postgresql:main</b>",
         "Committed data can be lost: fsync is off",
         "<b>36.75</b> points",
-        "mending it alone gains 31.2",
+        "fixing only this gains 31.2",
         "<strong>can be damaged beyond repair</strong>",
         "ALTER SYSTEM SET fsync = on;",
         "17179869184 (16.0 GiB)",
@@ -172,6 +172,9 @@ async fn a_report_page_shows_all_that_matters() {
     ] {
         assert!(page.contains(text), "{text} is missing");
     }
+    let places = ["<h2>Findings</h2>", "What to do", "Why it matters", "Observed", "<h2>Adoption</h2>"]
+        .map(|text| page.find(text).unwrap_or_else(|| panic!("{text} is missing")));
+    assert!(places.is_sorted(), "what to do comes first, adoption last: {places:?}");
 }
 
 #[tokio::test]

@@ -30,7 +30,8 @@ impl Page {
                 let first = format!("  {style}{:<14}{style:#}  ", one.verdict);
                 self.wrapped(&first, self.margin(), &one.id);
                 if one.verdict == Verdict::Pass {
-                    self.where_and_seen(one);
+                    self.items(one);
+                    self.seen(one);
                 }
             }
         }

@@ -84,7 +84,7 @@ fn test(xml: &mut Xml, judgement: &Judgement) -> io::Result<()> {
         Verdict::Unknown => {
             let cause = judgement.cause.as_ref();
             let help = cause.and_then(|cause| cause.remedy.as_deref());
-            let help = help.map_or(String::new(), |help| format!("; what helps: {help}"));
+            let help = help.map_or(String::new(), |help| format!("; what to do: {help}"));
             skipped(xml, format!("could not be judged: {}{help}", because(cause)))
         }
         Verdict::NotYetJudged => skipped(xml, "needs an earlier scan, judged at the next one".to_owned()),
@@ -97,17 +97,20 @@ fn details(judgement: &Judgement) -> String {
     if !judgement.items.is_empty() {
         text.push_str(&format!("where: {}\n", plain(&judgement.items.join(", "))));
     }
+    for part in [&judgement.remedy, &judgement.why] {
+        if !part.trim().is_empty() {
+            text.push_str(&format!("\n{}\n", part.trim()));
+        }
+    }
+    if !judgement.evidence.is_empty() {
+        text.push('\n');
+    }
     for evidence in &judgement.evidence {
         text.push_str(&format!(
             "seen: {} = {}\n",
             plain(&evidence.path),
             value(&evidence.value, evidence.unit)
         ));
-    }
-    for part in [&judgement.why, &judgement.remedy] {
-        if !part.trim().is_empty() {
-            text.push_str(&format!("\n{}\n", part.trim()));
-        }
     }
     for link in &judgement.links {
         text.push_str(&format!("\n{}: {}", plain(&link.title), plain(&link.url)));

@@ -90,7 +90,7 @@ impl Page {
         if self.narrow() {
             (format!("{margin}{DIM}{label}{DIM:#} "), margin.to_owned())
         } else {
-            (format!("{margin}{DIM}{label:<6}{DIM:#}"), " ".repeat(margin.len() + 6))
+            (format!("{margin}{DIM}{label:<7}{DIM:#}"), " ".repeat(margin.len() + 7))
         }
     }
 
@@ -243,19 +243,19 @@ mod tests {
         let text = anstream::adapter::strip_str(&page.text).to_string();
         assert!(!text.lines().any(|line| line.ends_with(' ')), "{text:?}");
         insta::assert_snapshot!(text, @r"
-                Do    First read this text, which is longer than one
-                      line.
+                Do     First read this text, which is longer than
+                       one line.
 
-                      Then:
-                      1. one `a\tb`
-                           x
+                       Then:
+                       1. one `a\tb`
+                            x
 
-                           y
-                         more
-                      2. two
-                         - inner
+                            y
+                          more
+                       2. two
+                          - inner
 
-                      That is all.
+                       That is all.
         ");
     }
 

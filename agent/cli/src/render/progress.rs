@@ -1,11 +1,9 @@
 //! How far the customer has come, for a person at a terminal: the adoption chain, milestones and tasks, in few lines.
 //!
-//! What was reached in full takes one line; what was not says what it is stuck on. What to do stands below the table, for
-//! the costliest few. What is not known is said once a cause.
+//! What was reached in full takes one line; what was not says what it is stuck on. What to do is below the table, for the
+//! costliest few. What is not known is one line, and its causes are shown with those of the checks.
 
-use std::collections::BTreeMap;
-
-use goodstead_model::{Adoption, Capability, Cause, CauseKind, Milestone, Reached, Report, Stage, Task};
+use goodstead_model::{Adoption, Capability, Milestone, Reached, Report, Stage, Task};
 
 use super::page::{BOLD, DIM, GREEN, Page, YELLOW, grade, shortened};
 use super::value::plain;
@@ -18,14 +16,14 @@ const BESIDE: usize = 8 + 12 + 6 + 8;
 const ADVISED: usize = 3;
 
 impl Page {
-    /// Adoption, milestones and tasks, as far as there are any.
-    pub(super) fn progress(&mut self, report: &Report) {
+    /// Adoption, milestones and tasks, as far as there are any; those of which nothing is known one by one only where
+    /// `all` are wanted.
+    pub(super) fn progress(&mut self, report: &Report, all: bool) {
         if let Some(adoption) = &report.adoption {
             self.adoption(adoption);
         }
-        self.milestones(&report.milestones);
-        self.tasks(&report.tasks);
-        self.not_known(report);
+        self.milestones(&report.milestones, all);
+        self.tasks(&report.tasks, all);
     }
 
     fn adoption(&mut self, adoption: &Adoption) {
@@ -90,7 +88,7 @@ impl Page {
         }
     }
 
-    fn milestones(&mut self, milestones: &[Milestone]) {
+    fn milestones(&mut self, milestones: &[Milestone], all: bool) {
         if milestones.is_empty() {
             return;
         }
@@ -98,7 +96,9 @@ impl Page {
         put!(self, "");
         let said = format!("{BOLD}Milestones{BOLD:#}: {reached} of {} reached", milestones.len());
         self.wrapped_styled("", "  ", &said);
-        for one in milestones {
+        let (unknown, known): (Vec<_>, Vec<_>) =
+            milestones.iter().partition(|one| !all && one.state == Reached::Unknown);
+        for one in known {
             let state = match (one.state, one.first_seen.as_deref().map(day)) {
                 (Reached::Unknown, _) => format!("{YELLOW}not known{YELLOW:#}"),
                 (Reached::Reached, Some(day)) => format!("{GREEN}reached{GREEN:#}, seen {}", plain(day)),
@@ -109,20 +109,35 @@ impl Page {
                 self.advice(&one.remedy, &one.id);
             }
         }
+        self.open(unknown.len(), unknown.iter().map(|one| one.points).sum());
     }
 
-    fn tasks(&mut self, tasks: &[Task]) {
+    /// How many are not known, and what they cost, in one line.
+    fn open(&mut self, number: usize, lost: f64) {
+        if number > 0 {
+            let first = if self.narrow() { points(lost).trim_start().to_owned() } else { points(lost) };
+            self.wrapped_styled(
+                &format!("{first}  "),
+                "          ",
+                &format!("{YELLOW}{number} not known{YELLOW:#}"),
+            );
+        }
+    }
+
+    fn tasks(&mut self, tasks: &[Task], all: bool) {
         if tasks.is_empty() {
             return;
         }
         put!(self, "");
         put!(self, "{BOLD}Tasks{BOLD:#}");
-        for one in tasks {
+        let (unknown, known): (Vec<_>, Vec<_>) = tasks.iter().partition(|one| !all && counts(one).is_none());
+        for one in known {
             self.line(one.points, &one.title, &one.deployment, &counted(one));
             if one.completions < one.attempts {
                 self.advice(&one.remedy, &one.id);
             }
         }
+        self.open(unknown.len(), unknown.iter().map(|one| one.points).sum());
     }
 
     /// One milestone or task: what it costs, what it is, and how it stands.
@@ -141,29 +156,6 @@ impl Page {
         if !remedy.is_empty() {
             self.prose("Do", remedy);
             self.labelled("More", &format!("goodstead explain {id}"));
-        }
-    }
-
-    /// One cause often stands for many: said once, with what it costs.
-    fn not_known(&mut self, report: &Report) {
-        let mut causes: BTreeMap<(&str, String, Option<&str>), Vec<&str>> = BTreeMap::new();
-        let mut add = |deployment, cause, id| {
-            if let Some(cause) =
-                Option::as_ref(cause).filter(|cause: &&Cause| cause.kind != CauseKind::NoPreviousScan)
-            {
-                let remedy = cause.remedy.as_deref();
-                causes.entry((deployment, cause.to_string(), remedy)).or_default().push(id);
-            }
-        };
-        if let Some(adoption) = &report.adoption {
-            let of = adoption.entitlement.deployment.as_str();
-            adoption.capabilities.iter().for_each(|one| add(of, &one.cause, &one.id));
-        }
-        report.milestones.iter().for_each(|one| add(&one.deployment, &one.cause, &one.id));
-        report.tasks.iter().for_each(|one| add(&one.deployment, &one.cause, &one.id));
-        for ((deployment, cause, remedy), ids) in causes {
-            put!(self, "");
-            self.unknown(&format!("{deployment}: {cause}"), remedy, &ids);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The report for a person at a terminal: readiness first, then what is wrong by points, then what is accepted, then what
-//! could not be judged.
+//! The report for a person at a terminal: readiness and what to do first, then what is wrong by points, then what is
+//! accepted, how far the customer has come, and what could not be judged. Of each finding: what, do, why, seen.
 
 use anstyle::Style;
 use goodstead_model::{Impact, Judgement, Range, Report, Target, TargetScore};
@@ -7,7 +7,7 @@ use goodstead_model::{Impact, Judgement, Range, Report, Target, TargetScore};
 use super::face::{Detail, Look};
 use super::page::{BOLD, DIM, GREEN, Page, RED, YELLOW, ascii, bar, grade, shortened};
 use super::unjudged::{self, Unjudged};
-use super::value::{plain, value};
+use super::value::{observed, plain};
 use super::words::{NOT_YET, count, coverage, headline, looked_at, moment, partial, range, stays};
 
 /// The report as it is looked at.
@@ -21,9 +21,9 @@ pub(crate) fn report(report: &Report, look: &Look) -> String {
             page.shown = usize::MAX;
         }
         page.targets(report);
-        page.progress(report);
         page.findings(report);
         page.waived(report);
+        page.progress(report, look.detail == Detail::Verbose);
         page.not_judged(report);
         page.not_yet_judged(report);
         page.warnings(report);
@@ -39,7 +39,7 @@ pub(crate) fn report(report: &Report, look: &Look) -> String {
 impl Page {
     fn head(&mut self, report: &Report) {
         let said = format!(
-            "{BOLD}Goodstead{BOLD:#} looked at {} on {}",
+            "{BOLD}Goodstead{BOLD:#} checked {} on {}",
             plain(&looked_at(report)),
             plain(&moment(&report.time))
         );
@@ -60,6 +60,11 @@ impl Page {
                 put!(self, "{hang}{style}{}{style:#}", bar(readiness.range, 40));
             }
             self.wrapped(&format!("  {BOLD}Coverage{BOLD:#}   "), hang, &coverage(readiness));
+        }
+        if let Some(first) = unjudged::of(report).first(report) {
+            put!(self, "");
+            let said = format!("(unlocks {}): {}", first.unlocks, first.command);
+            self.wrapped(&format!("  {BOLD}Do this first{BOLD:#} "), "    ", &said);
         }
     }
 
@@ -82,7 +87,7 @@ impl Page {
         let beside = if self.cells() > 0 { self.cells() + 2 } else { 0 };
         let worst = report.readiness.as_ref().and_then(|readiness| readiness.worst.as_deref());
         for target in &report.targets {
-            let mark = if worst == Some(target.id.as_str()) { "  <- the worst" } else { "" };
+            let mark = if worst == Some(target.id.as_str()) { "  <- weakest" } else { "" };
             let (score, drawn, style) = match &target.score {
                 Some(score) => {
                     let style = grade(score.range.high);
@@ -155,7 +160,7 @@ impl Page {
             }
             return;
         }
-        let said = format!("{BOLD}{}{BOLD:#}, the most costly first", count(findings.len(), "finding"));
+        let said = format!("{BOLD}{}{BOLD:#}, most costly first", count(findings.len(), "finding"));
         self.wrapped_styled("", "  ", &said);
         for finding in findings {
             self.finding(finding);
@@ -172,26 +177,32 @@ impl Page {
         if let Some(event) = &finding.event {
             self.labelled("When", &stays(event));
         }
-        self.where_and_seen(finding);
-        self.prose("Why", &finding.why);
+        self.items(finding);
         self.prose("Do", &finding.remedy);
         if finding.gain > 0.0 {
-            self.labelled("Gain", &format!("{:+.1} points when this alone is mended", finding.gain));
+            self.labelled("Gain", &format!("{:+.1} points when only this is fixed", finding.gain));
         }
+        self.prose("Why", &finding.why);
+        self.seen(finding);
         for link in &finding.links {
             self.labelled("Read", &format!("{}: {}", link.title, link.url));
         }
     }
 
-    /// The items that it is about, and what was observed.
-    pub(super) fn where_and_seen(&mut self, finding: &Judgement) {
+    /// The items that it is about.
+    pub(super) fn items(&mut self, finding: &Judgement) {
         if !finding.items.is_empty() {
             self.labelled("Where", &self.some(&finding.items));
         }
-        for evidence in finding.evidence.iter().take(self.shown) {
-            self.labelled("Seen", &format!("{} = {}", evidence.path, value(&evidence.value, evidence.unit)));
+    }
+
+    /// What was observed.
+    pub(super) fn seen(&mut self, finding: &Judgement) {
+        let lines = observed(&finding.evidence);
+        for line in lines.iter().take(self.shown) {
+            self.labelled("Seen", line);
         }
-        let more = finding.evidence.len().saturating_sub(self.shown);
+        let more = lines.len().saturating_sub(self.shown);
         if more > 0 {
             self.labelled("Seen", &format!("and {more} more, with --verbose"));
         }
@@ -217,7 +228,7 @@ impl Page {
             return;
         }
         put!(self, "");
-        let said = format!("{} waived, not mended: the points stay lost", count(waived.len(), "finding"));
+        let said = format!("{} waived, not fixed: the points stay lost", count(waived.len(), "finding"));
         self.wrapped_in(BOLD, "", "", &said);
         for finding in waived {
             self.finding_head(finding);
@@ -225,29 +236,31 @@ impl Page {
                 let text = format!("waived until {}, by {}: {}", waiver.until, waiver.who, waiver.why);
                 self.labelled("Note", &text);
             }
-            self.where_and_seen(finding);
+            self.items(finding);
+            self.seen(finding);
         }
     }
 
     fn not_judged(&mut self, report: &Report) {
-        let Unjudged { checks, causes, best } = unjudged::of(report);
-        if checks == 0 {
+        let Unjudged { checks, causes } = unjudged::of(report);
+        if causes.is_empty() {
             return;
         }
         put!(self, "");
-        self.wrapped_styled(
-            "",
-            "  ",
-            &format!("{BOLD}{}{BOLD:#} could not be judged", count(checks, "check")),
-        );
-        if let Some(best) = best {
-            put!(self, "");
-            let said = format!("lets {} of them be judged: {}", best.checks, best.command);
-            self.labelled("Best", &said);
-        }
+        let said = match checks {
+            0 => format!("{BOLD}Not known{BOLD:#}"),
+            _ => format!("{BOLD}{}{BOLD:#} could not be judged", count(checks, "check")),
+        };
+        self.wrapped_styled("", "  ", &said);
         for cause in causes {
             put!(self, "");
-            self.unknown(&format!("{}: {}", cause.target, cause.detail), cause.remedy, &cause.ids());
+            let first = if self.narrow() { "? ".to_owned() } else { format!("   {YELLOW}?{YELLOW:#}    ") };
+            let what = format!("{}: {}", self.some(&cause.targets), cause.detail(self.shown));
+            self.wrapped(&first, self.margin(), &what);
+            if let Some(remedy) = cause.remedy {
+                self.labelled("Do", remedy);
+            }
+            self.labelled("Blocks", &format!("{}: {}", cause.blocked(), self.some(&cause.ids())));
         }
     }
 
@@ -261,22 +274,12 @@ impl Page {
         }
     }
 
-    /// What is not known, what would make it known, and what it costs.
-    pub(super) fn unknown(&mut self, what: &str, remedy: Option<&str>, costs: &[&str]) {
-        let first = if self.narrow() { "? ".to_owned() } else { format!("   {YELLOW}?{YELLOW:#}    ") };
-        self.wrapped(&first, self.margin(), what);
-        if let Some(remedy) = remedy {
-            self.labelled("Do", remedy);
-        }
-        self.labelled("Costs", &self.some(costs));
-    }
-
     fn warnings(&mut self, report: &Report) {
         if report.warnings.is_empty() {
             return;
         }
         put!(self, "");
-        put!(self, "{BOLD}Worth knowing{BOLD:#}");
+        put!(self, "{BOLD}Notes{BOLD:#}");
         for warning in &report.warnings {
             self.wrapped("  - ", "    ", warning);
         }

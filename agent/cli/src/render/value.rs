@@ -1,5 +1,6 @@
 //! Observed values as a person reads them: bytes with their size, lists short, unknowns with their cause.
 
+use goodstead_model::Evidence;
 use goodstead_page::printable;
 pub(crate) use goodstead_page::{acts, plain, printable_ascii};
 use goodstead_protocol::contract::Unit;
@@ -10,6 +11,26 @@ const SHOWN: usize = 6;
 
 /// How many characters of a text are shown.
 const SHOWN_TEXT: usize = 200;
+
+/// What was observed, in lines: the values of one item together, what is said once each by itself.
+pub(crate) fn observed(evidence: &[Evidence]) -> Vec<String> {
+    let mut lines: Vec<(Option<&str>, String)> = Vec::new();
+    for one in evidence {
+        let value = value(&one.value, one.unit);
+        // `linux.mounts["/data"].used_percent` is about the item `linux.mounts["/data"]`.
+        let of_item = one.path.rfind("\"].").map(|end| one.path.split_at(end + 2));
+        match (of_item, lines.last_mut()) {
+            (Some((item, rest)), Some((Some(last), line))) if *last == item => {
+                line.push_str(&format!(", {} = {value}", rest.trim_start_matches('.')));
+            }
+            (Some((item, rest)), _) => {
+                lines.push((Some(item), format!("{item}: {} = {value}", rest.trim_start_matches('.'))));
+            }
+            (None, _) => lines.push((None, format!("{} = {value}", one.path))),
+        }
+    }
+    lines.into_iter().map(|(_, line)| line).collect()
+}
 
 /// A value in one line.
 pub(crate) fn value(fact: &Fact, unit: Option<Unit>) -> String {
@@ -50,10 +71,11 @@ pub(crate) fn value(fact: &Fact, unit: Option<Unit>) -> String {
 
 fn number(value: f64, plain: String, unit: Option<Unit>) -> String {
     match unit {
-        Some(Unit::Bytes) => bytes(value, &plain),
+        // -1 is what many settings call unlimited, or another setting's value.
+        Some(Unit::Bytes) if value >= 0.0 => bytes(value, &plain),
         Some(Unit::Seconds) => format!("{plain} s"),
         Some(Unit::Percent) => format!("{plain} %"),
-        Some(Unit::Count) | None => plain,
+        Some(Unit::Bytes | Unit::Count) | None => plain,
     }
 }
 
@@ -90,10 +112,33 @@ mod tests {
     fn values_read_well() {
         assert_eq!(value(&Fact::Int(134_217_728), Some(Unit::Bytes)), "128.0 MiB");
         assert_eq!(value(&Fact::Int(512), Some(Unit::Bytes)), "512 B");
+        assert_eq!(value(&Fact::Int(-1), Some(Unit::Bytes)), "-1");
         assert_eq!(value(&Fact::Int(300), Some(Unit::Seconds)), "300 s");
         assert_eq!(
             value(&Fact::from((0..8).map(Fact::Int).collect::<Vec<_>>()), None),
             "[0, 1, 2, 3, 4, 5, and 2 more]"
+        );
+    }
+
+    #[test]
+    fn the_values_of_one_item_are_one_line() {
+        let seen =
+            |path: &str, value: i64| Evidence { path: path.into(), value: Fact::Int(value), unit: None };
+        let evidence = [
+            seen("x.limit", 1),
+            seen("x.files[\"/a\"].size", 2),
+            seen("x.files[\"/a\"].mode", 3),
+            seen("x.files[\"/b\"].size", 4),
+            seen("x.sysctl[\"vm/swappiness\"]", 5),
+        ];
+        assert_eq!(
+            observed(&evidence),
+            [
+                "x.limit = 1",
+                "x.files[\"/a\"]: size = 2, mode = 3",
+                "x.files[\"/b\"]: size = 4",
+                "x.sysctl[\"vm/swappiness\"] = 5"
+            ]
         );
     }
 

@@ -29,7 +29,7 @@ pub(crate) fn day(time: &str) -> &str {
 
 /// Readiness in words that cannot mislead: one number only where it can be trusted.
 pub(crate) fn headline(readiness: Option<&Readiness>) -> String {
-    let Some(readiness) = readiness else { return "no number: nothing could be judged".to_owned() };
+    let Some(readiness) = readiness else { return "not available: nothing could be judged".to_owned() };
     match readiness.single {
         Some(single) => format!("{single:.1}"),
         None => format!(

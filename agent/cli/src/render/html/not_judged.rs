@@ -1,27 +1,34 @@
-//! What could not be judged: each cause once, with the checks that it costs, and the one remedy that would judge most.
+//! What is not known: each cause once, with what it blocks, and the one command to begin with.
 
 use goodstead_model::{Judgement, Report};
 
-use crate::render::unjudged::{self, Help, Unjudged};
+use crate::render::unjudged::{self, First};
+
+/// How many causes that one command removes are named.
+const SHOWN: usize = 8;
 
 pub(super) struct NotJudged<'a> {
     /// How many checks.
     pub(super) count: usize,
-    /// What would judge most of them, and how many.
-    pub(super) best: Option<(Vec<Part<'a>>, usize)>,
-    /// The most costly first.
+    /// What to do before all else, and what that unlocks.
+    pub(super) first: Option<(Vec<Part<'a>>, String)>,
+    /// What can be changed first, and of that what blocks most.
     pub(super) causes: Vec<Cause<'a>>,
 }
 
 pub(super) struct Cause<'a> {
-    pub(super) target: &'a str,
+    pub(super) targets: String,
     pub(super) text: String,
     pub(super) remedy: Vec<Part<'a>>,
     pub(super) checks: Vec<&'a Judgement>,
+    /// The capabilities, milestones and tasks.
+    pub(super) goals: Vec<&'a str>,
+    /// `65 checks, 30 milestones`.
+    pub(super) blocked: String,
 }
 
 impl Cause<'_> {
-    /// Its words, with what stands in backquotes told apart.
+    /// Its words, with what is in backquotes told apart.
     pub(super) fn words(&self) -> Vec<Part<'_>> {
         parts(&self.text)
     }
@@ -35,17 +42,20 @@ pub(super) struct Part<'a> {
 
 impl<'a> NotJudged<'a> {
     pub(super) fn new(report: &'a Report) -> NotJudged<'a> {
-        let Unjudged { checks, causes, best } = unjudged::of(report);
+        let found = unjudged::of(report);
+        let first = found.first(report);
         let cause = |reason: unjudged::Reason<'a>| Cause {
-            target: reason.target,
-            text: reason.detail,
+            targets: reason.targets.join(", "),
+            text: reason.detail(SHOWN),
+            blocked: reason.blocked(),
+            goals: [reason.capabilities, reason.milestones, reason.tasks].concat(),
             remedy: reason.remedy.map(parts).unwrap_or_default(),
             checks: reason.checks,
         };
         NotJudged {
-            count: checks,
-            best: best.map(|Help { command, checks }| (parts(command), checks)),
-            causes: causes.into_iter().map(cause).collect(),
+            count: found.checks,
+            first: first.map(|First { command, unlocks }| (parts(command), unlocks)),
+            causes: found.causes.into_iter().map(cause).collect(),
         }
     }
 }

@@ -12,8 +12,8 @@ pub(super) fn points(lost: f64) -> Option<String> {
     (lost > 0.0).then(|| format!("\u{2212}{lost:.1}"))
 }
 
-/// `Readiness lies between 50.2 and 59.4. `, or nothing where both are the same.
+/// `Readiness is between 50.2 and 59.4. `, or nothing where both are the same.
 pub(super) fn between(range: Range) -> String {
     let (low, high) = (format!("{:.1}", range.low), format!("{:.1}", range.high));
-    if low == high { String::new() } else { format!("Readiness lies between {low} and {high}. ") }
+    if low == high { String::new() } else { format!("Readiness is between {low} and {high}. ") }
 }

@@ -7,7 +7,7 @@ use goodstead_model::{Adoption, Capability, Judgement, Milestone, Reached, Repor
 use super::blocks::{self, Content, Inline};
 use super::escape::{code, fence, line, link, text};
 use crate::render::unjudged::{self, Unjudged};
-use crate::render::value::value;
+use crate::render::value::observed;
 use crate::render::words::{
     NOT_YET, answer, count, counts, coverage, day, headline, looked_at, moment, partial, range, stays,
 };
@@ -28,6 +28,9 @@ pub(crate) fn report(report: &Report) -> String {
     if let Some(readiness) = &report.readiness {
         put!(out, "**Coverage** {}", coverage(readiness));
     }
+    if let Some(first) = unjudged::of(report).first(report) {
+        put!(out, "\n**Do this first** (unlocks {}): {}", first.unlocks, code(first.command));
+    }
     targets(&mut out, report);
     findings(&mut out, report);
     waived(&mut out, report);
@@ -39,7 +42,7 @@ pub(crate) fn report(report: &Report) -> String {
     not_judged(&mut out, report);
     not_yet_judged(&mut out, report);
     if !report.warnings.is_empty() {
-        put!(out, "\n## Worth knowing\n");
+        put!(out, "\n## Notes\n");
         for warning in &report.warnings {
             put!(out, "- {}", line(warning));
         }
@@ -61,7 +64,7 @@ fn targets(out: &mut String, report: &Report) {
             }
             None => ("not judged".to_owned(), String::new()),
         };
-        let mark = if worst == Some(target.id.as_str()) { " (the worst)" } else { "" };
+        let mark = if worst == Some(target.id.as_str()) { " (weakest)" } else { "" };
         put!(out, "| {} | {score} | {areas} | {}{mark} |", text(&target.id), text(&target.title));
     }
     let notes: Vec<_> = report.targets.iter().flat_map(|target| &target.notes).collect();
@@ -81,7 +84,7 @@ fn findings(out: &mut String, report: &Report) {
         }
         return;
     }
-    put!(out, "\n## {}, the most costly first", count(findings.len(), "finding"));
+    put!(out, "\n## {}, most costly first", count(findings.len(), "finding"));
     for finding in findings {
         head(out, finding);
         if let Some(waiver) = &finding.waiver {
@@ -92,12 +95,13 @@ fn findings(out: &mut String, report: &Report) {
         if let Some(event) = &finding.event {
             put!(out, "\n**When** {}", text(&stays(event)));
         }
-        where_and_seen(out, finding);
-        prose(out, "Why", &finding.why);
+        items(out, finding);
         prose(out, "What to do", &finding.remedy);
         if finding.gain > 0.0 {
-            put!(out, "\n**Gain** {:+.1} points when this alone is mended", finding.gain);
+            put!(out, "\n**Gain** {:+.1} points when only this is fixed", finding.gain);
         }
+        prose(out, "Why", &finding.why);
+        seen(out, finding);
         if !finding.links.is_empty() {
             put!(out, "\n**Read**\n");
         }
@@ -120,16 +124,19 @@ fn head(out: &mut String, finding: &Judgement) {
     );
 }
 
-fn where_and_seen(out: &mut String, finding: &Judgement) {
+fn items(out: &mut String, finding: &Judgement) {
     if !finding.items.is_empty() {
         let items: Vec<_> = finding.items.iter().map(|item| code(item)).collect();
         put!(out, "\n**Where** {}", items.join(", "));
     }
+}
+
+fn seen(out: &mut String, finding: &Judgement) {
     if !finding.evidence.is_empty() {
         put!(out, "\n**Seen**\n");
     }
-    for evidence in &finding.evidence {
-        put!(out, "- {} = {}", code(&evidence.path), code(&value(&evidence.value, evidence.unit)));
+    for line in observed(&finding.evidence) {
+        put!(out, "- {}", code(&line));
     }
 }
 
@@ -178,14 +185,15 @@ fn waived(out: &mut String, report: &Report) {
     if waived.is_empty() {
         return;
     }
-    put!(out, "\n## {} waived, not mended: the points stay lost", count(waived.len(), "finding"));
+    put!(out, "\n## {} waived, not fixed: the points stay lost", count(waived.len(), "finding"));
     for finding in waived {
         head(out, finding);
         if let Some(waiver) = &finding.waiver {
             let said = format!("waived until {}, by {}: {}", waiver.until, waiver.who, waiver.why);
             put!(out, "\n**Note** {}", text(&said));
         }
-        where_and_seen(out, finding);
+        items(out, finding);
+        seen(out, finding);
     }
 }
 
@@ -284,18 +292,28 @@ fn costs(points: f64) -> String {
 }
 
 fn not_judged(out: &mut String, report: &Report) {
-    let Unjudged { checks, causes, best } = unjudged::of(report);
-    if checks == 0 {
+    let Unjudged { checks, causes } = unjudged::of(report);
+    if causes.is_empty() {
         return;
     }
-    put!(out, "\n## {} could not be judged\n", count(checks, "check"));
-    if let Some(best) = best {
-        put!(out, "What lets {} of them be judged: {}\n", best.checks, code(best.command));
-    }
+    let said = if checks == 0 {
+        "Not known".to_owned()
+    } else {
+        format!("{} could not be judged", count(checks, "check"))
+    };
+    put!(out, "\n## {said}\n");
     for cause in causes {
         let ids: Vec<_> = cause.ids().into_iter().map(code).collect();
-        let help = cause.remedy.map_or(String::new(), |remedy| format!(" What helps: {}.", code(remedy)));
-        put!(out, "- {}: {}.{help} Costs {}", line(cause.target), text(&cause.detail), ids.join(", "));
+        let help = cause.remedy.map_or(String::new(), |remedy| format!(" What to do: {}.", code(remedy)));
+        let (targets, detail) = (cause.targets.join(", "), cause.detail(usize::MAX));
+        put!(
+            out,
+            "- {}: {}.{help} Blocks {}: {}",
+            line(&targets),
+            text(&detail),
+            cause.blocked(),
+            ids.join(", ")
+        );
     }
 }
 
@@ -310,10 +328,10 @@ fn not_yet_judged(out: &mut String, report: &Report) {
     }
 }
 
-/// Why a check matters and what to do, for those who embed that.
+/// What to do and why a check matters, for those who embed that.
 pub(crate) fn advice(why: &str, remedy: &str) -> String {
     let mut out = String::new();
-    prose(&mut out, "Why", why);
     prose(&mut out, "What to do", remedy);
+    prose(&mut out, "Why", why);
     out.trim_start().to_owned()
 }

@@ -96,7 +96,7 @@ fn rule(judgement: &Judgement) -> Rule<'_> {
         short_description: message(&judgement.title),
         full_description: (!why.is_empty()).then(|| message(why)),
         help: helps.then(|| Message {
-            text: lines(format!("{why}\n\n{remedy}").trim()),
+            text: lines(format!("{remedy}\n\n{why}").trim()),
             markdown: Some(braced(&markdown::advice(why, remedy))),
         }),
         help_uri: judgement.links.iter().map(|link| link.url.as_str()).find(|url| is_web(url)),
@@ -157,18 +157,18 @@ fn said(judgement: &Judgement) -> String {
     if judgement.verdict == Verdict::Unknown {
         let cause = judgement.cause.as_ref();
         let help = cause.and_then(|cause| cause.remedy.as_deref());
-        let help = help.map_or(String::new(), |help| format!(". What helps: {help}"));
+        let help = help.map_or(String::new(), |help| format!(". What to do: {help}"));
         return format!("Could not be judged: {}{help}", because(cause));
     }
     let mut said = judgement.title.clone();
     if !judgement.items.is_empty() {
         said.push_str(&format!("\nWhere: {}", judgement.items.join(", ")));
     }
+    if !judgement.remedy.is_empty() {
+        said.push_str(&format!("\n\n{}\n", judgement.remedy.trim()));
+    }
     for evidence in &judgement.evidence {
         said.push_str(&format!("\nSeen: {} = {}", evidence.path, value(&evidence.value, evidence.unit)));
-    }
-    if !judgement.remedy.is_empty() {
-        said.push_str(&format!("\n\n{}", judgement.remedy.trim()));
     }
     said
 }

@@ -124,3 +124,32 @@ fn a_terminal_of_20_columns_is_laid_out_for() {
         }
     }
 }
+
+#[test]
+fn every_face_says_what_then_do_then_why_then_seen_and_adoption_comes_later() {
+    let mut report = fixture::sample();
+    for finding in report.verdicts.iter_mut() {
+        finding.remedy = "Set it now.".to_owned();
+        finding.why = "Because pages stay.".to_owned();
+    }
+    let title = report.findings().next().unwrap().title.clone();
+    let adopted = report.adoption.as_ref().unwrap().capabilities[0].title.clone();
+    for face in [Face::Text, Face::Html, Face::Markdown, Face::Junit] {
+        let text = render(&report, face, &look(Detail::Normal, 100));
+        let text = strip_str(&text).to_string().replace("&quot;", "\"");
+        let from = text.find(&title).unwrap();
+        let after = |words: &str| {
+            from + text[from..].find(words).unwrap_or_else(|| panic!("{face:?}: {words}: {text}"))
+        };
+        let places = [
+            from,
+            after("Set it now."),
+            after("Because pages stay."),
+            after("linux.memory.swap_total_bytes"),
+        ];
+        assert!(places.is_sorted(), "{face:?}: {places:?}: {text}");
+        if face != Face::Junit {
+            assert!(places[3] < after(&adopted), "{face:?}: {text}");
+        }
+    }
+}
