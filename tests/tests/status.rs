@@ -13,7 +13,7 @@ fn a_fresh_installation_says_what_is_there_and_makes_nothing() {
     let told = run.words();
     for part in [
         "none is kept; goodstead check makes one",
-        "is not there: the defaults hold",
+        "agent.toml: using defaults",
         "trusted keys: development.pub",
         "linux 0.1.0",
         "signed by development.pub",
@@ -65,6 +65,6 @@ fn what_is_broken_shows_and_is_no_success() {
     let run = tree.run(&["status"]);
     assert_eq!(run.code, 2, "{run:?}");
     let told = run.words();
-    assert!(told.contains("is broken: the defaults hold, and nothing is sent"), "{run:?}");
+    assert!(told.contains("is broken: using defaults, and nothing is sent"), "{run:?}");
     assert!(told.contains("state.db cannot be used"), "{run:?}");
 }

@@ -1,12 +1,15 @@
 //! The command line, as clap reads it.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::ArgValueCompleter;
 use goodstead_model::Impact;
+use goodstead_protocol::diagnostic::Diagnostic;
 use goodstead_protocol::message::Address;
 
+use crate::complete;
 use crate::render::face::{Detail, Face};
 
 /// Agent, plugin protocol and report schema: three numbers that change on their own.
@@ -21,28 +24,58 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 1, report s
                   count), 2 usage, broken input, output that \
                   cannot be written, nothing judged, or coverage under --min-coverage. With --format nagios: 0 ok, \
                   1 medium findings, 2 high or critical ones, 3 where it is 2 above.",
+    subcommand_required = false,
     disable_help_subcommand = true,
     max_term_width = 100
 )]
 pub(crate) struct Cli {
-    /// Where agent.toml, entitlement.toml and your own checks lie [root: /etc/goodstead, others: ~/.config/goodstead]
-    #[arg(long, global = true, value_name = "DIR")]
+    /// Where agent.toml, entitlement.toml and your own checks are [root: /etc/goodstead, others: ~/.config/goodstead]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(env = "GOODSTEAD_CONFIG_DIR", hide_env_values = true)]
     pub(crate) config_dir: Option<PathBuf>,
     /// Where reports, waivers and the enrolment are kept [root: /var/lib/goodstead, others: ~/.local/state/goodstead]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(env = "GOODSTEAD_STATE_DIR", hide_env_values = true)]
     pub(crate) state_dir: Option<PathBuf>,
+    /// When to use colours; `auto` means on a terminal, unless NO_COLOR or CLICOLOR_FORCE says otherwise
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto)]
+    #[arg(env = "GOODSTEAD_COLOR", hide_env_values = true)]
+    pub(crate) color: Colour,
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal
+    Auto,
+    /// Also in pipes
+    Always,
+    /// Not at all
+    Never,
+}
+
+impl Colour {
+    /// Makes it hold for all output of this process.
+    pub(crate) fn set(self) {
+        let choice = match self {
+            Colour::Auto => return,
+            Colour::Always => anstream::ColorChoice::Always,
+            Colour::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+    }
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Inspect this host, score it, and explain every point
     Check(Check),
-    /// Say all there is to say about checks, capabilities, milestones or tasks, and how they stand here
+    /// Explain checks, capabilities, milestones or tasks in full, and what they came to here
     Explain {
         /// Their ids, for example postgresql.fsync-off
-        #[arg(required = true, value_name = "ID")]
+        #[arg(required = true, value_name = "ID", add = ArgValueCompleter::new(complete::checks))]
         ids: Vec<String>,
     },
     /// What is installed, trusted, configured and allowed, and how the last scan went
@@ -69,6 +102,12 @@ pub(crate) enum Command {
     Enroll(Enroll),
     /// Print what lets the agent look into a product, and with --apply carry it out
     Grant(Grant),
+    /// Print help for a command
+    Help {
+        /// The command, for example `report diff`
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
+    },
     /// Write completions for your shell to standard output
     Completions {
         /// The shell
@@ -85,21 +124,29 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Check {
     /// What to inspect: a plugin (`linux`) or one target of it (`postgresql:main`); everything by default
-    #[arg(value_name = "TARGET")]
+    #[arg(value_name = "TARGET", add = ArgValueCompleter::new(complete::plugins))]
     pub(crate) targets: Vec<String>,
     /// Inspect a folder that holds a root file system instead of the live host
-    #[arg(long, value_name = "DIR", conflicts_with = "facts")]
+    #[arg(long, value_name = "DIR", conflicts_with = "facts", value_hint = ValueHint::DirPath)]
     pub(crate) root: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) shown: Shown,
-    /// Write the report to a file instead of standard output
-    #[arg(long, short, value_name = "FILE")]
+    /// Write the report to a file instead of standard output, whole or not at all; without --format its extension decides
+    /// (.json, .html, .md, .sarif, .xml, .prom, .txt)
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
-    /// Judge only this check (repeatable)
-    #[arg(long, value_name = "ID")]
+    /// Judge only these checks: ids or patterns such as 'postgresql.*-index', repeated or separated by commas
+    #[arg(long, value_name = "ID", value_delimiter = ',', add = ArgValueCompleter::new(complete::checks))]
     pub(crate) only: Vec<String>,
+    /// Leave these checks out, likewise
+    #[arg(long, value_name = "ID", value_delimiter = ',', add = ArgValueCompleter::new(complete::checks))]
+    pub(crate) except: Vec<String>,
+    /// Judge only checks of at least this impact
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub(crate) min_impact: Option<LeastImpact>,
     /// Exit with 1 on a finding of at least this impact
     #[arg(long, value_enum, default_value_t = FailOn::High, value_name = "LEVEL")]
+    #[arg(env = "GOODSTEAD_FAIL_ON", hide_env_values = true)]
     pub(crate) fail_on: FailOn,
     /// Exit with 2 when less than this per cent of the applicable weight could be judged
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
@@ -119,9 +166,8 @@ impl Command {
     /// The face of a report that is asked for, of commands that show one.
     pub(crate) fn face(&self) -> Option<Face> {
         match self {
-            Command::Check(Check { shown, .. }) | Command::Report(Report::Show { shown, .. }) => {
-                Some(shown.format)
-            }
+            Command::Check(Check { shown, output, .. }) => shown.face(output.as_deref()).ok(),
+            Command::Report(Report::Show { shown, .. }) => shown.face(None).ok(),
             _ => None,
         }
     }
@@ -131,15 +177,19 @@ impl Command {
 pub(crate) fn wants_nagios(arguments: impl Iterator<Item = OsString>) -> bool {
     let arguments: Vec<_> = arguments.collect();
     let apart = arguments.windows(2).any(|pair| pair == ["--format", "nagios"]);
-    apart || arguments.iter().any(|argument| argument == "--format=nagios")
+    let named = apart || arguments.iter().any(|argument| argument == "--format=nagios");
+    named || std::env::var_os(FORMAT).is_some_and(|format| format == "nagios")
 }
+
+/// The variable that says how reports are printed where the command line does not.
+const FORMAT: &str = "GOODSTEAD_FORMAT";
 
 /// How a report is shown.
 #[derive(Debug, Args)]
 pub(crate) struct Shown {
-    /// How to print the report
-    #[arg(long, value_enum, default_value_t = Face::Text)]
-    pub(crate) format: Face,
+    /// How to print the report [default: text] [env: GOODSTEAD_FORMAT=]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Face>,
     /// Print as text only the headline and what is wrong
     #[arg(long, short)]
     pub(crate) quiet: bool,
@@ -149,6 +199,25 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
+    /// How to print it: as the command line says, else as the name of the file says into which it goes, else as
+    /// GOODSTEAD_FORMAT says.
+    ///
+    /// # Errors
+    /// GOODSTEAD_FORMAT names no format.
+    pub(crate) fn face(&self, output: Option<&Path>) -> Result<Face, Diagnostic> {
+        if let Some(face) = self.format.or_else(|| output.and_then(Face::of_file)) {
+            return Ok(face);
+        }
+        let Some(named) = std::env::var_os(FORMAT).filter(|it| !it.is_empty()) else { return Ok(Face::Text) };
+        let named = named.to_string_lossy();
+        Face::from_str(&named, false).map_err(|_| {
+            let faces = Face::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+            let names = faces.map(|face| face.get_name().to_owned()).collect::<Vec<_>>().join(", ");
+            Diagnostic::error("bad-format", format!("GOODSTEAD_FORMAT is `{named}`, which is not a format"))
+                .help(format!("one of: {names}"))
+        })
+    }
+
     /// How much the text says.
     pub(crate) fn detail(&self) -> Detail {
         match (self.quiet, self.verbose) {
@@ -165,6 +234,27 @@ pub(crate) enum Format {
     Text,
     /// For a program, stable
     Json,
+}
+
+/// The least impact of the checks that are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LeastImpact {
+    Critical,
+    High,
+    Medium,
+    Low,
+}
+
+impl LeastImpact {
+    /// The same as reports have it.
+    pub(crate) fn impact(self) -> Impact {
+        match self {
+            LeastImpact::Critical => Impact::Critical,
+            LeastImpact::High => Impact::High,
+            LeastImpact::Medium => Impact::Medium,
+            LeastImpact::Low => Impact::Low,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -192,7 +282,7 @@ impl FailOn {
 #[derive(Debug, Args)]
 pub(crate) struct Waive {
     /// The check, for example postgresql.fsync-off
-    #[arg(required_unless_present = "list", value_name = "ID")]
+    #[arg(required_unless_present = "list", value_name = "ID", add = ArgValueCompleter::new(complete::checks))]
     pub(crate) id: Option<String>,
     /// Only on this target, as reports name it (`postgresql:main`); on every target by default
     #[arg(long)]
@@ -286,6 +376,7 @@ pub(crate) enum Plugins {
     /// Show who signed a plugin, what it may read, reach and run, and which facts it emits; runs none of its code
     Inspect {
         /// An installed plugin's name, a folder that holds a plugin.toml, or that file
+        #[arg(add = ArgValueCompleter::new(complete::plugins))]
         plugin: String,
     },
     /// Run a plugin that is being written: every fact, what was refused, and what its checks say; keeps nothing
@@ -365,7 +456,7 @@ pub(crate) enum Report {
     /// Print a kept report, or one in a file
     Show {
         /// The beginning of its id, `latest`, or a file; `latest`, the newest of a full scan, by default
-        #[arg(value_name = "ID|FILE")]
+        #[arg(value_name = "ID|FILE", add = ArgValueCompleter::new(complete::reports))]
         report: Option<String>,
         #[command(flatten)]
         shown: Shown,
@@ -379,13 +470,13 @@ pub(crate) enum Report {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
-    /// Say what came, what went and what changed from one report to another
+    /// Say what is new, what is fixed and what changed from one report to another
     Diff {
-        /// The earlier one: the beginning of its id, `latest`, or a file
-        #[arg(value_name = "ID|FILE")]
-        before: String,
+        /// The earlier one: the beginning of its id, `latest`, or a file; the last but one of a full scan by default
+        #[arg(value_name = "ID|FILE", add = ArgValueCompleter::new(complete::reports))]
+        before: Option<String>,
         /// The later one, likewise
-        #[arg(value_name = "ID|FILE", default_value = "latest")]
+        #[arg(value_name = "ID|FILE", default_value = "latest", add = ArgValueCompleter::new(complete::reports))]
         after: String,
         /// How to print the difference
         #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -394,11 +485,13 @@ pub(crate) enum Report {
     /// Print the very bytes that `report send` would send, and send nothing
     Preview {
         /// The beginning of its id; the newest full one by default
+        #[arg(add = ArgValueCompleter::new(complete::reports))]
         id: Option<String>,
     },
     /// Send a report to the desk, and whatever is still spooled; the only command that sends
     Send {
         /// The beginning of its id; the newest full one by default
+        #[arg(add = ArgValueCompleter::new(complete::reports))]
         id: Option<String>,
         /// Send it although it is partial; the desk shows it as such, beside what it knows
         #[arg(long, requires = "id")]
@@ -409,8 +502,9 @@ pub(crate) enum Report {
 #[derive(Debug, Args)]
 pub(crate) struct Grant {
     /// The product's plugin, for example postgresql
+    #[arg(add = ArgValueCompleter::new(complete::plugins))]
     pub(crate) product: String,
-    /// The product's socket, for example unix:/run/postgresql/.s.PGSQL.5433; the usual one by default
+    /// The product's socket, for example unix:/run/postgresql/.s.PGSQL.5433; all of this host's servers by default
     #[arg(long)]
     pub(crate) address: Option<Address>,
     /// Carry it out, as root or as the product's owner

@@ -11,6 +11,7 @@ mod args;
 mod begun;
 mod broker;
 mod commands;
+mod complete;
 mod config;
 mod credential;
 mod deliver;
@@ -37,20 +38,56 @@ use clap::{CommandFactory, Parser};
 
 use args::{Cli, Command};
 use commands::{Exit, Outcome};
-use goodstead_protocol::diagnostic::{Diagnostic, Place};
+use goodstead_protocol::diagnostic::{Diagnostic, Place, did_you_mean};
 use installation::Installation;
 use render::face::Face;
 
 fn main() -> ExitCode {
+    complete::answer();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error).into(),
     };
-    let outcome = run(&cli).unwrap_or_else(|problem| {
+    cli.color.set();
+    let Some(command) = &cli.command else { return overview().into() };
+    let outcome = run(&cli, command).unwrap_or_else(|problem| {
         render::diagnostics::print(std::slice::from_ref(&problem));
-        if cli.command.face() == Some(Face::Nagios) { unknown(&problem.message) } else { Exit::Trouble }
+        if command.face() == Some(Face::Nagios) { unknown(&problem.message) } else { Exit::Trouble }
     });
     outcome.into()
+}
+
+/// What a command line without a command is answered with; a usage error all the same, so that a job that lost its
+/// arguments does not pass.
+fn overview() -> Exit {
+    const OVERVIEW: &str = "\
+Goodstead checks how well prepared for success a deployment is, and explains every point.
+
+  goodstead check               check this host and the products on it
+  goodstead check postgresql    check one product
+  goodstead explain ID          explain one check, and what it came to here
+  goodstead report show         print the newest report again; also list, diff, send
+  goodstead waive ID            accept a finding until a day
+  goodstead status              show what is installed, configured and allowed
+  goodstead help                list every command; goodstead help COMMAND explains one";
+    anstream::eprintln!("{OVERVIEW}");
+    if args::wants_nagios(std::env::args_os()) { unknown("the command line is wrong") } else { Exit::Trouble }
+}
+
+/// Prints help for a command, as `--help` does.
+fn help(names: &[String]) -> Outcome {
+    let mut command = Cli::command();
+    command.build();
+    for name in names {
+        let known: Vec<_> = command.get_subcommands().map(|it| it.get_name().to_owned()).collect();
+        command = command.find_subcommand(name).cloned().ok_or_else(|| {
+            Diagnostic::error("unknown-command", format!("there is no command `{}`", names.join(" ")))
+                .help("goodstead help lists them all")
+                .maybe_help(did_you_mean(name, known.iter().map(String::as_str)))
+        })?;
+    }
+    render::output::write(&command.render_long_help().ansi().to_string(), None)?;
+    Ok(Exit::Fine)
 }
 
 /// Reports what is wrong with the command line, or prints what was asked of it.
@@ -79,14 +116,15 @@ fn unknown(why: &str) -> Exit {
     Exit::Service(render::nagios::Service::Unknown)
 }
 
-fn run(cli: &Cli) -> Outcome {
-    if let Command::Completions { shell } = cli.command {
-        let mut script = Vec::new();
-        clap_complete::generate(shell, &mut Cli::command(), "goodstead", &mut script);
-        render::output::write(&String::from_utf8_lossy(&script), None)?;
+fn run(cli: &Cli, command: &Command) -> Outcome {
+    if let Command::Completions { shell } = command {
+        render::output::write(&complete::script(&shell.to_string())?, None)?;
         return Ok(Exit::Fine);
     }
-    if let Command::Manual { folder } = &cli.command {
+    if let Command::Help { command } = command {
+        return help(command);
+    }
+    if let Command::Manual { folder } = command {
         clap_mangen::generate_to(Cli::command(), folder).map_err(|error| {
             Diagnostic::error("cannot-write", format!("the manual cannot be written: {error}"))
                 .at(Place::file(folder.display().to_string()))
@@ -94,7 +132,7 @@ fn run(cli: &Cli) -> Outcome {
         return Ok(Exit::Fine);
     }
     let installation = Installation::find(cli.config_dir.as_deref(), cli.state_dir.as_deref())?;
-    match &cli.command {
+    match command {
         Command::Check(args) => commands::check::run(args, &installation),
         Command::Explain { ids } => commands::explain::run(ids, &installation),
         Command::Status { format } => commands::status::run(*format, &installation),
@@ -105,6 +143,6 @@ fn run(cli: &Cli) -> Outcome {
         Command::Report(args) => commands::report::run(args, &installation),
         Command::Enroll(args) => commands::enroll::run(args, &installation),
         Command::Grant(args) => commands::grant::run(args, &installation),
-        Command::Completions { .. } | Command::Manual { .. } => Ok(Exit::Fine),
+        Command::Completions { .. } | Command::Help { .. } | Command::Manual { .. } => Ok(Exit::Fine),
     }
 }

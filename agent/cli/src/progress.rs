@@ -27,19 +27,20 @@ pub(crate) struct Progress<'i> {
 }
 
 impl<'i> Progress<'i> {
-    /// Reads the entitlement and says what is wrong with it; `wanted` are the plugins of this scan.
+    /// Reads the entitlement and says what is wrong with it; `wanted` are the plugins of this scan, `only` the ids that
+    /// are judged, all when empty.
     pub(crate) fn begin(
         installation: &'i Installation,
         installed: &Installed,
         packs: &Packs,
-        args: &Check,
+        (args, only): (&Check, BTreeSet<String>),
         wanted: &BTreeMap<String, BTreeSet<String>>,
         time: &str,
     ) -> Self {
         let mut progress = Progress {
             installation,
             entitlement: None,
-            only: args.only.iter().cloned().collect(),
+            only,
             whole: args.targets.is_empty(),
             warnings: Vec::new(),
         };

@@ -242,6 +242,20 @@ impl State {
         Ok(self.database.query_row(newest, [], KeptReport::read).optional()?)
     }
 
+    /// The full report before the newest one.
+    pub(crate) fn before_newest(&self) -> Result<Option<KeptReport>, StateError> {
+        let older =
+            "SELECT id, time, body, is_full FROM reports WHERE is_full ORDER BY number DESC LIMIT 1 OFFSET 1";
+        Ok(self.database.query_row(older, [], KeptReport::read).optional()?)
+    }
+
+    /// The ids and times of the kept reports, the newest first.
+    pub(crate) fn report_times(&self) -> Result<Vec<(String, String)>, StateError> {
+        let mut statement = self.database.prepare("SELECT id, time FROM reports ORDER BY number DESC")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// How many reports are kept.
     pub(crate) fn report_count(&self) -> Result<usize, StateError> {
         let count: u32 = self.database.query_row("SELECT count(*) FROM reports", [], |row| row.get(0))?;

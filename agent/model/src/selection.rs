@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::report::{Origin, Report};
+use crate::verdict::Impact;
 
 /// How many names a description lists before it only counts them.
 const NAMED: usize = 3;
@@ -20,12 +21,18 @@ pub struct Selection {
     /// Those that were left out, likewise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub except: Vec<String>,
+    /// The least impact of the checks that were judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_impact: Option<Impact>,
 }
 
 impl Selection {
     /// Whether nothing was left out.
     pub fn is_whole(&self) -> bool {
-        self.targets.is_empty() && self.only.is_empty() && self.except.is_empty()
+        self.targets.is_empty()
+            && self.only.is_empty()
+            && self.except.is_empty()
+            && self.min_impact.is_none()
     }
 }
 
@@ -35,7 +42,7 @@ impl Report {
     /// Only a full report says how the host stands: a partial one never replaces one, is never the latest, and is sent
     /// only when asked for by name. The text holds names from the command line as they are.
     pub fn partial(&self) -> Option<String> {
-        let Selection { targets, only, except } = &self.selection;
+        let Selection { targets, only, except, min_impact } = &self.selection;
         let mut parts = Vec::new();
         match &self.origin {
             Origin::Live => {}
@@ -50,6 +57,9 @@ impl Report {
         }
         if !except.is_empty() {
             parts.push(format!("without the check{} {}", plural(except), listed(except)));
+        }
+        if let Some(least) = min_impact {
+            parts.push(format!("only checks of at least {least} impact"));
         }
         (!parts.is_empty()).then(|| parts.join(", "))
     }
@@ -77,7 +87,7 @@ mod tests {
         let mut report: Report = serde_json::from_str(include_str!("../samples/report-2.json")).unwrap();
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         report.origin = origin;
-        report.selection = Selection { targets: owned(targets), only: owned(only), except: owned(except) };
+        report.selection = Selection { targets: owned(targets), only: owned(only), except: owned(except), min_impact: None };
         report.partial()
     }
 

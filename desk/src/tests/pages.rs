@@ -150,7 +150,7 @@ async fn a_report_page_shows_all_that_matters() {
     for text in [
         "31–58",
         "71 % of what matters was judged",
-        "Worst target: <b>postgresql:main</b>",
+        "Weakest target: <b>postgresql:main</b>",
         "Committed data can be lost: fsync is off",
         "<b>36.75</b> points",
         "fixing only this gains 31.2",

@@ -65,7 +65,7 @@ impl CauseKind {
             CauseKind::WrongType => "the plugin sent a wrong type",
             CauseKind::NotReported => "the plugin did not say",
             CauseKind::Secret => "secret",
-            CauseKind::NoPreviousScan => "needs a previous scan",
+            CauseKind::NoPreviousScan => "needs an earlier scan",
             CauseKind::Partial => "only part of it could be read",
             CauseKind::Evaluation => "the condition could not be evaluated",
         }

@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use goodstead_engine::{Accepted, Assessment, Idle, Waivers};
 use goodstead_model::{CauseKind, Judgement, Origin, Verdict};
 
+use super::chosen::Chosen;
 use crate::render::words::day;
 use crate::state::State;
 
-/// The waivers of what a scan looks at: the checks in `only`, and the plugins and targets in `wanted`.
+/// The waivers of what a scan looks at: the chosen checks, and the plugins and targets in `wanted`.
 pub(super) fn in_sight(
     state: Option<&State>,
-    only: &[String],
+    chosen: &Chosen,
     wanted: &BTreeMap<String, BTreeSet<String>>,
     time: &str,
 ) -> Waivers {
@@ -24,7 +25,7 @@ pub(super) fn in_sight(
         let name = accepted.target.as_ref().and_then(|target| target.split_once(':')).map(|(_, name)| name);
         let looked =
             names.is_some_and(|names| names.is_empty() || name.is_none_or(|name| names.contains(name)));
-        looked && (only.is_empty() || only.contains(&accepted.check))
+        looked && chosen.includes(&accepted.check)
     });
     Waivers { all, today: day(time).to_owned() }
 }

@@ -16,9 +16,10 @@ use goodstead_protocol::fact::Fact;
 use indicatif::ProgressBar;
 
 use super::accepted;
+use super::chosen::{self, Chosen};
 use super::wanted::{begin_copies, wanted};
-use super::{Exit, Installed, Outcome, configuration, known, look, now};
-use crate::args::{Check, Format};
+use super::{Exit, Installed, Outcome, configuration, look, now};
+use crate::args::{Check, Format, LeastImpact};
 use crate::broker::{AccessLog, Root};
 use crate::config::Config;
 use crate::installation::Installation;
@@ -33,6 +34,7 @@ use crate::state::{Counted, HOST, KeptReport, Memory, State, StateError};
 /// Runs the command.
 pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     let began = Instant::now();
+    let face = args.shown.face(args.output.as_deref())?;
     let (config, mut sound) = configuration(installation);
     let copies = begin_copies(args, installation, &config);
     let installed = Installed { copies, ..Installed::read(installation, &config)? };
@@ -48,25 +50,27 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     }
     let wanted = wanted(&args.targets, &config, names)?;
     let time = now();
-    let read_packs = || {
+    let read_packs = || -> Result<(Packs, Chosen), Diagnostic> {
         let plugins = wanted.keys().cloned().collect();
         let mut packs = packs::to_judge(installation, &installed.trust, &installed.known, plugins);
-        keep_only(&mut packs, &args.only).map(|()| packs)
+        let chosen = Chosen::of(args, &packs)?;
+        chosen.retain(&mut packs);
+        Ok((packs, chosen))
     };
     // A wrong name is told at once; otherwise the packs are read while the plugins look around.
-    let early = if args.only.is_empty() { None } else { Some(read_packs()?) };
+    let early = if chosen::narrows(args) { Some(read_packs()?) } else { None };
     let loaded = milliseconds(began);
     let (packs, observed) = thread::scope(|scope| {
         let observing = scope.spawn(|| observe(args, installation, &config, &installed, &wanted, &time));
         let packs = early.map_or_else(read_packs, Ok);
         (packs, observing.join())
     });
-    let mut packs = packs?;
+    let (mut packs, chosen) = packs?;
     sound &= packs.diagnostics.iter().all(|found| found.severity == Severity::Warning);
     diagnostics::print(&packs.diagnostics);
-    let lost = |_| Diagnostic::error("scan", "the agent failed while it looked at this host");
+    let lost = |_| Diagnostic::error("scan", "internal error while this host was inspected");
     let (origin, mut scan) = observed.map_err(lost)??;
-    let progress = Progress::begin(installation, &installed, &packs, args, &wanted, &time);
+    let progress = Progress::begin(installation, &installed, &packs, (args, chosen.ids()), &wanted, &time);
     scan.timings_ms.insert("load".into(), loaded);
     let unsigned: Vec<String> = unsigned(&scan).collect();
     scan.warnings.splice(0..0, unsigned);
@@ -88,13 +92,14 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
 
     let mut state = State::open(&installation.state_file());
     let memory = origin_key(&origin);
-    let accepted = accepted::in_sight(state.as_ref().ok(), &args.only, &wanted, &time);
+    let accepted = accepted::in_sight(state.as_ref().ok(), &chosen, &wanted, &time);
     let earlier = Earlier { memory: memory.as_deref(), state: state.as_ref().ok(), accepted: &accepted };
     let host = scan.host.clone();
     let selection = selection(args);
     let whole = selection.is_whole();
     let scanned = Scanned { origin, selection, time: &time };
-    let (report, targets, counted) = judge(&packs, scan, scanned, &earlier, progress, began)?;
+    let (mut report, targets, counted) = judge(&packs, scan, scanned, &earlier, progress, began)?;
+    report.warnings.extend(chosen::not_applicable(args, &packs, &report, &targets, &host));
     let none = Counted::new();
     let memory = memory.as_deref().map(|origin| {
         let milestones = &report.milestones;
@@ -115,7 +120,7 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
                 .and_then(|()| state.remember(&installed.trust.learned(), &time))
                 .map_err(|error| error.to_string())
         });
-        let shown = face::render(&report, args.shown.format, &look);
+        let shown = face::render(&report, face, &look);
         (keeping.join().unwrap_or_else(|_| Err("the agent failed at it".to_owned())), shown)
     });
     if let Err(error) = kept {
@@ -124,7 +129,7 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
             .help("name another folder with --state-dir")]);
     }
     output::write(&shown, args.output.as_deref())?;
-    let exit = exit(args, &report, trouble);
+    let exit = exit(args, face, &report, trouble);
     // The process ends here, and taking thousands of values apart one by one would be the last it does.
     std::mem::forget((installed, packs, targets, log, report));
     Ok(exit)
@@ -140,7 +145,12 @@ pub(crate) fn log_face(log: &AccessLog, format: Format) -> String {
 
 /// What keeps the report from being the whole answer.
 fn trouble(args: &Check, report: &Report, sound: bool) -> Option<Diagnostic> {
+    // Whoever names a check that does not concern this host has an answer, and it is in the report.
+    let asked_for_nothing_here = chosen::narrows(args) && report.not_judged().next().is_none();
     let Some(readiness) = &report.readiness else {
+        if asked_for_nothing_here && sound {
+            return None;
+        }
         let found = Diagnostic::error("nothing-judged", "nothing could be judged, so there is no result");
         return Some(found.help("the report says of each check why, and what would let it be judged"));
     };
@@ -150,12 +160,12 @@ fn trouble(args: &Check, report: &Report, sound: bool) -> Option<Diagnostic> {
         let message = format!("the coverage of {:.1} % is under --min-coverage {least}", readiness.coverage);
         return Some(Diagnostic::error("coverage", message));
     }
-    let message = "something of the configuration, the plugins or the packs is broken, as told above";
+    let message = "the configuration, a plugin or a pack is broken; the errors are above";
     (!sound).then(|| Diagnostic::error("broken", message))
 }
 
-fn exit(args: &Check, report: &Report, trouble: Option<Diagnostic>) -> Exit {
-    if args.shown.format == Face::Nagios {
+fn exit(args: &Check, face: Face, report: &Report, trouble: Option<Diagnostic>) -> Exit {
+    if face == Face::Nagios {
         return Exit::Service(nagios::service(report, trouble.map(|it| it.message).as_deref()));
     }
     if let Some(trouble) = trouble {
@@ -170,18 +180,6 @@ fn exit(args: &Check, report: &Report, trouble: Option<Diagnostic>) -> Exit {
         .threshold()
         .is_some_and(|least| report.findings().any(|finding| finding.impact >= least));
     if fails { Exit::Findings } else { Exit::Fine }
-}
-
-/// Leaves only the checks that were asked for.
-fn keep_only(packs: &mut Packs, only: &[String]) -> Result<(), Diagnostic> {
-    if only.is_empty() {
-        return Ok(());
-    }
-    only.iter().try_for_each(|id| known(packs, id).map(|_| ()))?;
-    for pack in &mut packs.usable {
-        pack.checks.retain(|check| only.contains(&check.id));
-    }
-    Ok(())
 }
 
 /// Gets the facts: from the host, a folder, or a file.
@@ -239,7 +237,7 @@ fn no_targets(args: &Check, origin: &Origin) -> Diagnostic {
             "this does not look like a root file system: nothing in it can be inspected",
         )
         .at(Place::file(path.clone()))
-        .help("name the folder that holds etc, usr and var"),
+        .help("name the folder with the root file system of a host: it has etc/os-release or usr/lib/os-release"),
         Origin::Facts { path } => Diagnostic::error(
             "no-targets",
             "none of the saved targets was asked for, or their plugins are not installed",
@@ -268,7 +266,12 @@ fn progress(wanted: &BTreeMap<String, BTreeSet<String>>) -> ProgressBar {
 
 /// What the command line leaves out of the scan, for the report.
 fn selection(args: &Check) -> Selection {
-    Selection { targets: args.targets.clone(), only: args.only.clone(), except: Vec::new() }
+    Selection {
+        targets: args.targets.clone(),
+        only: args.only.clone(),
+        except: args.except.clone(),
+        min_impact: args.min_impact.map(LeastImpact::impact),
+    }
 }
 
 /// Of what, how much of it and when a scan was.

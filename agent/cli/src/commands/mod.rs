@@ -1,9 +1,10 @@
-//! One module a command: what it does, in the order in which it does it. [`accepted`] is a part of `check`;
-//! [`trial`], [`package`] and [`install`] are of `plugins`.
+//! One module a command: what it does, in the order in which it does it. [`accepted`] and [`chosen`] are parts of
+//! `check`; [`trial`], [`package`] and [`install`] are of `plugins`.
 
 mod accepted;
 pub(crate) mod check;
 pub(crate) mod checks;
+mod chosen;
 pub(crate) mod enroll;
 pub(crate) mod explain;
 mod explain_goal;
@@ -130,7 +131,7 @@ pub(crate) fn configuration(installation: &Installation) -> (Config, bool) {
             diagnostics::print(&errors);
             diagnostics::print(&[Diagnostic::warning(
                 "defaults",
-                "going on with the defaults, as if there were no configuration",
+                "using the defaults, as if there were no configuration",
             )]);
             (Config::default(), false)
         }

@@ -216,7 +216,7 @@ pub(super) fn inspected(manifest: &Manifest) -> String {
     if !manifest.options.is_empty() {
         let _ = writeln!(
             text,
-            "\n{BOLD}It can be told in agent.toml{BOLD:#}, below [plugins.{}.options]",
+            "\n{BOLD}It can be configured in agent.toml{BOLD:#}, below [plugins.{}.options]",
             manifest.name
         );
         let mut table = plain(&["OPTION", "DEFAULT", "FROM", "TO", "WHAT IT IS"]);

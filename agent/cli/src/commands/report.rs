@@ -25,10 +25,12 @@ const BUDGET: Duration = Duration::from_secs(10 * 60);
 /// Runs the command.
 pub(crate) fn run(args: &Args, installation: &Installation) -> Outcome {
     match args {
-        Args::Show { report, shown, access: true } => access(report.as_deref(), shown.format, installation),
+        Args::Show { report, shown, access: true } => {
+            access(report.as_deref(), shown.face(None)?, installation)
+        }
         Args::Show { report, shown, access: false } => show(report.as_deref(), shown, installation),
         Args::List { format } => list::run(*format, installation),
-        Args::Diff { before, after, format } => diff::run(before, after, *format, installation),
+        Args::Diff { before, after, format } => diff::run(before.as_deref(), after, *format, installation),
         Args::Preview { id } => preview(&kept(&state(installation)?, id.as_deref(), installation)?),
         Args::Send { id, partial } => {
             let mut state = state(installation)?;
@@ -55,9 +57,10 @@ pub(crate) fn run(args: &Args, installation: &Installation) -> Outcome {
 }
 
 fn show(named: Option<&str>, shown: &Shown, installation: &Installation) -> Outcome {
+    let face = shown.face(None)?;
     let report = find(named, installation)?;
-    output::write(&face::render(&report, shown.format, &look(shown, None)), None)?;
-    Ok(match shown.format {
+    output::write(&face::render(&report, face, &look(shown, None)), None)?;
+    Ok(match face {
         Face::Nagios => Exit::Service(nagios::service(&report, None)),
         _ => Exit::Fine,
     })

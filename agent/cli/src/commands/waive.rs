@@ -192,8 +192,7 @@ fn until(text: &str, today: Date) -> Result<Date, Diagnostic> {
     };
     // Other forms of a date are read by the parser and could be meant otherwise.
     let day = text.parse::<Date>().ok().filter(|day| day.to_string() == text);
-    let day =
-        day.ok_or_else(|| wrong(format!("`{}` is no day of the form YYYY-MM-DD", text.escape_debug())))?;
+    let day = day.ok_or_else(|| wrong(format!("`{}` is not a date (YYYY-MM-DD)", text.escape_debug())))?;
     if day <= today {
         let what = if day == today { "is today" } else { "is in the past" };
         return Err(wrong(format!("{day} {what} (it is {today} in UTC), so nothing would be accepted")));
@@ -239,7 +238,7 @@ mod tests {
             "+2027-01-01",
             "2027-01-01\n",
         ] {
-            assert!(told(text).ends_with("is no day of the form YYYY-MM-DD"), "{text:?}: {}", told(text));
+            assert!(told(text).ends_with("is not a date (YYYY-MM-DD)"), "{text:?}: {}", told(text));
         }
     }
 

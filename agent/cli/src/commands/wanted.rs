@@ -28,6 +28,15 @@ pub(super) fn wanted<'a>(
         let (plugin, name) =
             target.split_once(':').map_or((target.as_str(), None), |(plugin, name)| (plugin, Some(name)));
         if !known.clone().any(|known| known == plugin) {
+            if let Some((owner, _)) = plugin.split_once('.')
+                && known.clone().any(|known| known == owner)
+            {
+                return Err(Diagnostic::error(
+                    "not-a-target",
+                    format!("`{target}` is not a plugin or a target"),
+                )
+                .help(format!("to judge one check: goodstead check --only {target}")));
+            }
             return Err(Diagnostic::error("unknown-plugin", format!("no plugin `{plugin}` is installed"))
                 .help("goodstead plugins list shows them all")
                 .maybe_help(did_you_mean(plugin, known)));

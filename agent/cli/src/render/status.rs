@@ -56,12 +56,12 @@ impl Page {
     fn configured(&mut self, status: &Status) {
         self.section("Configuration and trust");
         let config = &status.config;
-        let stands = match (config.present, config.sound) {
-            (false, true) => "is not there: the defaults hold",
-            (_, true) => "is in order",
-            (_, false) => "is broken: the defaults hold, and nothing is sent",
-        };
-        self.item(&format!("{} {stands}", config.file));
+        let file = &config.file;
+        self.item(&match (config.present, config.sound) {
+            (false, true) => format!("no {file}: using defaults"),
+            (_, true) => format!("{file} is valid"),
+            (_, false) => format!("{file} is broken: using defaults, and nothing is sent"),
+        });
         match status.trusted_keys.as_slice() {
             [] => self.item("no key is trusted"),
             keys => self.item(&format!("trusted keys: {}", keys.join(", "))),

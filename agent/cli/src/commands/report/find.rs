@@ -29,6 +29,22 @@ pub(super) fn find(named: Option<&str>, installation: &Installation) -> Result<R
     }
 }
 
+/// The full report before the newest one.
+///
+/// # Errors
+/// Fewer than two are kept.
+pub(super) fn last_but_one(installation: &Installation) -> Result<Report, Diagnostic> {
+    let kept = state(installation)?.before_newest().map_err(|error| state_trouble(installation, &error))?;
+    let kept = kept.ok_or_else(|| {
+        Diagnostic::error(
+            "no-report",
+            "there is nothing to compare: fewer than two reports of full scans are kept",
+        )
+        .help("goodstead check makes one; goodstead report list shows them")
+    })?;
+    read(&kept.body, || Place::file(format!("the kept report {}", kept.id)))
+}
+
 /// The kept report that is meant, as the bytes that are sent.
 pub(super) fn kept(
     state: &State,
