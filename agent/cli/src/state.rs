@@ -49,8 +49,15 @@ const STEPS: [&str; 6] = [
 /// The database's version: an integer of its own.
 const VERSION: usize = STEPS.len();
 
-/// How many full reports are kept, and how many partial ones: these never push out what says how the host stands.
+/// How many full reports are kept however old they are, and how many partial ones: these never push out what says how the
+/// host stands.
 const KEPT_REPORTS: i64 = 100;
+
+/// Full reports of so many days are kept besides, so that a month can be looked back on however often the host is scanned,
+const KEPT_DAYS: i64 = 30;
+
+/// as long as all full ones together take no more bytes than this; a report has some 100 kB.
+const KEPT_BYTES: i64 = 64 << 20;
 
 /// How many bytes of access logs are kept in all; the newest one in any case.
 const KEPT_LOGS: i64 = 64 << 20;
@@ -171,9 +178,13 @@ impl State {
             params![report.id, report.time, report.body, report.is_full],
         )?;
         change.execute(
-            "DELETE FROM reports WHERE is_full = ?1 AND number NOT IN (
-                 SELECT number FROM reports WHERE is_full = ?1 ORDER BY number DESC LIMIT ?2)",
-            params![report.is_full, KEPT_REPORTS],
+            "DELETE FROM reports WHERE number IN (
+                 SELECT number FROM (
+                     SELECT number, is_full, time, row_number() OVER newer AS place, sum(length(body)) OVER newer AS bytes
+                     FROM reports WHERE is_full = ?1 WINDOW newer AS (ORDER BY number DESC))
+                 WHERE place > ?2
+                     AND (NOT is_full OR bytes > ?3 OR time < strftime('%Y-%m-%dT%H:%M:%SZ', ?4, ?5)))",
+            params![report.is_full, KEPT_REPORTS, KEPT_BYTES, report.time, format!("-{KEPT_DAYS} days")],
         )?;
         change.execute(
             "INSERT INTO access (report, body) VALUES (?1, ?2)",
@@ -262,12 +273,17 @@ impl State {
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
-    /// The kept reports, the newest first.
-    pub(crate) fn reports(&self) -> Result<Vec<KeptReport>, StateError> {
+    /// What `of` makes of each kept report, the newest first; only one is in memory at a time.
+    pub(crate) fn each_report<T>(&self, of: impl Fn(KeptReport) -> Option<T>) -> Result<Vec<T>, StateError> {
         let mut statement =
             self.database.prepare("SELECT id, time, body, is_full FROM reports ORDER BY number DESC")?;
         let rows = statement.query_map([], KeptReport::read)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        Ok(rows.filter_map(|row| row.map(&of).transpose()).collect::<Result<_, _>>()?)
+    }
+
+    #[cfg(test)]
+    fn reports(&self) -> Result<Vec<KeptReport>, StateError> {
+        self.each_report(Some)
     }
 
     /// The facts of a target at the previous scan of the same origin.
@@ -410,15 +426,36 @@ mod tests {
     #[test]
     fn the_newest_hundred_are_kept_and_found_by_the_beginning_of_their_id() {
         let (_folder, mut state) = state();
-        for number in 0..130 {
-            state.keep_report(&report(number), &AccessLog::new(), None).unwrap();
+        for number in 0..129 {
+            let old = KeptReport { time: "2026-09-01T02:13:00Z".into(), ..report(number) };
+            state.keep_report(&old, &AccessLog::new(), None).unwrap();
         }
+        assert_eq!(state.report_count().unwrap(), 129, "all of one day");
+        state.keep_report(&report(129), &AccessLog::new(), None).unwrap();
         assert_eq!(state.report(None).unwrap(), Some(report(129)));
         assert_eq!(state.report(Some(&report(29).id)).unwrap(), None);
-        assert_eq!(state.report(Some(&report(30).id)).unwrap(), Some(report(30)));
+        assert!(state.report(Some(&report(30).id)).unwrap().is_some());
         assert!(state.access_log(&report(30).id).unwrap().is_some());
         assert!(state.access_log(&report(29).id).unwrap().is_none(), "forgotten with its report");
         assert_eq!(state.report(Some("%")).unwrap(), None, "an id is no pattern");
+    }
+
+    #[test]
+    fn a_month_is_kept_as_long_as_it_fits() {
+        let (_folder, mut state) = state();
+        for day in 1..=30 {
+            for hour in 0..5 {
+                let time = format!("2026-11-{day:02}T0{hour}:00:00Z");
+                let kept = KeptReport { time, ..report(day * 5 + hour) };
+                state.keep_report(&kept, &AccessLog::new(), None).unwrap();
+            }
+        }
+        assert_eq!(state.report_count().unwrap(), 150);
+        for number in 0..120 {
+            let large = KeptReport { body: vec![b' '; 1 << 20], ..report(1000 + number) };
+            state.keep_report(&large, &AccessLog::new(), None).unwrap();
+        }
+        assert_eq!(state.report_count().unwrap(), 100, "beyond 64 MiB only the newest hundred stay");
     }
 
     #[test]

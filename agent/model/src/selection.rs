@@ -29,10 +29,7 @@ pub struct Selection {
 impl Selection {
     /// Whether nothing was left out.
     pub fn is_whole(&self) -> bool {
-        self.targets.is_empty()
-            && self.only.is_empty()
-            && self.except.is_empty()
-            && self.min_impact.is_none()
+        self.targets.is_empty() && self.only.is_empty() && self.except.is_empty() && self.min_impact.is_none()
     }
 }
 
@@ -87,7 +84,8 @@ mod tests {
         let mut report: Report = serde_json::from_str(include_str!("../samples/report-2.json")).unwrap();
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         report.origin = origin;
-        report.selection = Selection { targets: owned(targets), only: owned(only), except: owned(except), min_impact: None };
+        report.selection =
+            Selection { targets: owned(targets), only: owned(only), except: owned(except), min_impact: None };
         report.partial()
     }
 

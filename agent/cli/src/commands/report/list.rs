@@ -49,21 +49,20 @@ impl From<Report> for Entry {
 pub(super) fn run(format: Format, installation: &Installation) -> Outcome {
     let state = state(installation)?;
     let trouble = |error| state_trouble(installation, &error);
-    let mut kept = state.reports().map_err(trouble)?;
     let refused = state.all_set_aside().map_err(trouble)?;
-    // What was set aside is kept for longer than the newest hundred.
-    for aside in &refused {
-        if kept.iter().all(|kept| kept.id != aside.report) {
-            kept.extend(state.report(Some(&aside.report)).map_err(trouble)?);
-        }
-    }
-    // One that cannot be read is told when it is asked for.
-    let read = |kept: &KeptReport| {
+    // One that cannot be read is reported when it is asked for.
+    let read = |kept: KeptReport| -> Option<Entry> {
         let entry = Entry::from(kept.parse().ok()?);
         let aside = refused.iter().find(|aside| aside.report == kept.id);
         Some(Entry { refused: aside.cloned().map(Refused::from), ..entry })
     };
-    let entries: Vec<Entry> = kept.iter().filter_map(read).collect();
+    let mut entries = state.each_report(&read).map_err(trouble)?;
+    // What was set aside is kept for longer than the others.
+    for aside in &refused {
+        if entries.iter().all(|entry| entry.id != aside.report) {
+            entries.extend(state.report(Some(&aside.report)).map_err(trouble)?.and_then(&read));
+        }
+    }
     let text = match format {
         Format::Json => json::pretty(&entries),
         Format::Text if entries.is_empty() => "no report is kept yet; goodstead check makes one\n".to_owned(),
