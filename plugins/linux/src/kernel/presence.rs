@@ -44,7 +44,7 @@ pub(crate) fn own_kernel(site: &mut dyn Site, mounts: Result<&[Mount], &Cause>) 
         Err(cause) if cause.kind == CauseKind::Absent => match mounts {
             Ok(mounts) if !mounts.iter().any(hides_processes) => Ok(false),
             _ => Err(Cause::new(CauseKind::NotPermitted, "/proc may hide process 2 from the agent's user")
-                .remedy("run the agent where /proc is mounted without hidepid")),
+                .remedy("sudo goodstead check")),
         },
         Err(cause) => Err(cause),
     }

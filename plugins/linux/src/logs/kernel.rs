@@ -57,9 +57,8 @@ fn not_permitted(cause: Cause) -> Cause {
     // What journalctl says to those who may not read it is an exit code, or nothing.
     if matches!(cause.kind, CauseKind::NotAvailable | CauseKind::NotPermitted) && cause.remedy.is_none() {
         let detail = format!("{}; the agent's user may not be allowed to read the journal", cause.detail);
-        return Cause::new(CauseKind::NotPermitted, detail).remedy(
-            "add the agent's user to the group systemd-journal: sudo usermod -aG systemd-journal goodstead",
-        );
+        return Cause::new(CauseKind::NotPermitted, detail)
+            .remedy("sudo usermod -aG systemd-journal goodstead && sudo goodstead check");
     }
     cause
 }

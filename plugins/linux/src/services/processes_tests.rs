@@ -52,7 +52,7 @@ fn before_linux_6_2_the_open_files_are_listed_where_that_is_allowed() {
         open_of(site(false))[0]["open"]["$unknown"]["remedy"]
             .as_str()
             .unwrap()
-            .contains("CAP_DAC_READ_SEARCH")
+            .contains("sudo goodstead check")
     );
 }
 
