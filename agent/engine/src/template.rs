@@ -173,7 +173,9 @@ fn per_item(parts: Vec<Part>) -> Part {
     let mut lines: Vec<Vec<Part>> = vec![Vec::new()];
     for part in parts {
         let Part::Text(text) = part else {
-            lines.last_mut().map(|line| line.push(part));
+            if let Some(line) = lines.last_mut() {
+                line.push(part);
+            }
             continue;
         };
         for (number, piece) in text.split('\n').enumerate() {

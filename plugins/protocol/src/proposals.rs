@@ -80,7 +80,10 @@ struct Hints<'l>(&'l Cell<usize>);
 impl Hints<'_> {
     fn charge<E: de::Error>(self, bytes: usize) -> Result<(), E> {
         match self.0.get().checked_sub(VALUE + bytes) {
-            Some(left) => Ok(self.0.set(left)),
+            Some(left) => {
+                self.0.set(left);
+                Ok(())
+            }
             None => Err(E::custom("more hints than are kept")),
         }
     }

@@ -14,7 +14,7 @@ use std::path::Path;
 use goodstead_protocol::fact::{Cause, CauseKind};
 use goodstead_protocol::glob::Glob;
 use goodstead_protocol::message::{Entry, FileKind, Stat};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, ResolveFlags};
 use rustix::io::Errno;
 
 use super::hand::Pace;
@@ -358,7 +358,8 @@ impl Root {
         if !self.live || kernel || !path.chars().all(plain) || !Path::new("/usr/bin/setfacl").exists() {
             return false;
         }
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        // No link is followed, so that nothing else is touched than what was asked for.
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS;
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         let beneath = path.trim_start_matches('/');
         // Resolving asks for the right to enter every folder on the way, and for none to the file itself.
