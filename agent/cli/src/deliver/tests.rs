@@ -79,7 +79,8 @@ fn for_ever(stream: &mut TcpStream, head: &str, part: &[u8], pause: Duration) {
 fn one_deadline_covers_all_of_an_answer_however_it_is_drawn_out() {
     const OK: &str = "HTTP/1.1 200 OK\r\n";
     const DRIP: Duration = Duration::from_millis(20);
-    let peers: [(&str, fn(&mut TcpStream)); 6] = [
+    type Peer = (&'static str, fn(&mut TcpStream));
+    let peers: [Peer; 6] = [
         ("silence", |stream| drop(stream.read_to_end(&mut Vec::new()))),
         ("a head in drips", |stream| for_ever(stream, "HTTP/1.1 200 O", b"K", DRIP)),
         ("headers in drips", |stream| for_ever(stream, OK, b"x: y\r\n", DRIP)),

@@ -56,11 +56,11 @@ pub(super) fn run(format: Format, installation: &Installation) -> Outcome {
         let aside = refused.iter().find(|aside| aside.report == kept.id);
         Some(Entry { refused: aside.cloned().map(Refused::from), ..entry })
     };
-    let mut entries = state.each_report(&read).map_err(trouble)?;
+    let mut entries = state.each_report(read).map_err(trouble)?;
     // What was set aside is kept for longer than the others.
     for aside in &refused {
         if entries.iter().all(|entry| entry.id != aside.report) {
-            entries.extend(state.report(Some(&aside.report)).map_err(trouble)?.and_then(&read));
+            entries.extend(state.report(Some(&aside.report)).map_err(trouble)?.and_then(read));
         }
     }
     let text = match format {
