@@ -108,3 +108,29 @@ HOSTILE(exits_and_hangs) {
     exit(0);
 }
 #endif
+
+/* Memory of its own to write code in, taken while the library is being loaded and kept for later. */
+#ifdef MODE_constructor_makes_code
+static void *kept[2];
+
+__attribute__((constructor)) static void begin(void) {
+    kept[0] = mmap(0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    attempt("writable_and_executable", kept[0] == MAP_FAILED ? errno : 0);
+    attempt("executable", mmap(0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? errno : 0);
+    attempt("shared", mmap(0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? errno : 0);
+    kept[1] = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ATTEMPT("written_and_run", mprotect(kept[1], 4096, PROT_READ | PROT_EXEC));
+    ATTEMPT("written_while_run", mprotect(kept[1], 4096, PROT_READ | PROT_WRITE | PROT_EXEC));
+    uintptr_t code = (uintptr_t)goodstead_plugin_gather & ~(uintptr_t)4095;
+    ATTEMPT("code_written_while_run", mprotect((void *)code, 4096, PROT_READ | PROT_WRITE | PROT_EXEC));
+    volatile char here = 0;
+    ATTEMPT("stack", mprotect((void *)((uintptr_t)&here & ~(uintptr_t)4095), 4096, PROT_READ | PROT_WRITE | PROT_EXEC));
+    ATTEMPT("personality", syscall(SYS_personality, 0x0400000 /* READ_IMPLIES_EXEC */));
+    ATTEMPT("by_key", syscall(SYS_pkey_mprotect, kept[1], 4096, PROT_READ | PROT_EXEC, -1));
+}
+
+HOSTILE(constructor_makes_code) {
+    (void)site;
+    ATTEMPT("later", mprotect(kept[1], 4096, PROT_READ | PROT_EXEC));
+}
+#endif

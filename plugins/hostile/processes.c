@@ -169,3 +169,43 @@ HOSTILE(reads_the_agent) {
     snprintf(buffer, sizeof buffer, "{\"ask\": \"read\", \"path\": \"/proc/%d/environ\"}", pid);
     attempt_request(site, "environ_by_number", buffer);
 }
+
+/* What every process on the machine is doing, by calls whose arguments name one. */
+HOSTILE(watches_others) {
+    pid_t other = agent(site);
+    struct timespec time = {0, 0};
+    const struct {
+        const char *name;
+        int kind;
+    } clocks[] = {{"profile", 0}, {"virtual", 1}, {"scheduled", 2}, {"profile_of_a_thread", 4}, {"scheduled_of_a_thread", 6}};
+    for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++) {
+        ATTEMPT_CALL(clocks[i].name, SYS_clock_gettime, (int)(~(unsigned)other << 3 | (unsigned)clocks[i].kind), &time);
+    }
+    /* Priority inheritance answers otherwise for a number that no thread has. */
+    const int locks[] = {6 /* FUTEX_LOCK_PI */, 8 /* FUTEX_TRYLOCK_PI */, 12 /* FUTEX_CMP_REQUEUE_PI */, 13 /* FUTEX_LOCK_PI2 */};
+    for (size_t i = 0; i < sizeof locks / sizeof *locks; i++) {
+        for (int private = 0; private < 2; private++) {
+            char name[32];
+            snprintf(name, sizeof name, "lock_%d_%d", locks[i], private);
+            uint32_t owner = (uint32_t)other;
+            ATTEMPT_CALL(name, SYS_futex, &owner, locks[i] | (private ? 128 : 0), 1, &time, &owner, owner);
+        }
+    }
+    char answer[128];
+    ATTEMPT_CALL("resolution", SYS_clock_getres, (int)(~(unsigned)other << 3 | 2), answer);
+    ATTEMPT_CALL("times", SYS_getrusage, -1, answer);
+    ATTEMPT_CALL("limits", SYS_prlimit64, other, RLIMIT_CORE, 0, answer);
+    ATTEMPT_CALL("locks", SYS_get_robust_list, other, answer, answer);
+    ATTEMPT_CALL("affinity", SYS_sched_getaffinity, other, sizeof answer, answer);
+    ATTEMPT_CALL("scheduler", SYS_sched_getscheduler, other);
+    ATTEMPT_CALL("attributes", SYS_sched_getattr, other, answer, 48, 0);
+    ATTEMPT_CALL("priority", SYS_getpriority, PRIO_PROCESS, other);
+    ATTEMPT_CALL("group", SYS_getpgid, other);
+    ATTEMPT_CALL("session", SYS_getsid, other);
+    ATTEMPT_CALL("disks", SYS_ioprio_get, 1, other);
+    ATTEMPT_CALL("capabilities", SYS_capget, (uint32_t[2]){0x20080522, (uint32_t)other}, answer);
+    ATTEMPT_CALL("pages", SYS_move_pages, other, 0, 0, 0, 0, 0);
+    ATTEMPT_CALL("core_scheduling", SYS_prctl, 62 /* PR_SCHED_CORE */, 0, other, 0, answer);
+    ATTEMPT("owner", fcntl(channel(), F_GETOWN));
+    ATTEMPT("signals_of_a_descriptor", fcntl(channel(), F_SETFL, O_ASYNC));
+}

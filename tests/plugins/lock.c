@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -14,6 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -24,12 +27,14 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "goodstead_plugin.h"
 
-__attribute__((unused)) static char first[8192] = "{}";
+__attribute__((unused)) static char first[16384] = "{}";
 static int constructing;
 
 static void *nothing(void *argument) { return argument; }
@@ -61,8 +66,92 @@ static int executable(void) {
     return page == MAP_FAILED ? 0 : mprotect(page, 4096, PROT_READ | PROT_EXEC);
 }
 
-static int mapped_executable(void) {
-    return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0;
+static int mapped(int protection) {
+    return mmap(NULL, 4096, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0;
+}
+
+static int writable_and_executable(void) {
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return page == MAP_FAILED ? 0 : mprotect(page, 4096, PROT_READ | PROT_WRITE | PROT_EXEC);
+}
+
+static int executable_stack(void) {
+    volatile char here;
+    return mprotect((void *)((uintptr_t)&here & ~(uintptr_t)4095), 4096, PROT_READ | PROT_WRITE | PROT_EXEC);
+}
+
+/* Its own code, which is in a file: written to, it would be other code. */
+static int writable_code(void) {
+    return mprotect((void *)((uintptr_t)&executable & ~(uintptr_t)4095), 4096, PROT_READ | PROT_WRITE | PROT_EXEC);
+}
+
+static int advised(int advice) {
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return page == MAP_FAILED ? 0 : madvise(page, 4096, advice);
+}
+
+/* A message whose address and control data are in memory. */
+static int message(int descriptor, int flags, int with_address, int with_descriptor) {
+    struct sockaddr_un address = {AF_UNIX, "/dev/log"};
+    struct iovec part = {"x", 1};
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (with_address) {
+        message.msg_name = &address;
+        message.msg_namelen = sizeof address;
+    }
+    if (with_descriptor) {
+        memcpy(CMSG_DATA(&control.header), &descriptor, sizeof descriptor);
+        message.msg_control = &control;
+        message.msg_controllen = sizeof control;
+    }
+    return sendmsg(descriptor, &message, flags);
+}
+
+static int many_messages(void) {
+    struct iovec part = {"x", 1};
+    struct mmsghdr messages[1] = {{.msg_hdr = {.msg_iov = &part, .msg_iovlen = 1}}};
+    return sendmmsg(3, messages, 1, 0);
+}
+
+static int many_received(void) {
+    char byte;
+    struct iovec part = {&byte, 1};
+    struct mmsghdr messages[1] = {{.msg_hdr = {.msg_iov = &part, .msg_iovlen = 1}}};
+    return recvmmsg(3, messages, 1, MSG_DONTWAIT, NULL);
+}
+
+/* Control data, and with them descriptors, come from the agent alone. */
+static int received_elsewhere(void) {
+    int ends[2];
+    char byte;
+    struct iovec part = {&byte, 1};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0 || write(ends[1], "x", 1) != 1) {
+        return 0;
+    }
+    return recvmsg(ends[0], &message, 0);
+}
+
+/* Priority inheritance names a thread by the number that is in memory, and says whether there is one. */
+static int futex(int operation) {
+    uint32_t owner = PARENT;
+    struct timespec now = {0, 0};
+    return syscall(SYS_futex, &owner, operation, 0, &now, NULL, 0);
+}
+
+/* As the kernel numbers the clocks of other processes and threads. */
+static int clock_of(int number, int kind) {
+    struct timespec time;
+    return syscall(SYS_clock_gettime, (int)(~(unsigned)number << 3 | (unsigned)kind), &time);
+}
+
+static int clock_known(int clock) {
+    struct timespec time;
+    return syscall(SYS_clock_gettime, clock, &time);
 }
 
 static int folder(const char *path) { return opendir(path) == NULL ? -1 : 0; }
@@ -104,9 +193,11 @@ static int pair(int kind) {
 
 __attribute__((unused)) static void attempt_all(char *facts, size_t size) {
     struct stat seen;
+    int one = 1;
     struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
     char *const none[] = {NULL};
     char character = 'x', scratch[64];
+    socklen_t length = sizeof scratch;
     int written = snprintf(facts, size, "{");
 #define TRY(name, call)                                                                                            \
     do {                                                                                                           \
@@ -155,6 +246,25 @@ __attribute__((unused)) static void attempt_all(char *facts, size_t size) {
     TRY("bind", bound());
     TRY("listen", listen(3, 1));
     TRY("send elsewhere", sent_to());
+    TRY("connect by a flag", sendto(3, "x", 1, MSG_FASTOPEN, NULL, 0));
+    TRY("send beside the stream", send(3, "x", 1, MSG_OOB));
+    TRY("send without copying", send(3, "x", 1, MSG_ZEROCOPY));
+    TRY("send without routing", send(3, "x", 1, MSG_DONTROUTE));
+    TRY("send a message", message(3, 0, 0, 0));
+    TRY("send a message elsewhere", message(3, 0, 1, 0));
+    TRY("send a message that connects", message(3, MSG_FASTOPEN, 1, 0));
+    TRY("send a descriptor", message(3, 0, 0, 1));
+    TRY("send messages", many_messages());
+    TRY("receive messages", many_received());
+    TRY("receive a message from anybody", received_elsewhere());
+    TRY("receive beside the stream", recv(3, scratch, 1, MSG_OOB | MSG_DONTWAIT));
+    TRY("receive errors", recv(3, scratch, 1, MSG_ERRQUEUE | MSG_DONTWAIT));
+    TRY("splice", syscall(SYS_splice, 3, NULL, 3, NULL, 1, 0));
+    TRY("splice from memory", syscall(SYS_vmsplice, 3, scratch, 1, 0));
+    TRY("send a file", syscall(SYS_sendfile, 3, 0, NULL, 1));
+    TRY("fast open on a socket", setsockopt(3, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &one, sizeof one));
+    TRY("credentials on a socket", setsockopt(3, SOL_SOCKET, SO_PASSCRED, &one, sizeof one));
+    TRY("the peer's credentials", getsockopt(3, SOL_SOCKET, SO_PEERCRED, scratch, &length));
     TRY("filter a socket", attached_filter());
     TRY("fork", forked(fork()));
     TRY("fork with the oldest call", forked((int)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0)));
@@ -166,6 +276,40 @@ __attribute__((unused)) static void attempt_all(char *facts, size_t size) {
     TRY("signal the agent's thread", syscall(SYS_tgkill, PARENT, PARENT, 0));
     TRY("signal by thread", syscall(SYS_tkill, PARENT, 0));
     TRY("a handle on the agent", syscall(SYS_pidfd_open, PARENT, 0));
+    TRY("the agent's clock", clock_of(PARENT, 2));
+    TRY("another clock of the agent", clock_of(PARENT, 0));
+    TRY("the clock of its thread", clock_of(PARENT, 6));
+    TRY("a clock by descriptor", clock_of(3, 3));
+    TRY("a clock that wakes the machine", clock_known(8));
+    TRY("a clock of the network", clock_known(16));
+    TRY("what a clock can tell", syscall(SYS_clock_getres, ~(unsigned)PARENT << 3 | 2, scratch));
+    TRY("sleep by a clock", syscall(SYS_clock_nanosleep, ~(unsigned)PARENT << 3 | 2, 0, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 0));
+    TRY("find a thread by a lock", futex(FUTEX_TRYLOCK_PI));
+    TRY("find a thread by a lock of its own", futex(FUTEX_TRYLOCK_PI | FUTEX_PRIVATE_FLAG));
+    TRY("wait for a thread by a lock", futex(FUTEX_LOCK_PI));
+    TRY("wait for a thread by the newest lock", futex(13 /* FUTEX_LOCK_PI2 */));
+    TRY("free a lock of a thread", futex(FUTEX_UNLOCK_PI));
+    TRY("pass a lock of a thread on", futex(FUTEX_CMP_REQUEUE_PI));
+    TRY("the agent's locks", syscall(SYS_get_robust_list, PARENT, scratch, scratch));
+    TRY("the agent's priority", syscall(SYS_getpriority, PRIO_PROCESS, PARENT));
+    TRY("the agent's processors", syscall(SYS_sched_getaffinity, PARENT, sizeof scratch, scratch));
+    TRY("the agent's turn", syscall(SYS_sched_getscheduler, PARENT));
+    TRY("the agent's share", syscall(SYS_sched_rr_get_interval, PARENT, scratch));
+    TRY("the agent's group", syscall(SYS_getpgid, PARENT));
+    TRY("the agent's session", syscall(SYS_getsid, PARENT));
+    TRY("the agent's use of disks", syscall(SYS_ioprio_get, 1, PARENT));
+    TRY("the agent's capabilities", syscall(SYS_capget, (uint32_t[2]){0x20080522, PARENT}, scratch));
+    TRY("the agent's limits", syscall(SYS_prlimit64, PARENT, RLIMIT_CORE, NULL, scratch));
+    TRY("the agent's pages", syscall(SYS_move_pages, PARENT, 0, NULL, NULL, NULL, 0));
+    TRY("move the agent's pages", syscall(SYS_migrate_pages, PARENT, 0, NULL, NULL));
+    TRY("compare with the agent", syscall(SYS_kcmp, PARENT, PARENT, 0, 0, 0));
+    TRY("advise the agent", syscall(SYS_process_madvise, 3, NULL, 0, 0, 0));
+    TRY("queue a signal to the agent", syscall(SYS_rt_sigqueueinfo, PARENT, 0, scratch));
+    TRY("signal by descriptor", syscall(SYS_pidfd_send_signal, 3, 0, NULL, 0));
+    TRY("wait for others", syscall(SYS_waitid, P_ALL, 0, NULL, WEXITED | WNOHANG, NULL));
+    TRY("who the parent is", syscall(SYS_getppid));
+    TRY("stop itself", syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGSTOP));
+    TRY("trap itself", syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGSYS));
     TRY("raise a limit", setrlimit(RLIMIT_NOFILE, &limit));
     TRY("raise the agent's limit", prlimit(PARENT, RLIMIT_CORE, NULL, &limit));
     TRY("be dumped", prctl(PR_SET_DUMPABLE, 1));
@@ -177,6 +321,27 @@ __attribute__((unused)) static void attempt_all(char *facts, size_t size) {
     TRY("another priority", setpriority(PRIO_PROCESS, 0, -1));
     TRY("type on the terminal", ioctl(0, TIOCSTI, &character));
     TRY("be signalled by a descriptor", fcntl(3, F_SETOWN, PARENT));
+    TRY("who is signalled", fcntl(3, F_GETOWN));
+    TRY("another signal", fcntl(3, F_SETSIG, SIGKILL));
+    TRY("signals when there is something", fcntl(3, F_SETFL, O_ASYNC));
+    TRY("signals by another call", ioctl(3, FIOASYNC, &one));
+    TRY("who is signalled by another call", ioctl(3, FIOSETOWN, &one));
+    TRY("who is signalled by a third call", ioctl(3, SIOCSPGRP, &one));
+    TRY("a lease", fcntl(0, F_SETLEASE, F_RDLCK));
+    TRY("notices of a folder", fcntl(0, F_NOTIFY, DN_ACCESS));
+    TRY("another size of a pipe", fcntl(0, F_SETPIPE_SZ, 1 << 20));
+    TRY("seals", fcntl(3, F_ADD_SEALS, 0));
+    TRY("share pages with others", advised(MADV_MERGEABLE));
+    TRY("drive pages out", advised(MADV_PAGEOUT));
+    TRY("poison a page", advised(MADV_HWPOISON));
+    TRY("imply that what is read can be run", syscall(SYS_personality, 0x0400000));
+    TRY("which personality", syscall(SYS_personality, 0xffffffff));
+    TRY("map memory executable", mapped(PROT_READ | PROT_EXEC));
+    TRY("map memory writable and executable", mapped(PROT_READ | PROT_WRITE | PROT_EXEC));
+    TRY("make memory executable", executable());
+    TRY("make memory writable and executable", writable_and_executable());
+    TRY("make the stack executable", executable_stack());
+    TRY("make code writable", writable_code());
     TRY("shared memory", syscall(SYS_shmget, 1, 4096, 0600));
     TRY("a message queue", syscall(SYS_mq_open, "/x", O_CREAT | O_RDWR, 0600, NULL));
     TRY("watch files", syscall(SYS_inotify_init1, 0));
@@ -184,8 +349,6 @@ __attribute__((unused)) static void attempt_all(char *facts, size_t size) {
     TRY("load a library of the system", library("libresolv.so.2"));
     TRY("load a library by path", library("/lib64/ld-linux-x86-64.so.2.none"));
     if (!constructing) {
-        TRY("make memory executable", executable());
-        TRY("map memory executable", mapped_executable());
         TRY("the size of an open file", fstat(0, &seen));
         TRY("another filter", prctl(PR_SET_SECCOMP, 1));
     }
@@ -297,8 +460,8 @@ int32_t goodstead_plugin_gather(const GoodsteadSite *site, GoodsteadBytes target
     extern char **environ;
     site->emit(site->context, text(environ == NULL || *environ == NULL ? "{\"empty\": true}" : "{\"empty\": false}"));
 #else
-    static char second[8192];
-    static char facts[20000];
+    static char second[16384];
+    static char facts[40000];
     attempt_all(second, sizeof second);
     snprintf(facts, sizeof facts, "{\"constructor\": %s, \"gather\": %s}", first, second);
     site->emit(site->context, text(facts));

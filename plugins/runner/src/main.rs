@@ -4,6 +4,7 @@
 //! environment, no files. The library comes as a descriptor over the socket and is loaded as `/proc/self/fd/N`, so
 //! that what the agent read is what runs. Before that the runner locks itself in (`lock/`). One thread, always.
 
+mod image;
 mod library;
 mod lock;
 mod site;
@@ -104,6 +105,7 @@ fn open(
             locked.lacks.join("; ")
         ));
     }
+    image::inspect(&file).map_err(|reason| format!("it cannot be loaded: {reason}"))?;
     let library = Library::open(&path).map_err(|error| error.replace(&path, "the library"))?;
     lock.narrow().map_err(locked_in)?;
     Ok(library)

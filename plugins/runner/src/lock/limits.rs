@@ -29,6 +29,12 @@ pub(super) fn set(confinement: &Confinement) -> Result<(), String> {
     Ok(())
 }
 
+/// Has the kernel end this process first when memory runs out: a scan can do without a plugin, and the machine without a
+/// scan. Where it cannot be said, the limit of the address space holds alone.
+pub(super) fn prefer_when_memory_is_short() {
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+}
+
 fn limit(name: &str, resource: Resource, soft: u64, hard: u64) -> Result<(), String> {
     let ceiling = rustix::process::getrlimit(resource).maximum.unwrap_or(u64::MAX);
     let new = Rlimit { current: Some(soft.min(ceiling)), maximum: Some(hard.min(ceiling)) };

@@ -3,8 +3,8 @@
 //! It has two steps, because the loader needs a little more than a loaded plugin does. [`lock`] comes before loading, so
 //! that the library's constructors run locked already; [`Lock::narrow`] comes after it. A constructor need never return,
 //! so what holds against a hostile plugin is what holds after the first step: no rights but those of one unprivileged
-//! user, no file, no socket, no process and no thread beside what it was handed. The second step takes from an honest
-//! plugin what it has no use for: making memory executable.
+//! user, no file, no socket, no process and no thread beside what it was handed, and no code but the library's. The second
+//! step takes what only the loader needs: mapping the library, and asking for its size.
 //!
 //! Every part either takes effect or is an error, and then nothing of the plugin runs; except what the kernel does not
 //! have at all, which is told in words when nothing else covers it.
@@ -14,6 +14,7 @@ mod identity;
 mod landlock;
 mod limits;
 mod loader;
+mod memory;
 mod seccomp;
 mod trap;
 
@@ -25,7 +26,8 @@ use rustix::process::{DumpableBehavior, Pid, Signal};
 /// The runner, locked in so far that a library can be loaded.
 #[must_use = "a library is loaded in between, then the lock is narrowed"]
 pub(crate) struct Lock {
-    seccomp: bool,
+    /// The descriptor of the conversation, where there are system call filters.
+    seccomp: Option<RawFd>,
     /// What the isolation lacks on this kernel, one sentence each.
     pub(crate) lacks: Vec<String>,
 }
@@ -48,6 +50,7 @@ pub(crate) fn lock(confinement: &Confinement, surroundings: &Surroundings<'_>) -
     let Surroundings { parent, channel, library: (library, path) } = *surroundings;
     alone()?;
     loader::preload();
+    limits::prefer_when_memory_is_short();
     identity::give_up(confinement.user, confinement.group)?;
     // A change of user takes the death signal back, so it is given again here, whatever was given before.
     die_with(parent)?;
@@ -55,6 +58,7 @@ pub(crate) fn lock(confinement: &Confinement, surroundings: &Surroundings<'_>) -
     // Nobody of the same user may look into this process, and it leaves no core.
     step("no dumps", rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable))?;
     limits::set(confinement)?;
+    memory::never_both()?;
     leave_group()?;
     descriptors::close_all_but(&[channel, library])?;
     let landlock = landlock::restrict(confinement.landlock_abi)?;
@@ -62,12 +66,12 @@ pub(crate) fn lock(confinement: &Confinement, surroundings: &Surroundings<'_>) -
     let mut lacks = Vec::new();
     if seccomp {
         trap::answer_loader(library, path)?;
-        seccomp::for_loading()?;
+        seccomp::for_loading(channel)?;
     } else {
         lacks.push(seccomp::LACKING.to_owned());
         lacks.extend((!landlock).then(|| landlock::LACKING.to_owned()));
     }
-    Ok(Lock { seccomp, lacks })
+    Ok(Lock { seccomp: seccomp.then_some(channel), lacks })
 }
 
 impl Lock {
@@ -76,7 +80,7 @@ impl Lock {
     /// # Errors
     /// In words, what could not be given up.
     pub(crate) fn narrow(self) -> Result<(), String> {
-        if self.seccomp { seccomp::for_running() } else { Ok(()) }
+        self.seccomp.map_or(Ok(()), seccomp::for_running)
     }
 }
 

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::ffi::c_long;
 use std::io;
+use std::os::fd::RawFd;
 
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
@@ -30,9 +31,9 @@ pub(super) fn is_there() -> bool {
 }
 
 /// What holds from before the library is loaded: a plugin's own calls, and the loader's.
-pub(super) fn for_loading() -> Result<(), String> {
+pub(super) fn for_loading(channel: RawFd) -> Result<(), String> {
     let rules = || -> Result<Rules, BackendError> {
-        let mut allowed = running()?;
+        let mut allowed = running(channel)?;
         allowed.extend(loading()?);
         Ok(allowed)
     };
@@ -44,8 +45,8 @@ pub(super) fn for_loading() -> Result<(), String> {
 }
 
 /// What holds from when the library is loaded: a plugin's own calls.
-pub(super) fn for_running() -> Result<(), String> {
-    let rules = running().map_err(broken)?;
+pub(super) fn for_running(channel: RawFd) -> Result<(), String> {
+    let rules = running(channel).map_err(broken)?;
     install(rules, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow)
 }
 
@@ -103,15 +104,13 @@ const ATTACKS: [c_long; 36] = [
 ];
 
 /// Allowed however they are made: a conversation over the descriptors that are handed in, an event loop, the allocator,
-/// a panic and the end. None opens a file, a socket or a process.
-const ALLOWED: [c_long; 32] = [
+/// a panic and the end. None opens a file, a socket or a process, and no argument of theirs names another process or an
+/// object that this one does not hold.
+const ALLOWED: [c_long; 26] = [
     libc::SYS_read,
     libc::SYS_readv,
     libc::SYS_write,
     libc::SYS_writev,
-    libc::SYS_recvfrom,
-    libc::SYS_recvmsg,
-    libc::SYS_sendmsg,
     libc::SYS_shutdown,
     libc::SYS_close,
     libc::SYS_epoll_create1,
@@ -122,10 +121,7 @@ const ALLOWED: [c_long; 32] = [
     libc::SYS_brk,
     libc::SYS_munmap,
     libc::SYS_mremap,
-    libc::SYS_madvise,
-    libc::SYS_futex,
     libc::SYS_getrandom,
-    libc::SYS_clock_gettime,
     libc::SYS_sched_yield,
     libc::SYS_getpid,
     libc::SYS_gettid,
@@ -149,13 +145,57 @@ const ALLOWED_HERE: [c_long; 0] = [];
 /// What may be said of a socket besides its kind.
 const SOCKET_FLAGS: i32 = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
 
-/// What a loaded plugin may call.
-fn running() -> Result<Rules, BackendError> {
+/// What may be asked of a call that sends: any other flag makes it more than that. MSG_FASTOPEN connects a TCP socket to
+/// an address, MSG_OOB leaves the stream.
+const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT | libc::MSG_MORE;
+
+/// What may be asked of a call that receives.
+const RECEIVE_FLAGS: i32 =
+    libc::MSG_DONTWAIT | libc::MSG_PEEK | libc::MSG_WAITALL | libc::MSG_NOSIGNAL | libc::MSG_CMSG_CLOEXEC;
+
+/// What a descriptor's flags may be set to: none of them has signals sent.
+const STATUS_FLAGS: i32 = libc::O_NONBLOCK | libc::O_ACCMODE | libc::O_LARGEFILE;
+
+/// The last clock that everybody has. Numbers beyond it, as the kernel reads them, are clocks of other processes.
+const LAST_CLOCK: u64 = libc::CLOCK_BOOTTIME as u64;
+
+/// What an allocator says of its memory. Others concern pages that are shared with other processes.
+const ADVICE: [i32; 6] = [
+    libc::MADV_DONTNEED,
+    libc::MADV_FREE,
+    libc::MADV_HUGEPAGE,
+    libc::MADV_NOHUGEPAGE,
+    libc::MADV_DONTDUMP,
+    libc::MADV_DODUMP,
+];
+
+/// Waiting and waking. The operations with priority inheritance take the number of a thread, anybody's.
+const FUTEX_OPERATIONS: [i32; 7] = [
+    libc::FUTEX_WAIT,
+    libc::FUTEX_WAKE,
+    libc::FUTEX_REQUEUE,
+    libc::FUTEX_CMP_REQUEUE,
+    libc::FUTEX_WAKE_OP,
+    libc::FUTEX_WAIT_BITSET,
+    libc::FUTEX_WAKE_BITSET,
+];
+
+const FUTEX_FLAGS: i32 = libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME;
+
+/// What a loaded plugin may call. Messages with addresses and control data in memory, where no filter sees them, are not
+/// sent at all, and received from the agent alone.
+fn running(channel: RawFd) -> Result<Rules, BackendError> {
     let mut rules: Rules = ALLOWED.iter().chain(&ALLOWED_HERE).map(|call| (*call, Vec::new())).collect();
     let this = u64::from(std::process::id());
+    let futex = |operation: &i32| rule(&[is_but_for(1, wide(*operation), FUTEX_FLAGS)]);
     rules.extend([
         // To where the socket is connected, and nowhere else.
-        (libc::SYS_sendto, vec![rule(&[is_null(4)])?]),
+        (libc::SYS_sendto, vec![rule(&[is_null(4), has_none_of(3, !SEND_FLAGS)])?]),
+        (libc::SYS_recvfrom, vec![rule(&[has_none_of(3, !RECEIVE_FLAGS)])?]),
+        (libc::SYS_recvmsg, vec![rule(&[is(0, wide(channel)), has_none_of(2, !RECEIVE_FLAGS)])?]),
+        (libc::SYS_clock_gettime, vec![rule(&[is_at_most(0, LAST_CLOCK)])?]),
+        (libc::SYS_madvise, one_of(2, &ADVICE.map(wide))?),
+        (libc::SYS_futex, FUTEX_OPERATIONS.iter().map(futex).collect::<Result<_, _>>()?),
         // Two ends of nothing, which an event loop wakes itself with. Connected for good, so that neither can be pointed
         // at a path, which the unconnected kinds could.
         (
@@ -169,11 +209,11 @@ fn running() -> Result<Rules, BackendError> {
         (libc::SYS_ioctl, one_of(1, &[libc::FIONBIO, libc::FIONREAD])?),
         (
             libc::SYS_fcntl,
-            one_of(
-                1,
-                &[libc::F_GETFL, libc::F_SETFL, libc::F_GETFD, libc::F_SETFD, libc::F_DUPFD_CLOEXEC]
-                    .map(wide),
-            )?,
+            [
+                one_of(1, &[libc::F_GETFL, libc::F_GETFD, libc::F_SETFD, libc::F_DUPFD_CLOEXEC].map(wide))?,
+                vec![rule(&[is(1, wide(libc::F_SETFL)), has_none_of(2, !STATUS_FLAGS)])?],
+            ]
+            .concat(),
         ),
         (libc::SYS_getsockopt, vec![rule(&[is(1, wide(libc::SOL_SOCKET)), is(2, wide(libc::SO_ERROR))])?]),
         (
@@ -187,7 +227,7 @@ fn running() -> Result<Rules, BackendError> {
         (libc::SYS_mmap, vec![rule(&[has_none_of(2, libc::PROT_EXEC)])?]),
         (libc::SYS_mprotect, vec![rule(&[has_none_of(2, libc::PROT_EXEC)])?]),
         // An abort is a signal to oneself.
-        (libc::SYS_tgkill, vec![rule(&[is(0, this), is(1, this)])?]),
+        (libc::SYS_tgkill, vec![rule(&[is(0, this), is(1, this), is(2, wide(libc::SIGABRT))])?]),
     ]);
     Ok(rules)
 }
@@ -197,8 +237,15 @@ fn loading() -> Result<Rules, BackendError> {
     Ok(Rules::from([
         (libc::SYS_fstat, Vec::new()),
         (libc::SYS_pread64, Vec::new()),
-        (libc::SYS_mmap, Vec::new()),
-        (libc::SYS_mprotect, Vec::new()),
+        // Code is the library's and nothing else: it is mapped from a file, and there is no other file. The loader never
+        // makes code of what it has written, since a library that needs it is refused (`image.rs`).
+        (
+            libc::SYS_mmap,
+            vec![
+                rule(&[has_none_of(2, libc::PROT_EXEC)])?,
+                rule(&[has_none_of(2, libc::PROT_WRITE), has_none_of(3, libc::MAP_ANONYMOUS)])?,
+            ],
+        ),
         // For the second filter.
         (libc::SYS_prctl, vec![rule(&[is(0, wide(libc::PR_SET_NO_NEW_PRIVS))])?]),
         (libc::SYS_seccomp, vec![rule(&[is(0, u64::from(libc::SECCOMP_SET_MODE_FILTER)), is(1, 0)])?]),
@@ -211,6 +258,11 @@ struct Condition(u8, SeccompCmpArgLen, SeccompCmpOp, u64);
 /// The lower half is `value`: the kernel reads no more of these arguments.
 fn is(argument: u8, value: u64) -> Condition {
     Condition(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
+}
+
+/// The lower half, read without a sign, is no larger than `value`.
+fn is_at_most(argument: u8, value: u64) -> Condition {
+    Condition(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Le, value)
 }
 
 fn is_null(argument: u8) -> Condition {
