@@ -96,6 +96,29 @@ HOSTILE(walks_itself) {
     strcpy(end, "]}");
     for (;;) site->ask(site->context, text(request));
 }
+/* Commands of its manifest, each with what has to come of it: what it wrote, or a word of the refusal. */
+HOSTILE(runs_commands) {
+    const struct {
+        const char *command, *output, *word;
+    } wanted[] = {{"echo", "hello\n", "\"code\":0"},
+                  {"environment", "", "\"code\":0"},
+                  {"failing", "", "\"code\":3"},
+                  {"signalled", "", "\"code\":null"},
+                  {"leaving", "left\n", "\"code\":0"},
+                  {"flood", "", "too-large"},
+                  {"missing", "", "absent"},
+                  {"forbidden", "", "not-permitted"},
+                  {"undeclared", "", "not-declared"}};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        char request[128];
+        snprintf(request, sizeof request, "{\"ask\": \"run\", \"command\": \"%s\"}", wanted[i].command);
+        GoodsteadReply reply = site->ask(site->context, text(request));
+        size_t length = strlen(wanted[i].output);
+        int as_wanted = memmem(reply.json.data, reply.json.length, wanted[i].word, strlen(wanted[i].word)) != 0 &&
+                        reply.data.length == length && memcmp(reply.data.data, wanted[i].output, length) == 0;
+        attempt(wanted[i].command, as_wanted ? EPERM : 0);
+    }
+}
 HOSTILE(runs_a_slow_command) { site->ask(site->context, text("{\"ask\": \"run\", \"command\": \"slow\"}")); }
 
 /* A connection that was granted, used for what it was not granted for. */

@@ -147,6 +147,18 @@ impl Site {
 
     /// Compiles a mode of a file in `plugins/hostile`.
     pub fn compile(&self, file: &str, mode: &str, definitions: &[(&str, String)], library: &Path) {
+        self.compile_with(&[], file, mode, definitions, library);
+    }
+
+    /// The same with more options for the compiler.
+    pub fn compile_with(
+        &self,
+        options: &[&str],
+        file: &str,
+        mode: &str,
+        definitions: &[(&str, String)],
+        library: &Path,
+    ) {
         let site = self.folder();
         let quoted = |path: &str| format!("\"{}{path}\"", site.display());
         let port =
@@ -179,6 +191,7 @@ impl Site {
         for (name, value) in own.iter().chain(definitions) {
             compiler.arg(format!("-D{name}={value}"));
         }
+        compiler.args(options);
         compiler.arg("-o").arg(library).arg(checkout().join("plugins/hostile").join(file));
         assert!(compiler.status().expect("cc runs").success(), "cc refuses {mode} of {file}");
     }

@@ -2,23 +2,29 @@
 //! "escapes nowhere" means is asserted after every single scan, in `Site::scan`.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::io::{IoSlice, Read, Write};
+use std::mem::MaybeUninit;
+use std::net::TcpListener;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use goodstead_tests::hostile::kinds::End::{self, Lives, Loses};
 use goodstead_tests::hostile::kinds::{
-    BROKER, DEADLY, FACTS, FRAMES, IN_RUST, ITSELF, KERNEL, KINDS, Kind, PROTOCOL, TARGETS_AND_REQUESTS,
-    TO_ITSELF, TO_THE_MACHINE, UNCALLED,
+    BROKER, DEADLY, FACTS, FRAMES, IN_RUST, ITSELF, KERNEL, KINDS, Kind, NETWORK, PROTOCOL,
+    TARGETS_AND_REQUESTS, TO_ITSELF, TO_THE_MACHINE, UNCALLED,
 };
 use goodstead_tests::hostile::{Scanned, Site, User};
 use goodstead_tests::is_root;
 use goodstead_tests::postgres::{Postgres, whoami};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 
 #[test]
 fn the_kinds_are_counted() {
-    assert_eq!(KINDS, 168);
+    assert_eq!(KINDS, 176);
 }
 
 /// How much longer than its limit a plugin may keep the agent.
@@ -229,6 +235,108 @@ fn over_a_connection_that_was_granted() {
     let proof = site.folder().join("canary.touched");
     postgres.sql(&format!("COPY (SELECT 1) TO PROGRAM 'touch {}'", proof.display()));
     assert!(proof.exists());
+}
+
+/// Greets and returns what it is sent, until the connection ends.
+fn echo(mut stream: impl Read + Write, greeting: &[u8]) {
+    let _ = stream.write_all(greeting);
+    let mut part = [0; 64];
+    while let Ok(length @ 1..) = stream.read(&mut part) {
+        if stream.write_all(&part[..length]).is_err() {
+            break;
+        }
+    }
+}
+
+/// Scans with a plugin that turns the connection to `address`, which the admin named, in every way that there is.
+fn turned(site: &Site, address: &str) {
+    site.check_of("hostile");
+    let definitions = [("HOSTILE_CONNECTION", format!("\"{address}\""))];
+    site.install("hostile", NETWORK, "turns_its_connection", 10, &definitions);
+    let user = if is_root() { "[plugins.hostile]\nconnect_as = \"nobody\"\n" } else { "" };
+    site.tree.configure(&format!("{user}[[target]]\nplugin = \"hostile\"\naddress = \"{address}\"\n"));
+    let scanned = site.scan(address, User::Own);
+    judge("hostile", address, &scanned, &Lives(60));
+}
+
+#[test]
+fn over_a_tcp_connection_that_was_granted() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("tcp:{}", listener.local_addr().unwrap());
+    let product = thread::spawn(move || {
+        let stream = listener.accept().unwrap().0;
+        echo(stream, b"hello");
+        listener.set_nonblocking(true).unwrap();
+        assert!(listener.accept().is_err(), "it connected again");
+    });
+    turned(&Site::new(), &address);
+    product.join().unwrap();
+}
+
+/// The product is the plugin's accomplice: what it hands over would be rights of somebody else.
+#[test]
+fn over_a_unix_connection_that_was_granted() {
+    let site = Site::new();
+    let path = site.tree.scratch("product");
+    let listener = UnixListener::bind(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+    let canary = fs::File::open(site.folder().join("canary")).unwrap();
+    let product = thread::spawn(move || {
+        let stream = listener.accept().unwrap().0;
+        let rights = [canary.as_fd()];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        assert!(control.push(SendAncillaryMessage::ScmRights(&rights)));
+        let first = [IoSlice::new(b"h")];
+        rustix::net::sendmsg(&stream, &first, &mut control, SendFlags::empty()).unwrap();
+        echo(stream, b"ello");
+    });
+    turned(&site, &format!("unix:{}", path.display()));
+    product.join().unwrap();
+}
+
+/// How a library that wants to write the code that it runs is made, and the reason that is given for refusing it.
+const WRITES_CODE: [(&[&str], Option<Header>, &str); 4] = [
+    (&["-Wl,-z,execstack"], None, "it asks for an executable stack"),
+    (&["-fno-pic", "-mcmodel=large", "-Wl,-z,notext"], None, "text relocations"),
+    (&[], Some(Header { of: LOAD_CODE, becomes: [1, 0, 0, 0, 7] }), "writable and executable"),
+    (
+        &[],
+        Some(Header { of: STACK, becomes: [0, 0, 0, 0, 0] }),
+        "does not say that its stack is not executable",
+    ),
+];
+
+/// A program header that no linker makes so: its type and the first byte of its flags.
+struct Header {
+    of: [u8; 5],
+    becomes: [u8; 5],
+}
+
+const LOAD_CODE: [u8; 5] = [1, 0, 0, 0, 5];
+const STACK: [u8; 5] = [0x51, 0xe5, 0x74, 0x64, 6];
+
+#[test]
+fn with_a_library_that_wants_memory_to_be_written_and_run() {
+    for (options, header, reason) in WRITES_CODE {
+        if cfg!(not(target_arch = "x86_64")) && options.contains(&"-mcmodel=large") {
+            continue;
+        }
+        let site = Site::new();
+        site.check_of("hostile");
+        let folder = site.declare("hostile", 10, "");
+        let library = folder.join("libhostile.so");
+        site.compile_with(options, ITSELF, "null", &[], &library);
+        if let Some(Header { of, becomes }) = header {
+            let mut bytes = fs::read(&library).unwrap();
+            let table = u64::from_le_bytes(bytes[32..40].try_into().unwrap()) as usize;
+            let at = (table..bytes.len()).step_by(56).find(|at| bytes[*at..at + 5] == of).unwrap();
+            bytes[at..at + 5].copy_from_slice(&becomes);
+            fs::write(&library, bytes).unwrap();
+        }
+        let scanned = site.scan(reason, User::Own);
+        judge("hostile", reason, &scanned, &Loses("plugin-failed", reason));
+    }
 }
 
 #[test]

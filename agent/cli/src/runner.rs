@@ -524,7 +524,7 @@ impl Conversation {
 }
 
 /// Ends a process group by the number of its first process, which has not been waited for yet. Whether it may.
-pub(crate) fn end_group(leader: u32) -> bool {
+fn end_group(leader: u32) -> bool {
     let pid = i32::try_from(leader).ok().and_then(Pid::from_raw);
     pid.is_some_and(|pid| rustix::process::kill_process_group(pid, Signal::KILL) != Err(Errno::PERM))
 }

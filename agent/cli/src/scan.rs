@@ -157,6 +157,7 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
     let grants = plugin.manifest.grant.is_some();
     let actor = users::acting_user(name, grants, request.config.connect_as(name));
     let mut broker = Broker::new(request.root, &plugin.manifest, actor);
+    broker.runs_with(request.installation.runner());
     let mut warnings = Vec::new();
     let configured = configured(plugin, request, &mut broker, &mut warnings);
     let passwords = configured.iter().filter_map(|found| found.target.password.as_deref());

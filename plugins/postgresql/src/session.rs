@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use goodstead_plugin::{Address, Cause, CauseKind};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::config::SslMode;
@@ -85,32 +85,11 @@ impl Session {
         deadline: Instant,
     ) -> Result<Session, Cause> {
         let unusable = |_| Cause::new(CauseKind::PluginFailed, "the broker's connection cannot be used");
-        match login.address {
-            Address::Unix(_) => {
-                let stream = std::os::unix::net::UnixStream::from(descriptor);
-                stream.set_nonblocking(true).map_err(unusable)?;
-                Session::over(
-                    UnixStream::from_std(stream).map_err(unusable)?,
-                    login,
-                    startup,
-                    limits,
-                    deadline,
-                )
-                .await
-            }
-            Address::Tcp(_) => {
-                let stream = std::net::TcpStream::from(descriptor);
-                stream.set_nonblocking(true).map_err(unusable)?;
-                Session::over(
-                    TcpStream::from_std(stream).map_err(unusable)?,
-                    login,
-                    startup,
-                    limits,
-                    deadline,
-                )
-                .await
-            }
-        }
+        // Whatever the address is, the connection is one end of a Unix socket pair.
+        let stream = std::os::unix::net::UnixStream::from(descriptor);
+        stream.set_nonblocking(true).map_err(unusable)?;
+        let stream = UnixStream::from_std(stream).map_err(unusable)?;
+        Session::over(stream, login, startup, limits, deadline).await
     }
 
     async fn over<S>(

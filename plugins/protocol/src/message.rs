@@ -83,6 +83,15 @@ pub struct Hello {
     pub protocol: u32,
 }
 
+/// How a command of a manifest ended: what the runner reports that had the task to run it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ended {
+    /// With this exit code; none if a signal ended it.
+    Exited(Option<i32>),
+    /// It was not started, for this error number of the system.
+    NotStarted(i32),
+}
+
 /// How the runner locks itself in before anything of the plugin runs; the body of [`Kind::Load`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confinement {

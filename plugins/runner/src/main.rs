@@ -1,9 +1,11 @@
 //! The child process of one plugin for one scan: loads the library and answers the agent.
 //!
 //! It is handed one descriptor, the socket in place of standard input, and needs nothing else: no arguments, no
-//! environment, no files. The library comes as a descriptor over the socket and is loaded as `/proc/self/fd/N`, so
+//! environment, no files. (With arguments it has another task, which has nothing to do with plugins: `command.rs`.) The
+//! library comes as a descriptor over the socket and is loaded as `/proc/self/fd/N`, so
 //! that what the agent read is what runs. Before that the runner locks itself in (`lock/`). One thread, always.
 
+mod command;
 mod image;
 mod library;
 mod lock;
@@ -26,6 +28,12 @@ use lock::Surroundings;
 use site::AgentSite;
 
 fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    match arguments.next() {
+        None => {}
+        Some(task) if task == "command" => return command::run(arguments),
+        Some(_) => return ExitCode::FAILURE,
+    }
     match converse() {
         Ok(()) => ExitCode::SUCCESS,
         // The agent has gone or talks nonsense: nobody is left to tell.

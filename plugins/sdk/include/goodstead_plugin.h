@@ -22,7 +22,8 @@ typedef struct GoodsteadReply {
   struct GoodsteadBytes json;
   // The bytes of files, as the request has it.
   struct GoodsteadBytes data;
-  // A descriptor that now belongs to the plugin, or -1.
+  // A connection that now belongs to the plugin, or -1: one end of a Unix stream socket pair, whatever kind of address
+  // was asked for. The agent carries bytes between its other end and the product, and nothing but bytes.
   int32_t descriptor;
 } GoodsteadReply;
 

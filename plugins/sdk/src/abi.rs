@@ -53,7 +53,8 @@ pub struct GoodsteadReply {
     pub json: GoodsteadBytes,
     /// The bytes of files, as the request has it.
     pub data: GoodsteadBytes,
-    /// A descriptor that now belongs to the plugin, or -1.
+    /// A connection that now belongs to the plugin, or -1: one end of a Unix stream socket pair, whatever kind of address
+    /// was asked for. The agent carries bytes between its other end and the product, and nothing but bytes.
     pub descriptor: i32,
 }
 

@@ -46,7 +46,8 @@ pub struct File {
 /// A connection that the broker made.
 #[derive(Debug)]
 pub struct Connection {
-    /// The connected socket.
+    /// One end of a Unix stream socket pair, whatever kind of address was asked for. The agent carries bytes between the
+    /// other end and the product, and nothing but bytes.
     pub descriptor: OwnedFd,
     /// The system user that the other side sees.
     pub user: String,

@@ -45,7 +45,8 @@ const CONSTRUCTOR: &str = "constructor.c";
 /// A file of `plugins/hostile`.
 pub const PROTOCOL: &str = "protocol.c";
 const FILES: &str = "files.c";
-const NETWORK: &str = "network.c";
+/// A file of `plugins/hostile`.
+pub const NETWORK: &str = "network.c";
 /// A file of `plugins/hostile`.
 pub const KERNEL: &str = "kernel.c";
 /// A file of `plugins/hostile`.
@@ -74,8 +75,9 @@ pub const TO_ITSELF: [Kind; 18] = [
 ];
 
 /// In constructors and destructors.
-pub const UNCALLED: [Kind; 6] = [
+pub const UNCALLED: [Kind; 7] = [
     lives(CONSTRUCTOR, "constructor_attacks", 17),
+    lives(CONSTRUCTOR, "constructor_makes_code", 10),
     fails(CONSTRUCTOR, "constructor_crashes", "crashed (signal 6)"),
     hangs(CONSTRUCTOR, "constructor_hangs"),
     lives(CONSTRUCTOR, "constructor_forges", 1),
@@ -151,7 +153,7 @@ pub const TARGETS_AND_REQUESTS: [Kind; 11] = [
 ];
 
 /// To the machine, past the agent.
-pub const TO_THE_MACHINE: [Kind; 16] = [
+pub const TO_THE_MACHINE: [Kind; 17] = [
     lives(PROCESSES, "fork_bomb", 4),
     lives(PROCESSES, "thread_bomb", 1),
     lives(PROCESSES, "runs_programs", 4),
@@ -160,6 +162,7 @@ pub const TO_THE_MACHINE: [Kind; 16] = [
     lives(PROCESSES, "signals_the_agent", 12),
     lives(PROCESSES, "signals_by_descriptor", 6),
     lives(PROCESSES, "reads_the_agent", 14),
+    lives(PROCESSES, "watches_others", 29),
     lives(FILES, "reads_files", 28),
     lives(FILES, "writes_files", 28),
     lives(NETWORK, "opens_sockets", 18),
@@ -258,8 +261,9 @@ pub const SMUGGLERS: [&str; 3] =
 /// In every form of the password that it was handed.
 pub const PASSWORD_THIEF: &str = "says_it_as_a_configured_target";
 
-/// With tests of their own below: links that are swapped, a slow command, a granted connection, four manifests.
-pub const ALONE: usize = 7;
+/// With tests of their own: links that are swapped, a slow command, granted connections to a database, over TCP and over
+/// a Unix socket, four manifests, four libraries that want code of their own making.
+pub const ALONE: usize = 13;
 
 /// How many kinds of hostility there are in all; a kind that lives on makes up to forty attempts.
 pub const KINDS: usize = TO_ITSELF.len()

@@ -4,6 +4,7 @@
 //! One broker serves one plugin for one scan. A plugin cannot tell whether it looks at the live host or at a folder:
 //! paths are resolved beneath the root, and what only a live host has is refused with a cause.
 
+mod carry;
 mod command;
 mod connect;
 mod door;
@@ -17,8 +18,9 @@ mod several;
 mod space;
 mod walk;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,7 +30,8 @@ use goodstead_protocol::manifest::Manifest;
 use goodstead_protocol::message::{Address, Granted, Part, Proposal, Reply, Request};
 
 pub(crate) use connect::take_on;
-use hand::Hand;
+use connect::{Accepted, Connections, Unfit};
+use hand::{Hand, Pulse};
 #[cfg(test)]
 pub(crate) use log::FileEntry as AccessFile;
 pub(crate) use log::{Counted, Entry as AccessEntry};
@@ -77,8 +80,11 @@ pub(crate) struct Broker {
     hand: Hand,
     /// Who connects and runs commands, or why nobody does.
     actor: Result<User, Cause>,
-    /// Addresses that the admin configured or discovery found and the manifest allows.
-    accepted: BTreeSet<Address>,
+    /// Addresses that may be connected to, and why.
+    accepted: BTreeMap<Address, Accepted>,
+    connections: Connections,
+    /// The program that runs commands.
+    runner: Option<PathBuf>,
     /// When the plugin's time is over: no answer takes longer.
     deadline: Option<Instant>,
     log: Log,
@@ -90,12 +96,15 @@ pub(crate) struct Broker {
 
 impl Broker {
     pub(crate) fn new(root: &Arc<Root>, manifest: &Manifest, actor: Result<User, Cause>) -> Self {
+        let permit = Arc::new(Permit::new(&manifest.permissions));
         Broker {
+            connections: Connections::new(root, &permit),
             root: Arc::clone(root),
-            permit: Arc::new(Permit::new(&manifest.permissions)),
+            permit,
             hand: Hand::new(),
             actor,
-            accepted: BTreeSet::new(),
+            accepted: BTreeMap::new(),
+            runner: None,
             deadline: None,
             log: Log::new(),
             asked: 0,
@@ -106,6 +115,11 @@ impl Broker {
     /// Takes no longer over any answer than until `deadline`: a plugin must not hold up the scan by what it asks.
     pub(crate) fn ends_at(&mut self, deadline: Instant) {
         self.deadline = Some(deadline);
+    }
+
+    /// Has commands run by the runner at `path`; without one none is run.
+    pub(crate) fn runs_with(&mut self, path: PathBuf) {
+        self.runner = Some(path);
     }
 
     /// How much was asked so far.
@@ -120,7 +134,7 @@ impl Broker {
 
     /// Accepts an address that the admin wrote into `agent.toml`.
     pub(crate) fn accept_configured(&mut self, address: &Address) {
-        self.accepted.insert(address.clone());
+        self.accepted.insert(address.clone(), Accepted::Configured);
     }
 
     /// Judges a target that the plugin found: its socket must match a `connect` glob of the manifest, and a TCP address
@@ -131,7 +145,7 @@ impl Broker {
             Some(Address::Unix(text) | Address::Tcp(text)) if door::text("address", text).is_err() => {
                 door::text("address", text)
             }
-            Some(address) if self.accepted.contains(address) => Ok(()),
+            Some(address) if self.accepted.contains_key(address) => Ok(()),
             Some(Address::Unix(path)) if self.permit.may_connect(path) => self.leads_where_it_may(path),
             Some(address @ Address::Unix(_)) => Err(Cause::new(
                 CauseKind::NotDeclared,
@@ -146,28 +160,24 @@ impl Broker {
             }
         };
         self.log.proposal(proposal, verdict.as_ref().copied());
-        if verdict.is_ok() {
-            self.accepted.extend(proposal.address.clone());
+        if let (Ok(()), Some(address)) = (&verdict, &proposal.address) {
+            self.accepted.entry(address.clone()).or_insert(Accepted::Found);
         }
         verdict
     }
 
-    /// Refuses a socket's path that is a link to somewhere else than the manifest asks to connect to.
+    /// Refuses a socket that is not there, or is not where the manifest asks to connect. Connecting looks again, at what
+    /// it connects to.
     fn leads_where_it_may(&mut self, path: &str) -> Result<(), Cause> {
-        let (wanted, root, permit) = (path.to_owned(), Arc::clone(&self.root), Arc::clone(&self.permit));
+        let (root, permit, wanted) = (Arc::clone(&self.root), Arc::clone(&self.permit), path.to_owned());
+        let actor = self.actor.clone().ok();
         let deadline = self.request_deadline();
-        let located = self.hand.work(
-            || path.to_owned(),
-            deadline,
-            move |_| {
-                let scope = resolve::Scope { permit: &permit, want: permit::Want::Connect };
-                root.locate(&wanted, scope, &mut None).map(|_| ())
-            },
-        )?;
-        match located {
-            Err(cause) if cause.kind == CauseKind::NotDeclared => Err(cause),
-            // What is not there cannot be connected to either.
-            _ => Ok(()),
+        let look = move |_: &Pulse| connect::found_socket(&root, &permit, &wanted, actor.as_ref()).map(drop);
+        match self.hand.work(|| path.to_owned(), deadline, look)? {
+            // Whether the acting user sees it is known when it connects.
+            Err(Unfit::Unseen(cause)) if cause.kind == CauseKind::NotPermitted => Ok(()),
+            Err(Unfit::Unseen(cause) | Unfit::Refused(cause)) => Err(cause),
+            Ok(()) => Ok(()),
         }
     }
 
@@ -184,7 +194,7 @@ impl Broker {
                 self.permit.declares(path)
             }
             Request::Run { command } => self.permit.command(command).is_ok(),
-            Request::Connect { address } => self.accepted.contains(address),
+            Request::Connect { address } => self.accepted.contains_key(address),
             _ => false,
         };
         if declared && self.issued.len() < MAX_ISSUED {
@@ -273,12 +283,14 @@ impl Broker {
             }
             Request::Connect { address } => {
                 self.live("a running product")?;
-                if !self.accepted.contains(address) {
+                let not_accepted = || {
                     let detail = "the address is not one of an accepted target";
-                    return Err(Cause::new(CauseKind::NotDeclared, detail));
-                }
+                    Cause::new(CauseKind::NotDeclared, detail)
+                };
+                let accepted = *self.accepted.get(address).ok_or_else(not_accepted)?;
                 let actor = self.actor.as_ref().map_err(Clone::clone)?;
-                let descriptor = connect::connect(address, actor, self.at_most(connect::DEADLINE))?;
+                let limit = self.at_most(connect::DEADLINE);
+                let descriptor = self.connections.open(address, accepted, actor, limit, self.deadline)?;
                 Ok((Granted::Connect { user: actor.name.clone() }, Vec::new(), Some(descriptor)))
             }
             // Otherwise they are answered above.
@@ -289,7 +301,8 @@ impl Broker {
                 self.live("the output of a command")?;
                 let declared = self.permit.command(command)?;
                 let actor = self.actor.as_ref().map_err(Clone::clone)?;
-                let (code, output) = command::run(declared, actor, self.at_most(command::DEADLINE))?;
+                let limit = self.at_most(command::DEADLINE);
+                let (code, output) = command::run(self.runner.as_deref(), declared, actor, limit)?;
                 plain(Granted::Run { code }, output)
             }
         }

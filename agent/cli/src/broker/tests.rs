@@ -5,9 +5,10 @@ mod outside;
 mod several;
 
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
 use goodstead_protocol::document::Document;
@@ -230,6 +231,152 @@ fn sockets_are_reached_only_when_declared_and_proposed() {
     assert!(connect(&mut broker, &other).descriptor.is_some(), "the admin named it");
 }
 
+/// A broker that may connect to the sockets `open.*` of a folder.
+fn connecting(folder: &Path) -> Broker {
+    let manifest = manifest(&format!("connect = ['{}/open.*']", folder.display()));
+    Broker::new(&Arc::new(Root::live().unwrap()), &manifest, Ok(users::current()))
+}
+
+fn proposed(address: &Address) -> Proposal {
+    Proposal { name: None, title: "x".into(), address: Some(address.clone()), hints: Default::default() }
+}
+
+#[test]
+fn a_socket_that_is_not_there_yet_is_not_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut broker = connecting(folder.path());
+    let path = folder.path().join("open.sock");
+    let address = Address::Unix(path.display().to_string());
+    assert_eq!(broker.accept_proposal(&proposed(&address)).unwrap_err().kind, CauseKind::Absent);
+    let _listener = UnixListener::bind(&path).unwrap();
+    assert!(ask(&mut broker, &Request::Connect { address: address.clone() }).descriptor.is_none());
+    broker.accept_proposal(&proposed(&address)).unwrap();
+    assert!(ask(&mut broker, &Request::Connect { address }).descriptor.is_some());
+}
+
+#[test]
+fn a_socket_that_is_replaced_by_a_link_after_it_was_accepted_is_not_reached() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, other) = (folder.path().join("open.sock"), folder.path().join("other.sock"));
+    let _listener = UnixListener::bind(&path).unwrap();
+    let elsewhere = UnixListener::bind(&other).unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let mut broker = connecting(folder.path());
+    let address = Address::Unix(path.display().to_string());
+    broker.accept_proposal(&proposed(&address)).unwrap();
+    fs::remove_file(&path).unwrap();
+    symlink(&other, &path).unwrap();
+    match ask(&mut broker, &Request::Connect { address }).reply {
+        Reply::Refused(cause) => assert_eq!(cause.kind, CauseKind::NotDeclared, "{cause}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(elsewhere.accept().is_err(), "the other socket was reached");
+}
+
+/// Only root can make sockets of others.
+#[test]
+fn a_socket_of_any_user_in_a_folder_of_everybody_is_not_accepted() {
+    if users::current().uid != 0 {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("inner");
+    fs::create_dir(&inner).unwrap();
+    let manifest = manifest("connect = ['/**']");
+    let alice = users::User { name: "alice".into(), uid: 54_321, gid: 54_321, groups: vec![] };
+    let paths = [folder.path().join("a.sock"), inner.join("b.sock")];
+    let _listeners = paths.each_ref().map(|path| UnixListener::bind(path).unwrap());
+    let belong_to =
+        |uid: u32| paths.iter().for_each(|path| std::os::unix::fs::chown(path, Some(uid), None).unwrap());
+    let outcomes = |mode: u32, actor: &users::User| {
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+        let root = Arc::new(Root::folder(folder.path()).unwrap());
+        let mut broker = Broker::new(&root, &manifest, Ok(actor.clone()));
+        ["/a.sock", "/inner/b.sock"].map(|path| {
+            broker.accept_proposal(&proposed(&Address::Unix(path.into()))).map_err(|cause| cause.kind)
+        })
+    };
+    let refused = Err(CauseKind::NotPermitted);
+    belong_to(alice.uid);
+    assert_eq!(outcomes(0o1777, &users::current()), [refused, refused], "anybody could have put it there");
+    assert_eq!(outcomes(0o755, &users::current()), [Ok(()), Ok(())], "only who may write there could");
+    assert_eq!(outcomes(0o1777, &alice), [Ok(()), Ok(())], "it is the acting user's own");
+    belong_to(113);
+    assert_eq!(outcomes(0o1777, &users::current()), [Ok(()), Ok(())], "it is a system account's");
+}
+
+#[test]
+fn only_a_socket_is_connected_to() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("open.file"), "").unwrap();
+    let mut broker = connecting(folder.path());
+    let address = Address::Unix(folder.path().join("open.file").display().to_string());
+    broker.accept_configured(&address);
+    match ask(&mut broker, &Request::Connect { address }).reply {
+        Reply::Refused(cause) => assert!(cause.detail.contains("is not a socket"), "{cause}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A descriptor that was granted for a TCP address, used with every call that can point a socket elsewhere.
+#[test]
+fn a_connection_cannot_be_pointed_at_another_address() {
+    use rustix::net::{AddressFamily, SendFlags, SocketType, sockopt};
+
+    let named = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    other.set_nonblocking(true).unwrap();
+    let mut broker = connecting(Path::new("/nowhere"));
+    let address = Address::Tcp(named.local_addr().unwrap().to_string());
+    broker.accept_configured(&address);
+    let descriptor = ask(&mut broker, &Request::Connect { address }).descriptor.unwrap();
+    let (mut product, _) = named.accept().unwrap();
+
+    assert_eq!(sockopt::socket_domain(&descriptor).unwrap(), AddressFamily::UNIX);
+    assert_eq!(sockopt::socket_type(&descriptor).unwrap(), SocketType::STREAM);
+    let to = other.local_addr().unwrap();
+    // MSG_FASTOPEN is not among the library's names.
+    for flags in [SendFlags::empty(), SendFlags::from_bits_retain(0x2000_0000)] {
+        assert!(rustix::net::sendto(&descriptor, b"x", flags, &to).is_err(), "{flags:?}");
+        let none = &mut rustix::net::SendAncillaryBuffer::default();
+        let message = [std::io::IoSlice::new(b"x")];
+        assert!(rustix::net::sendmsg_addr(&descriptor, &to, &message, none, flags).is_err(), "{flags:?}");
+    }
+    assert!(rustix::net::connect(&descriptor, &to).is_err());
+    let _ = rustix::net::connect_unspec(&descriptor);
+    assert!(rustix::net::connect(&descriptor, &to).is_err());
+    assert!(other.accept().is_err(), "the other listener was reached");
+
+    let mut plugin = UnixStream::from(descriptor);
+    plugin.write_all(b"hello").unwrap();
+    drop(plugin);
+    let mut text = String::new();
+    product.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "hello");
+}
+
+#[test]
+fn connections_beyond_the_limit_wait_for_one_that_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("open.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let mut broker = connecting(folder.path());
+    let address = Address::Unix(path.display().to_string());
+    broker.accept_proposal(&proposed(&address)).unwrap();
+    let connect = Request::Connect { address };
+    let mut held: Vec<_> =
+        (0..16).map(|_| ask(&mut broker, &connect).descriptor.expect("a connection")).collect();
+    broker.ends_at(Instant::now() + Duration::from_millis(50));
+    match ask(&mut broker, &connect).reply {
+        Reply::Refused(cause) => assert_eq!(cause.kind, CauseKind::TooLarge, "{cause}"),
+        other => panic!("{other:?}"),
+    }
+    held.pop();
+    broker.ends_at(Instant::now() + Duration::from_secs(60));
+    assert!(ask(&mut broker, &connect).descriptor.is_some(), "one of them has ended");
+    drop((held, listener));
+}
+
 #[test]
 fn whoever_may_not_connect_does_not() {
     let folder = tempfile::tempdir().unwrap();
@@ -244,31 +391,6 @@ fn whoever_may_not_connect_does_not() {
         Reply::Refused(cause) => assert!(cause.detail.contains("no such user"), "{cause}"),
         other => panic!("{other:?}"),
     }
-}
-
-#[test]
-fn a_command_is_run_as_declared_and_bounded() {
-    let manifest = manifest(
-        "[permissions.run.echo]\nprogram = '/bin/echo'\narguments = ['hello']\n\
-         [permissions.run.environment]\nprogram = '/usr/bin/env'\n\
-         [permissions.run.flood]\nprogram = '/usr/bin/yes'\n\
-         [permissions.run.missing]\nprogram = '/nonexistent'",
-    );
-    let root = Arc::new(Root::live().unwrap());
-    let mut broker = Broker::new(&root, &manifest, Ok(users::current()));
-    let mut run = |name: &str| {
-        let answer = ask(&mut broker, &Request::Run { command: name.into() });
-        match answer.reply {
-            Reply::Ok(Granted::Run { code }) => Ok((code, String::from_utf8(answer.data).unwrap())),
-            Reply::Refused(cause) => Err(cause.kind),
-            other => panic!("{other:?}"),
-        }
-    };
-    assert_eq!(run("echo").unwrap(), (Some(0), "hello\n".into()));
-    assert_eq!(run("environment").unwrap(), (Some(0), String::new()), "the environment is empty");
-    assert_eq!(run("flood"), Err(CauseKind::TooLarge));
-    assert_eq!(run("missing"), Err(CauseKind::Absent));
-    assert_eq!(run("undeclared"), Err(CauseKind::NotDeclared));
 }
 
 #[test]
@@ -289,26 +411,4 @@ fn a_file_over_the_limit_is_refused_not_cut() {
     fs::File::create(&big).unwrap().set_len(MAX_FILE as u64 + 1).unwrap();
     fs::set_permissions(&big, fs::Permissions::from_mode(0o644)).unwrap();
     assert_eq!(trap.read("/etc/big"), Err(CauseKind::TooLarge));
-}
-
-#[test]
-fn a_command_has_the_acting_users_groups_and_no_others() {
-    let manifest = manifest("[permissions.run.groups]\nprogram = '/usr/bin/id'\narguments = ['-G']");
-    let root = Arc::new(Root::live().unwrap());
-    // Only root can become somebody else.
-    let (actor, expected) = if users::current().uid == 0 {
-        let actor = users::User {
-            name: "nobody".into(),
-            uid: users::NOBODY,
-            gid: users::NOBODY,
-            groups: vec![4, 101],
-        };
-        (actor, "65534 4 101\n".to_owned())
-    } else {
-        let own = std::process::Command::new("/usr/bin/id").arg("-G").output().unwrap();
-        (users::current(), String::from_utf8(own.stdout).unwrap())
-    };
-    let mut broker = Broker::new(&root, &manifest, Ok(actor));
-    let answer = ask(&mut broker, &Request::Run { command: "groups".into() });
-    assert_eq!(String::from_utf8(answer.data).unwrap(), expected);
 }
