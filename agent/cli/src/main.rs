@@ -10,6 +10,7 @@ mod archive;
 mod args;
 mod begun;
 mod broker;
+mod clock;
 mod commands;
 mod complete;
 mod config;

@@ -27,10 +27,10 @@ use std::thread;
 use goodstead_engine::{Check, Goal, Pack, Plugins as KnownPlugins};
 use goodstead_protocol::contract::Contract;
 use goodstead_protocol::diagnostic::{Diagnostic, Place, did_you_mean};
-use jiff::Timestamp;
 use semver::Version;
 
 use crate::args::Shown;
+use crate::clock::now;
 use crate::config::Config;
 use crate::files::{self, FileError, Links};
 use crate::host;
@@ -200,9 +200,4 @@ fn known<'a>(packs: &'a Packs, id: &str) -> Result<Known<'a>, Diagnostic> {
 /// How the user wants to look at a report; `trouble` is what keeps it from counting in monitoring.
 fn look(shown: &Shown, trouble: Option<String>) -> Look {
     Look { width: page::width(), detail: shown.detail(), unicode: page::unicode(), trouble }
-}
-
-/// The present second, RFC 3339 in UTC.
-fn now() -> String {
-    Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default().to_string()
 }

@@ -5,13 +5,13 @@ use std::env;
 use goodstead_engine::Accepted;
 use goodstead_model::Waiver;
 use goodstead_protocol::diagnostic::{Diagnostic, did_you_mean};
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::{Exit, Installed, Known, Outcome, configuration, now, state, state_trouble};
 use crate::args::{Format, Waive};
+use crate::clock;
 use crate::installation::Installation;
 use crate::packs;
 use crate::render::table::{self, plain};
@@ -42,7 +42,7 @@ fn all(state: &State, installation: &Installation) -> Result<Vec<Accepted>, Diag
 
 fn add(id: &str, args: &Waive, state: &State, installation: &Installation) -> Outcome {
     known_check(id, installation)?;
-    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let today = clock::present().to_zoned(TimeZone::UTC).date();
     let target = args.target.as_deref().map(|target| target_of(id, target)).transpose()?;
     let waiver = Waiver {
         who: who(),
