@@ -112,7 +112,7 @@ HOSTILE(wrong_context) {
     site->emit(nonsense, text("{}"));
     abort();
 }
-HOSTILE(length_that_is_not_there) { site->emit(site->context, bytes("{", 15 << 20)); }
+HOSTILE(length_that_is_not_there) { site->emit(site->context, bytes("{", 5 << 20)); }
 HOSTILE(length_that_cannot_be) { site->emit(site->context, bytes("{", (size_t)1 << 62)), has_emitted = 1; }
 HOSTILE(nothing_with_a_length) { site->emit(site->context, bytes(0, 100)), has_emitted = 1; }
 HOSTILE(writes_over_the_reply) {

@@ -11,7 +11,7 @@ use crate::peak::{Costs, measure};
 use crate::tree::{Run, verdict};
 
 /// More is a blow-up: on a good host the agent and a runner take about 60 MiB in a debug build, and one request may bring
-/// 64 MiB, of which each side holds copies for a moment.
+/// 16 MiB, of which each side holds copies for a moment.
 const MUCH_KIB: u64 = 512 << 10;
 
 /// Longer is a hang; a good host takes well under a second.

@@ -45,7 +45,7 @@ fn every_command(tree: &Tree) {
         &["checks", "lint"],
         &["checks", "lint", &pack],
         &["checks", "test", &pack],
-        &["explain", "own.check"],
+        &["explain", "foreign.check"],
         &["check", "foreign", "-v", "--fail-on", "never"],
         &["check", "linux", "--only", "linux.up-for-years", "--fail-on", "never"],
         &["check", "linux", "--format", "nagios"],
@@ -112,7 +112,7 @@ version = "0.1.0"
 foreign = "^0.1"
 "#;
 
-const CHECK: &str = r#"id = "own.check"
+const CHECK: &str = r#"id = "foreign.check"
 title = "The greeting is wrong@"
 since = "0.1.0"
 concern = "operability"

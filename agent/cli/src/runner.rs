@@ -154,8 +154,10 @@ fn admitted(emitted: Vec<u8>, task: &Task<'_>, broker: &Broker, budget: &Budget)
     // A large answer becomes a larger tree, of which there is never more than one, however many plugins there are. How
     // long a turn takes depends on the agent alone.
     let _turn = (emitted.len() > LARGE).then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
-    let sent = match Fact::read_within(&emitted, &Budget::new(task.most_facts)) {
-        Ok(sent) => sent,
+    let declared = &task.manifest.contract.fields;
+    let read = Fact::read_declared(&emitted, declared, &Budget::new(task.most_facts));
+    let (sent, left_out) = match read {
+        Ok(read) => read,
         Err(_) if task.author => return unknown(task, &what_is_wrong(&emitted), budget),
         Err(problem) => return unknown(task, &nonsense(problem), budget),
     };
@@ -166,7 +168,7 @@ fn admitted(emitted: Vec<u8>, task: &Task<'_>, broker: &Broker, budget: &Budget)
         issued: &|cause| broker.has_issued(cause),
         names: task.author,
     };
-    admit_within(&task.manifest.contract, sent, &rules)
+    admit_within(&task.manifest.contract, sent, left_out, &rules)
 }
 
 /// Every fact of a target unknown for a reason of the agent's.

@@ -54,18 +54,21 @@ pub enum ChannelError {
 #[derive(Debug)]
 pub struct Channel {
     socket: UnixStream,
+    /// A message was sent in part: whatever came after it would be taken for the rest of it.
+    broken: bool,
 }
 
 impl Channel {
     /// A channel over one end of a socket pair.
     pub fn new(socket: UnixStream) -> Self {
-        Channel { socket }
+        Channel { socket, broken: false }
     }
 
     /// Sends one frame whole, until `deadline` if there is one: the other side may not be reading.
     ///
     /// # Errors
-    /// [`ChannelError`]; a body or data over its cap is `Malformed`, and nothing was sent.
+    /// [`ChannelError`]; a body or data over its cap is `Malformed`, and nothing was sent. After any other error nothing
+    /// more is sent.
     pub fn send(
         &mut self,
         kind: Kind,
@@ -78,6 +81,22 @@ impl Channel {
         if body.len() > most_body as usize || data.len() > most_data as usize {
             return Err(ChannelError::Malformed("a message larger than its limit"));
         }
+        if self.broken {
+            return Err(ChannelError::Closed);
+        }
+        let outcome = self.send_whole(kind, body, data, descriptor, deadline);
+        self.broken = outcome.is_err();
+        outcome
+    }
+
+    fn send_whole(
+        &mut self,
+        kind: Kind,
+        body: &[u8],
+        data: &[u8],
+        descriptor: Option<BorrowedFd<'_>>,
+        deadline: Option<Instant>,
+    ) -> Result<(), ChannelError> {
         let mut header = [0_u8; HEADER];
         let words = [kind as u32, body.len() as u32, data.len() as u32];
         for (place, word) in header.chunks_exact_mut(4).zip(words) {
@@ -280,6 +299,17 @@ mod tests {
             let left: Vec<u8> = rest(parts, sent).iter().flat_map(|part| part.to_vec()).collect();
             assert_eq!(left, b"abcdefg"[sent..], "after {sent}");
         }
+    }
+
+    #[test]
+    fn nothing_follows_a_message_that_was_sent_in_part() {
+        let (mut a, mut b) = pair();
+        let deadline = Some(Instant::now() + Duration::from_millis(20));
+        let giant = vec![0; 8 << 20];
+        assert!(a.send(Kind::Reply, b"", &giant, None, deadline).is_err());
+        assert!(matches!(a.send(Kind::Done, b"0", &[], None, None), Err(ChannelError::Closed)));
+        drop(a);
+        assert!(matches!(b.receive(None), Err(ChannelError::Closed)));
     }
 
     #[test]

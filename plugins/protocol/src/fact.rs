@@ -5,6 +5,7 @@
 
 mod json;
 
+pub use json::Undeclared;
 pub(crate) use json::too_much;
 
 use std::collections::BTreeMap;

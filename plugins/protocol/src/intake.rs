@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::budget::{self, Budget};
 use crate::contract::{Contract, Derived, Field, Sensitivity, Shape};
-use crate::fact::{Cause, CauseKind, Elements, Fact, too_much};
+use crate::fact::{Cause, CauseKind, Elements, Fact, Undeclared, too_much};
 use crate::visible::bounded;
 
 /// The most notes that are kept of one target; the rest is counted.
@@ -56,12 +56,20 @@ pub struct Rules<'a> {
 /// For facts that come from no plugin, or from a file of the user's: they may be any number, and their causes stay.
 pub fn admit(contract: &Contract, sent: Fact) -> Admitted {
     let rules = Rules { budget: &Budget::unlimited(), own_causes: true, issued: &|_| true, names: true };
-    admit_within(contract, sent, &rules)
+    admit_within(contract, sent, Undeclared::default(), &rules)
 }
 
-/// The same for what a plugin sent, within these rules.
-pub fn admit_within(contract: &Contract, sent: Fact, rules: &Rules<'_>) -> Admitted {
+/// The same for what a plugin sent, within these rules; `left_out` was dropped when it was read.
+pub fn admit_within(contract: &Contract, sent: Fact, left_out: Undeclared, rules: &Rules<'_>) -> Admitted {
     let mut intake = Intake { rules, notes: Vec::new(), more: 0, undeclared: BTreeMap::new() };
+    if rules.names {
+        intake.more += left_out.count - left_out.names.len().min(left_out.count);
+        for name in &left_out.names {
+            intake.note(format!("`{}.{name}` is not in the contract and was dropped", contract.plugin));
+        }
+    } else if left_out.count > 0 {
+        intake.undeclared.insert(contract.plugin.clone(), left_out.count);
+    }
     let facts = match sent {
         Fact::Map(map) => {
             intake.record(&contract.plugin, &contract.fields, map.items, map.partial.as_deref())
@@ -420,7 +428,11 @@ mod tests {
         let issued = |cause: &Cause| cause.detail == "/etc/demo is not there";
         let budget = Budget::new(bytes);
         let rules = Rules { budget: &budget, own_causes: false, issued: &issued, names: false };
-        admit_within(&contract(), Fact::from_json(sent).unwrap(), &rules)
+        let contract = contract();
+        let json = sent.to_string();
+        let (sent, left_out) =
+            Fact::read_declared(json.as_bytes(), &contract.fields, &Budget::unlimited()).unwrap();
+        admit_within(&contract, sent, left_out, &rules)
     }
 
     #[test]

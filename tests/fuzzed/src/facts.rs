@@ -38,13 +38,14 @@ pub fn run(data: &[u8]) {
 /// Within a budget and without words of the plugin's: what is admitted is no larger than the budget beside what every
 /// target has, and all words are the agent's.
 fn bounded(data: &[u8], bytes: usize) {
-    let sent = match Fact::read_within(data, &Budget::new(bytes)) {
-        Ok(sent) => sent,
+    let read = Fact::read_declared(data, &demo().fields, &Budget::new(bytes));
+    let (sent, left_out) = match read {
+        Ok(read) => read,
         Err(problem) => return assert!(!problem.is_empty()),
     };
     let budget = Budget::new(bytes);
     let rules = Rules { budget: &budget, own_causes: false, issued: &|_| false, names: false };
-    let admitted = admit_within(demo(), sent, &rules);
+    let admitted = admit_within(demo(), sent, left_out, &rules);
     let size = admitted.facts.to_json().to_string().len();
     assert!(size <= bytes + ALWAYS, "{size} bytes of a budget of {bytes}");
     worded(&admitted.facts);

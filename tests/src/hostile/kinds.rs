@@ -107,7 +107,7 @@ pub const FRAMES: [Kind; 24] = [
     hangs(PROTOCOL, "asks_without_reading"),
     lives(PROTOCOL, "sends_descriptors", 1),
     fails(PROTOCOL, "wrong_context", "crashed (signal"),
-    fails(PROTOCOL, "length_that_is_not_there", "crashed (signal 11)"),
+    fails(PROTOCOL, "length_that_is_not_there", "ended in the middle (exit code 1)"),
     fails(PROTOCOL, "length_that_cannot_be", "handed over nothing"),
     fails(PROTOCOL, "nothing_with_a_length", "its facts are no JSON"),
     fails(PROTOCOL, "writes_over_the_reply", "crashed (signal"),

@@ -15,6 +15,8 @@ use serde_json::{Map as JsonMap, Number, Value as Json, json};
 
 use super::{Cause, CauseKind, Elements, Fact};
 use crate::budget::Budget;
+use crate::contract::Field;
+use crate::visible::bounded;
 
 /// Stands where a value would, before the cause.
 const UNKNOWN: &str = "$unknown";
@@ -55,9 +57,27 @@ impl Fact {
     /// # Errors
     /// In our words, without anything that the plugin wrote.
     pub fn read_within(json: &[u8], budget: &Budget) -> Result<Fact, &'static str> {
-        let reading = Reading { budget, problem: Cell::new(None) };
+        Self::read_bounded(json, &Reading::new(budget, None))
+    }
+
+    /// The same for the facts of a target, of which only those with a declared name are kept; the others are counted and
+    /// take nothing of the budget.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn read_declared(
+        json: &[u8],
+        declared: &BTreeMap<String, Field>,
+        budget: &Budget,
+    ) -> Result<(Fact, Undeclared), &'static str> {
+        let reading = Reading::new(budget, Some(declared));
+        let fact = Self::read_bounded(json, &reading)?;
+        Ok((fact, reading.undeclared.take()))
+    }
+
+    fn read_bounded(json: &[u8], reading: &Reading<'_>) -> Result<Fact, &'static str> {
         let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let fact = FactSeed(&reading).deserialize(&mut deserializer);
+        let fact = FactSeed(reading).deserialize(&mut deserializer);
         match fact.and_then(|fact| deserializer.end().map(|()| fact)) {
             Ok(fact) => Ok(fact),
             Err(_) => Err(reading.problem.take().unwrap_or("its facts are no JSON")),
@@ -192,7 +212,8 @@ fn partly<S: Serializer>(serializer: S, items: &impl Serialize, cause: &Cause) -
 /// As [`Fact::from_json`] reads it, without a tree of JSON values between, but with an error that does not know the place.
 impl<'de> Deserialize<'de> for Fact {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let reading = Reading { budget: &Budget::unlimited(), problem: Cell::new(None) };
+        let budget = Budget::unlimited();
+        let reading = Reading::new(&budget, None);
         FactSeed(&reading).deserialize(deserializer)
     }
 }
@@ -237,9 +258,31 @@ impl schemars::JsonSchema for Fact {
 struct Reading<'b> {
     budget: &'b Budget,
     problem: Cell<Option<&'static str>>,
+    /// The names that the outermost record may have.
+    declared: Option<&'b BTreeMap<String, Field>>,
+    /// Whether it is still to be read.
+    outermost: Cell<bool>,
+    undeclared: Cell<Undeclared>,
 }
 
-impl Reading<'_> {
+/// Names of facts that no contract declares.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Undeclared {
+    /// How many there were.
+    pub count: usize,
+    /// The first of them, bounded, for the plugin's author.
+    pub names: Vec<String>,
+}
+
+/// How many undeclared names are kept, and how much of each.
+const MAX_UNDECLARED: (usize, usize) = (20, 60);
+
+impl<'b> Reading<'b> {
+    fn new(budget: &'b Budget, declared: Option<&'b BTreeMap<String, Field>>) -> Self {
+        let (problem, undeclared) = (Cell::new(None), Cell::default());
+        Reading { budget, problem, declared, outermost: Cell::new(true), undeclared }
+    }
+
     /// An error of this kind, which is also remembered.
     fn wrong<E: de::Error>(&self, problem: &'static str) -> E {
         self.problem.set(Some(problem));
@@ -360,11 +403,20 @@ impl<'de> Visitor<'de> for FactSeed<'_> {
         // What stands under the names that are the protocol's own.
         let (mut unknown, mut part, mut why) = (None, None, None);
         let mut rest = false;
+        let declared = self.0.declared.filter(|_| self.0.outermost.replace(false));
+        let mut undeclared = Undeclared::default();
         while let Some(name) = map.next_key::<String>()? {
             match name.as_str() {
                 UNKNOWN => unknown = Some(self.cause(&mut map)?),
                 CAUSE => why = Some(self.cause(&mut map)?),
                 PARTIAL => part = Some(map.next_value_seed(self)?),
+                _ if declared.is_some_and(|declared| !declared.contains_key(&name)) => {
+                    map.next_value::<IgnoredAny>()?;
+                    undeclared.count += 1;
+                    if undeclared.names.len() < MAX_UNDECLARED.0 {
+                        undeclared.names.push(bounded(&name, MAX_UNDECLARED.1, false));
+                    }
+                }
                 _ if self.0.budget.is_spent() => {
                     map.next_value::<IgnoredAny>()?;
                     rest = true;
@@ -377,6 +429,9 @@ impl<'de> Visitor<'de> for FactSeed<'_> {
                     }
                 }
             }
+        }
+        if declared.is_some() {
+            self.0.undeclared.set(undeclared);
         }
         let fact = if unknown.is_none() && part.is_none() && why.is_none() {
             Fact::Map(Elements { items, partial: rest.then(|| Box::new(too_much())) })
@@ -398,6 +453,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::contract::Shape;
 
     #[test]
     fn every_shape_survives_the_way_through_json() {
@@ -464,6 +520,19 @@ mod tests {
         let fact = within(&list, 10_000);
         assert_eq!(fact["$cause"], own);
         assert!(fact["$partial"].as_array().unwrap().len() < 126, "{fact}");
+    }
+
+    #[test]
+    fn what_is_not_declared_is_counted_and_takes_nothing_of_the_budget() {
+        let declared = BTreeMap::from([("a".to_owned(), Field::of(Shape::Int))]);
+        let many: Vec<_> = (0..10_000).map(|n| format!("\"n{n}\": [null, {{\"a\": 1}}]")).collect();
+        let json = format!("{{{}, \"a\": 1}}", many.join(","));
+        let (fact, undeclared) = Fact::read_declared(json.as_bytes(), &declared, &Budget::new(2000)).unwrap();
+        assert_eq!((fact.to_json(), undeclared.count, undeclared.names.len()), (json!({"a": 1}), 10_000, 20));
+        // Below the outermost record the contract is held against what was read.
+        let nested = br#"{"a": {"b": 1}}"#;
+        let (fact, undeclared) = Fact::read_declared(nested, &declared, &Budget::new(2000)).unwrap();
+        assert_eq!((fact.to_json(), undeclared), (json!({"a": {"b": 1}}), Undeclared::default()));
     }
 
     #[test]
