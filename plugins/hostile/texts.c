@@ -69,7 +69,7 @@ static void gather(const GoodsteadSite *site) {
         "\"$cause\": {\"kind\": \"partial\", \"detail\": \"@\", \"remedy\": \"@\"}}, \"@\": \"@\","
         "\"secret\": {\"$unknown\": {\"kind\": \"absent\", \"detail\": \"@\", \"remedy\": \"@\"}}}"));
 #elif defined(MODE_says_it_in_what_is_wrong)
-    site->emit(site->context, say("{\"@\": [null]}"));
+    site->emit(site->context, say("{\"greeting\": [null], \"@\": \"@\"}"));
 #elif defined(MODE_says_it_as_a_configured_target)
     char backwards[sizeof words] = {0};
     size_t length = strlen(words);
