@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixListener;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -218,6 +219,27 @@ fn facts_and_reports_come_through_a_pipe_that_the_user_made() {
             .unwrap(),
     );
     assert!(run.code == 0 && run.stdout.contains("Readiness"), "{run:?}");
+}
+
+#[test]
+fn a_file_of_the_users_own_is_written_to_where_the_user_can_make_none() {
+    let tree = Tree::new();
+    let file = tree.scratch("facts.json");
+    fs::write(&file, "old, and much longer than nothing").unwrap();
+    mode(&file, 0o640);
+    let mut command = tree.goodstead(&["check", "linux", "--fail-on", "never", "--save-facts"]);
+    command.arg(&file);
+    if is_root() {
+        chown(&file, Some(NOBODY), Some(NOBODY)).unwrap();
+        command.uid(NOBODY).gid(NOBODY);
+    } else {
+        mode(&tree.scratch(""), 0o555);
+    }
+    let run = Run::of(command.output().unwrap());
+    mode(&tree.scratch(""), 0o755);
+    assert_eq!(run.code, 0, "{run:?}");
+    serde_json::from_slice::<serde_json::Value>(&fs::read(&file).unwrap()).unwrap();
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
 }
 
 #[test]

@@ -19,7 +19,8 @@ use super::is_own_descriptor;
 const PRIVATE: u32 = 0o600;
 
 /// Writes `bytes` to a file that the user names. A new file has mode 0600; an old one of the user's own keeps its mode.
-/// A descriptor of this process (`/dev/stdout`, `/dev/fd/63`) and `/dev/null` are written to as they are.
+/// A descriptor of this process (`/dev/stdout`, `/dev/fd/63`) and `/dev/null` are written to as they are; so is a file of
+/// the user's own in a directory in which the user can make none.
 ///
 /// # Errors
 /// A link, a directory or something else that is not a regular file is in its place, or the system refuses.
@@ -33,7 +34,16 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let edit = Edit::at(path)?;
     let ours = edit.old.as_ref().filter(|old| old.st_uid == rustix::process::geteuid().as_raw());
     let mode = ours.map_or(PRIVATE, |old| old.st_mode & 0o777);
-    edit.write(bytes, |file| Ok(rustix::fs::fchmod(file, Mode::from_raw_mode(mode))?), false)
+    let written = edit.write(bytes, |file| Ok(rustix::fs::fchmod(file, Mode::from_raw_mode(mode))?), false);
+    match written {
+        // In a directory in which nothing can be made, a file of the user's own is written to where it is.
+        Err(error) if ours.is_some() && is_denied(&error) => edit.overwrite(bytes).map_err(|_| error),
+        other => other,
+    }
+}
+
+fn is_denied(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
 /// As [`replace`], for what everybody may read: mode 0644, whatever was there.
@@ -90,10 +100,23 @@ impl Edit {
         Ok(Some(file.into()))
     }
 
+    /// Writes to the file that is there, which has to be the user's own and have no other name.
+    fn overwrite(&self, bytes: &[u8]) -> io::Result<()> {
+        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let mut file = File::from(rustix::fs::openat(&self.directory, &self.name, flags, Mode::empty())?);
+        let stat = rustix::fs::fstat(&file)?;
+        let ours = stat.st_uid == rustix::process::geteuid().as_raw() && stat.st_nlink == 1;
+        if !ours || FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        file.set_len(0)?;
+        file.write_all(bytes)
+    }
+
     /// Writes the new file, has `finish` give it its owner and mode, and puts it into its place; with `durable` it is on
     /// disk before and after.
     pub(crate) fn write(
-        self,
+        &self,
         bytes: &[u8],
         finish: impl FnOnce(&File) -> io::Result<()>,
         durable: bool,
