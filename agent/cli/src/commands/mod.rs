@@ -101,8 +101,10 @@ impl Installed {
     ) -> Result<Installed, Diagnostic> {
         // Read while the keys are.
         let mut trust = thread::scope(|scope| {
-            let reading = scope.spawn(|| memory(installation));
-            Trust::load(installation, &config.allow_unsigned, || reading.join().unwrap_or_default())
+            let reading = scope.spawn(|| memory(installation).map_err(|error| error.to_string()));
+            Trust::load(installation, &config.allow_unsigned, || {
+                reading.join().unwrap_or_else(|_| Ok(Memory::default()))
+            })
         });
         if accept_older {
             trust.accept_older();
@@ -160,9 +162,13 @@ fn read_configuration(path: &Path) -> Result<Config, Vec<Diagnostic>> {
     }
 }
 
-/// What earlier scans saw; nothing where no state is kept, and where it cannot be used, which whoever needs it reports.
-fn memory(installation: &Installation) -> Memory {
-    State::open_existing(&installation.state_file()).and_then(|state| state.memory().ok()).unwrap_or_default()
+/// What earlier scans saw; nothing where no state is kept yet.
+fn memory(installation: &Installation) -> Result<Memory, StateError> {
+    let file = installation.state_file();
+    if file.symlink_metadata().is_err() {
+        return Ok(Memory::default());
+    }
+    State::open(&file)?.memory()
 }
 
 /// Opens the state, for commands that cannot do without.

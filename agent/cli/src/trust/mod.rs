@@ -169,7 +169,7 @@ impl Trust {
     pub(crate) fn load(
         installation: &Installation,
         allowed: &[PathBuf],
-        memory: impl FnOnce() -> Memory,
+        memory: impl FnOnce() -> Result<Memory, String>,
     ) -> Trust {
         let mut diagnostics = Vec::new();
         let mut keys = Keys::default();
@@ -194,7 +194,14 @@ impl Trust {
                 }
             }
         }
-        let memory = memory();
+        let memory = memory().unwrap_or_else(|why| {
+            let message = format!(
+                "versions are not compared with earlier ones, and no list of what was withdrawn is missed, because the \
+                 state cannot be used: {why}"
+            );
+            diagnostics.push(Diagnostic::warning("no-memory", message));
+            Memory::default()
+        });
         for folder in &folders {
             let list = folder.list();
             if let Some(time) = memory.lists.get(&list).filter(|_| !lists.contains(&list)) {

@@ -36,7 +36,7 @@ fn signed() -> (TempDir, Trust) {
     fs::set_permissions(&keys, fs::Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(keys.join("acme.pub"), fs::Permissions::from_mode(0o644)).unwrap();
     let installation = Installation::find(Some(folder.path()), Some(folder.path())).unwrap();
-    let trust = Trust::load(&installation, &[], Memory::default);
+    let trust = Trust::load(&installation, &[], || Ok(Memory::default()));
     (folder, trust)
 }
 
@@ -99,7 +99,7 @@ fn every_single_bit_of_an_entitlement_and_its_signature_counts() {
     fs::set_permissions(&keys, fs::Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(keys.join("acme.pub"), fs::Permissions::from_mode(0o644)).unwrap();
     let installation = Installation::find(Some(folder.path()), Some(folder.path())).unwrap();
-    let trust = Trust::load(&installation, &[], Memory::default);
+    let trust = Trust::load(&installation, &[], || Ok(Memory::default()));
     let (text, file) = (b"customer = 'x'\n", installation.entitlement_signature());
     let signature = minisign::sign(None, &key.sk, text.as_slice(), None, None).unwrap().into_string();
     fs::write(&file, &signature).unwrap();
