@@ -30,10 +30,29 @@ int32_t goodstead_plugin_discover(const GoodsteadSite *site) {
     return 0;
 }
 
+#ifdef MODE_FLOODS
+#include <errno.h>
+#include <unistd.h>
+#endif
+
 int32_t goodstead_plugin_gather(const GoodsteadSite *site, GoodsteadBytes target) {
     (void)site;
     (void)target;
-#if defined(MODE_CRASH)
+#if defined(MODE_TALKS) || defined(MODE_TALKS_AND_CRASHES)
+    /* A whole line, bytes that a terminal acts on, and a line without an end. */
+    printf("to standard output\n");
+    fprintf(stderr, "to standard \033[2Jerror, of %.*s\n", (int)target.length, (const char *)target.data);
+    printf("without an end");
+#endif
+#ifdef MODE_FLOODS
+    /* Writes until nobody listens any more, then goes on with its work. */
+    static char line[64 << 10];
+    memset(line, 'x', sizeof line);
+    line[sizeof line - 1] = '\n';
+    while (write(2, line, sizeof line) >= 0 || errno == EINTR) {
+    }
+#endif
+#if defined(MODE_CRASH) || defined(MODE_TALKS_AND_CRASHES)
     abort();
 #elif defined(MODE_HANG)
     for (volatile int turns = 0;; turns = turns + 1) {
@@ -64,6 +83,8 @@ int32_t goodstead_plugin_gather(const GoodsteadSite *site, GoodsteadBytes target
     site->ask(site->context, text("{\"ask\": \"read\", \"path\": \"/etc/../etc/os-release\"}"));
     site->emit(site->context, text("{\"greeting\": \"done\", \"size_bytes\": 1}"));
     return 0;
+#elif defined(MODE_RETURNS_ONE)
+    return 1;
 #elif defined(MODE_WRONG)
     site->emit(site->context, text("{\"greeting\": 42, \"size_bytes\": 1, \"shadow\": \"root:x\"}"));
     return 0;

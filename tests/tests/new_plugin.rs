@@ -2,11 +2,14 @@
 //! passes as it stands, and what its author gets wrong is told. The plugin of a checkout is begun in `walks.rs`.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::Command;
 
 use goodstead_tests::tree::{Run, Tree};
-use goodstead_tests::{checkout, stage};
+use goodstead_tests::{checkout, is_root, stage};
 
 /// Runs `make` in a folder, with more words.
 fn make(folder: &Path, words: &[&str]) -> Run {
@@ -64,6 +67,119 @@ fn a_plugin_in_rust_outside_of_a_checkout_needs_its_sdk_and_one_command() {
     let made = make(&folder, &[&target]);
     shows_a_fact_and_a_check(&made);
     assert!(made.stdout.contains("2 passed"), "{made:?}");
+}
+
+/// A product that listens on a socket and answers every question with one line, until it is dropped.
+struct Product {
+    socket: std::path::PathBuf,
+    listener: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Product {
+    fn start(socket: &Path, answer: &'static str) -> Product {
+        let listener = UnixListener::bind(socket).unwrap();
+        // Whoever connects for the agent may be another user.
+        fs::set_permissions(socket, fs::Permissions::from_mode(0o777)).unwrap();
+        let listener = std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                let mut question = String::new();
+                let Ok(connection) = connection else { return };
+                let _ = BufReader::new(&connection).read_line(&mut question);
+                match question.as_str() {
+                    "version\n" => _ = (&connection).write_all(answer.as_bytes()),
+                    "end\n" => return,
+                    _ => {}
+                }
+            }
+        });
+        Product { socket: socket.to_owned(), listener: Some(listener) }
+    }
+}
+
+impl Drop for Product {
+    fn drop(&mut self) {
+        let _ = UnixStream::connect(&self.socket).and_then(|mut connection| connection.write_all(b"end\n"));
+        let _ = self.listener.take().map(std::thread::JoinHandle::join);
+    }
+}
+
+/// Lets the plugin that was begun look for its product in the tree's own folder, and has root connect as nobody.
+fn move_socket(tree: &Tree, folder: &Path) -> std::path::PathBuf {
+    let socket = tree.scratch("demo.sock");
+    for file in ["plugin.toml", "demo.c", "test.c", "src/lib.rs"] {
+        let file = folder.join(file);
+        if let Ok(text) = fs::read_to_string(&file) {
+            let text = text.replace("/run/demo/demo.sock", &socket.display().to_string());
+            fs::write(&file, text).unwrap();
+        }
+    }
+    if is_root() {
+        tree.configure("[plugins.demo]\nconnect_as = \"nobody\"\n");
+    }
+    socket
+}
+
+/// `make` with the tree's configuration.
+fn make_in(tree: &Tree, folder: &Path, words: &[&str]) -> Run {
+    let goodstead = format!(
+        "GOODSTEAD={} --config-dir {} --state-dir {}",
+        tree.path("bin/goodstead").display(),
+        tree.config("").display(),
+        tree.scratch("state").display()
+    );
+    make(folder, &[&[goodstead.as_str()], words].concat())
+}
+
+fn talks_to_its_product(tree: &Tree, folder: &Path, words: &[&str]) {
+    let socket = move_socket(tree, folder);
+    let made = make_in(tree, folder, words);
+    assert_eq!(made.code, 0, "{made:?}");
+    assert!(made.stdout.contains("nothing to inspect here"), "{made:?}");
+    assert!(made.stdout.contains("1 check, 3 cases passed, 0 failed"), "{made:?}");
+    for (answer, shown, verdict) in [("1.2 \"beta\"\n", "1.2", "pass"), ("unknown\n", "unknown", "fail")] {
+        let product = Product::start(&socket, answer);
+        let made = make_in(tree, folder, words);
+        drop(product);
+        fs::remove_file(&socket).unwrap();
+        let fact = made.stdout.lines().find(|line| line.trim_start().starts_with("demo.version "));
+        assert!(fact.is_some_and(|fact| fact.contains(shown)), "{made:?}");
+        assert!(made.stdout.contains(&format!("{verdict}     demo.version-unnamed")), "{made:?}");
+    }
+}
+
+#[test]
+fn a_plugin_in_c_with_a_connection_talks_to_its_product() {
+    let tree = Tree::new();
+    let folder = begin(&tree, &["--language", "c", "--socket"]);
+    talks_to_its_product(&tree, &folder, &["CFLAGS=-O1 -Werror"]);
+    let made = make_in(&tree, &folder, &["CFLAGS=-O1 -Werror", "build"]);
+    assert!(made.stdout.contains("3 unit tests passed"), "{made:?}");
+}
+
+#[test]
+fn a_plugin_in_rust_with_a_connection_talks_to_its_product() {
+    let tree = Tree::new();
+    let sdk = checkout().join("plugins/sdk").display().to_string();
+    let folder = begin(&tree, &["--sdk", &sdk, "--socket"]);
+    let target = format!("TARGET={}", stage().with_file_name("new-plugin-socket").display());
+    talks_to_its_product(&tree, &folder, &[&target]);
+}
+
+#[test]
+fn the_fake_site_for_c_answers_every_request_that_it_knows() {
+    let tree = Tree::new();
+    let program = tree.scratch("fake");
+    let site = tree.scratch("site/etc/demo.d");
+    fs::create_dir_all(&site).unwrap();
+    fs::write(site.join("a.conf"), "in a folder").unwrap();
+    let mut cc = Command::new("cc");
+    cc.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-g", "-fsanitize=address,undefined"]);
+    cc.arg(format!("-DFOLDER=\"{}\"", tree.scratch("site").display()));
+    cc.arg("-I").arg(tree.path("include")).arg("-o").arg(&program);
+    let built = Run::of(cc.arg(checkout().join("tests/plugins/fake.c")).output().expect("cc runs"));
+    assert_eq!(built.code, 0, "{built:?}");
+    let run = Run::of(Command::new(&program).output().expect("it runs"));
+    assert_eq!((run.code, run.stdout.as_str()), (0, "all requests\n"), "{run:?}");
 }
 
 #[test]

@@ -157,6 +157,9 @@ pub(crate) struct Check {
     /// Write every request of every plugin, granted or refused, to a file
     #[arg(long, value_name = "FILE", conflicts_with = "facts")]
     pub(crate) access_log: Option<PathBuf>,
+    /// Write what the plugins wrote to their standard output and standard error to a file
+    #[arg(long, value_name = "FILE", conflicts_with = "facts")]
+    pub(crate) plugin_log: Option<PathBuf>,
     /// Judge facts that were saved earlier, here or elsewhere, instead of inspecting
     #[arg(long, value_name = "FILE")]
     pub(crate) facts: Option<PathBuf>,
@@ -328,6 +331,9 @@ pub(crate) struct NewPlugin {
     /// What to write it in
     #[arg(long, value_enum, default_value_t = Language::Rust)]
     pub(crate) language: Language,
+    /// Ask a running product over its socket, instead of reading a file
+    #[arg(long)]
+    pub(crate) socket: bool,
     /// Where to make its folder; a checkout of Goodstead takes it in as one of its own
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) dir: PathBuf,

@@ -57,6 +57,17 @@ impl Credentials {
         self.needles.iter().any(|needle| text.contains(needle.as_str()))
     }
 
+    /// Whether a text ends with the beginning of one of them, three characters or more: whoever was ended while writing
+    /// may have written half of one.
+    pub(crate) fn begin_at_end_of(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        let begins = |needle: &String| {
+            let mut beginnings = needle.char_indices().skip(3).filter_map(|(at, _)| needle.get(..at));
+            beginnings.any(|beginning| text.ends_with(beginning))
+        };
+        self.needles.iter().any(begins)
+    }
+
     /// Whether a number is one of them, or has a long one in its digits.
     fn are_number(&self, digits: &str) -> bool {
         let digits = digits.trim_start_matches('-');

@@ -21,6 +21,7 @@ mod files;
 mod host;
 mod installation;
 mod packs;
+mod plugin_log;
 mod plugins;
 mod progress;
 mod render;

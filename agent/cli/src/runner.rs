@@ -21,7 +21,7 @@ use goodstead_protocol::intake::{
     Admitted, Rules, admit_within, all_unknown, bare_cause, bounded_cause, cost_of_unknown,
 };
 use goodstead_protocol::manifest::{Manifest, Texts};
-use goodstead_protocol::message::{Confinement, Hello, Kind, Locked, Proposal, Target};
+use goodstead_protocol::message::{Confinement, Hello, Kind, Locked, PANICKED, Proposal, Target};
 use goodstead_protocol::proposals::Proposals;
 use goodstead_protocol::visible::bounded;
 use rustix::io::Errno;
@@ -29,6 +29,8 @@ use rustix::process::{Pid, Signal};
 use serde::de::DeserializeOwned;
 
 use crate::broker::Broker;
+use crate::credential::Credentials;
+use crate::plugin_log::{Collector, PluginLog};
 
 /// The most targets of one plugin on one host.
 const MAX_TARGETS: usize = 256;
@@ -61,6 +63,8 @@ pub(crate) struct Gathered {
     pub(crate) lacks: Option<Vec<String>>,
     /// Proposals that were refused, and the like.
     pub(crate) notes: Vec<String>,
+    /// What the plugin wrote to its standard output and standard error.
+    pub(crate) log: PluginLog,
 }
 
 /// A target, and what it is for people.
@@ -93,6 +97,8 @@ pub(crate) struct Task<'a> {
     pub(crate) options: BTreeMap<String, u64>,
     /// The only target names wanted; empty for all.
     pub(crate) wanted: &'a BTreeSet<String>,
+    /// The passwords of the configured targets, which the plugin is given.
+    pub(crate) credentials: &'a Credentials,
 }
 
 /// Runs the plugin; `ready` is the runner and the library in sealed memory, or why there is none that may run.
@@ -101,11 +107,23 @@ pub(crate) fn gather(
     ready: Result<(Started, OwnedFd), Cause>,
     broker: &mut Broker,
 ) -> Gathered {
+    let (mut started, library) = match ready {
+        Ok(ready) => ready,
+        Err(cause) => return Gathered::default().fail_all(task, cause),
+    };
+    let output = started.output.take();
+    let mut gathered = converse(task, started, library, broker);
+    // The runner is gone, so all that the plugin wrote has arrived.
+    gathered.log = output.map(|output| output.finish(task.credentials)).unwrap_or_default();
+    gathered
+}
+
+/// Leads the conversation to its end, and ends the runner.
+fn converse(task: &Task<'_>, started: Started, library: OwnedFd, broker: &mut Broker) -> Gathered {
     let deadline = Instant::now() + task.time_limit;
     broker.ends_at(deadline);
     let mut gathered = Gathered::default();
-    let begun =
-        ready.and_then(|(started, library)| begin(task, started, library, deadline, &mut gathered.lacks));
+    let begun = begin(task, started, library, deadline, &mut gathered.lacks);
     let mut conversation = match begun {
         Ok(conversation) => conversation,
         Err(cause) => return gathered.fail_all(task, cause),
@@ -290,6 +308,8 @@ fn shown_title(manifest: &Manifest, proposal: &Proposal, name: Option<&str>) -> 
 pub(crate) struct Started {
     channel: Channel,
     child: Child,
+    /// Reads what it writes; taken by whoever wants it.
+    output: Option<Collector>,
 }
 
 /// Starts the runner at `path`.
@@ -299,15 +319,19 @@ pub(crate) struct Started {
 pub(crate) fn start(path: &Path) -> Result<Started, Cause> {
     let (ours, theirs) = UnixStream::pair()
         .map_err(|error| Cause::new(CauseKind::PluginFailed, format!("no socket pair: {error}")))?;
+    let no_pipe = |error| Cause::new(CauseKind::PluginFailed, format!("no pipe for its output: {error}"));
+    let (output, written) = Collector::begin().map_err(no_pipe)?;
     let mut command = Command::new(path);
     command.env_clear().current_dir("/").process_group(0);
-    command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null()).stderr(Stdio::null());
+    command.stdin(Stdio::from(OwnedFd::from(theirs)));
+    command.stdout(written.try_clone().map_err(no_pipe)?).stderr(written);
     let child = command.spawn().map_err(|error| {
         Cause::new(CauseKind::PluginFailed, format!("{} cannot be started: {error}", path.display()))
             .remedy("reinstall Goodstead: its own files are missing or damaged")
     })?;
-    // The command held the other end of the socket: gone, a runner that dies closes the conversation.
-    Ok(Started { channel: Channel::new(ours), child })
+    // The command held the other ends of the socket and of the pipe. It is gone after this line, so a runner that dies
+    // closes the conversation and ends its output.
+    Ok(Started { channel: Channel::new(ours), child, output: Some(output) })
 }
 
 /// A running plugin.
@@ -396,6 +420,15 @@ fn what_is_wrong(emitted: &[u8]) -> Cause {
     }
 }
 
+/// A function of the plugin did not return 0.
+fn failed(function: &str, code: i32) -> Cause {
+    let detail = match code {
+        PANICKED => format!("the plugin panicked in {function}"),
+        code => format!("the plugin failed: {function} returned {code}"),
+    };
+    Cause::new(CauseKind::PluginFailed, detail)
+}
+
 fn out_of_order() -> Cause {
     nonsense("a message out of order")
 }
@@ -407,7 +440,7 @@ fn nonsense(detail: &str) -> Cause {
 impl Conversation {
     fn discover(&mut self, broker: &mut Broker) -> Result<Proposals, Cause> {
         self.send(Kind::Discover, b"{}", &[], None)?;
-        let emitted = self.answer_until_done(broker)?;
+        let emitted = self.answer_until_done("discover", broker)?;
         if let Ok(proposals) = Proposals::read(&emitted, MAX_TARGETS) {
             return Ok(proposals);
         }
@@ -424,11 +457,11 @@ impl Conversation {
     fn gather(&mut self, target: &Target, broker: &mut Broker) -> Result<Vec<u8>, Cause> {
         let body = serde_json::to_vec(target).map_err(|_| nonsense("a target that is no JSON"))?;
         self.send(Kind::Gather, &body, &[], None)?;
-        self.answer_until_done(broker)
+        self.answer_until_done("gather", broker)
     }
 
-    /// Answers what the plugin asks until it is done, and returns what it said.
-    fn answer_until_done(&mut self, broker: &mut Broker) -> Result<Vec<u8>, Cause> {
+    /// Answers what the plugin asks until this function of it returns, and returns what it emitted.
+    fn answer_until_done(&mut self, function: &str, broker: &mut Broker) -> Result<Vec<u8>, Cause> {
         let mut emitted = None;
         loop {
             let frame = self.receive()?;
@@ -446,11 +479,7 @@ impl Conversation {
                     return match (code, emitted) {
                         (0, Some(emitted)) => Ok(emitted),
                         (0, None) => Err(nonsense("it handed over nothing")),
-                        (1, _) => Err(Cause::new(CauseKind::PluginFailed, "the plugin panicked")),
-                        (code, _) => Err(Cause::new(
-                            CauseKind::PluginFailed,
-                            format!("the plugin gave up with code {code}"),
-                        )),
+                        (code, _) => Err(failed(function, code)),
                     };
                 }
                 _ => return Err(out_of_order()),

@@ -110,6 +110,7 @@ impl SavedFacts {
             plugins: BTreeMap::new(),
             access: BTreeMap::new(),
             log: BTreeMap::new(),
+            plugin_logs: BTreeMap::new(),
             warnings,
             timings_ms: BTreeMap::new(),
         }

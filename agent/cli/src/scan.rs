@@ -20,6 +20,7 @@ use crate::credential::{Credentials, MIN_PASSWORD};
 use crate::files::{FileError, Links, read_sound};
 use crate::host;
 use crate::installation::Installation;
+use crate::plugin_log::PluginLog;
 use crate::plugins::Plugin;
 use crate::runner::{self, FoundTarget, Task, gather};
 use crate::trust::Copies;
@@ -67,6 +68,8 @@ pub(crate) struct Scan {
     pub(crate) access: BTreeMap<String, Access>,
     /// Every request of every plugin.
     pub(crate) log: AccessLog,
+    /// What each plugin wrote, by its name.
+    pub(crate) plugin_logs: BTreeMap<String, PluginLog>,
     pub(crate) warnings: Vec<String>,
     pub(crate) timings_ms: BTreeMap<String, f64>,
 }
@@ -92,6 +95,7 @@ struct Contribution {
     plugin: Option<goodstead_model::Plugin>,
     access: Access,
     log: Vec<AccessEntry>,
+    plugin_log: PluginLog,
     warnings: Vec<String>,
     milliseconds: f64,
 }
@@ -124,6 +128,7 @@ pub(crate) fn scan(request: &Request<'_>) -> Scan {
         plugins: BTreeMap::new(),
         access: BTreeMap::new(),
         log: BTreeMap::new(),
+        plugin_logs: BTreeMap::new(),
         warnings: Vec::new(),
         timings_ms: BTreeMap::new(),
     };
@@ -133,6 +138,7 @@ pub(crate) fn scan(request: &Request<'_>) -> Scan {
         scan.timings_ms.insert(format!("plugin.{name}"), contribution.milliseconds);
         scan.plugins.extend(contribution.plugin.map(|plugin| (name.clone(), plugin)));
         scan.log.insert(name.clone(), contribution.log);
+        scan.plugin_logs.insert(name.clone(), contribution.plugin_log);
         scan.access.insert(name, contribution.access);
     }
     scan
@@ -146,6 +152,7 @@ fn lost(plugin: &Plugin) -> Contribution {
         plugin: None,
         access: Access::default(),
         log: Vec::new(),
+        plugin_log: PluginLog::default(),
         warnings: vec![format!("{}: {cause}", plugin.manifest.name)],
         milliseconds: 0.0,
     }
@@ -160,8 +167,10 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
     broker.runs_with(request.installation.runner());
     let mut warnings = Vec::new();
     let configured = configured(plugin, request, &mut broker, &mut warnings);
-    let passwords = configured.iter().filter_map(|found| found.target.password.as_deref());
-    let credentials = Credentials::new(passwords);
+    let passwords: Vec<_> = configured.iter().filter_map(|found| found.target.password.clone()).collect();
+    let credentials = Credentials::new(passwords.iter().map(String::as_str));
+    // A log is searched line by line, so each line of a password is one.
+    let in_log = Credentials::new(passwords.iter().flat_map(|it| it.lines().chain([it.as_str()])));
     // The runner starts while the library is copied and verified.
     let start = || runner::start(&request.installation.runner());
     let started = plugin.vouched().then(start);
@@ -179,6 +188,7 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
         configured,
         options: request.config.options(&plugin.manifest).values,
         wanted: request.wanted.get(name).unwrap_or(&none),
+        credentials: &in_log,
     };
     let ready = sealed.and_then(|(library, _)| Ok((started.unwrap_or_else(start)?, library)));
     let gathered = gather(&task, ready, &mut broker);
@@ -216,6 +226,7 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
         plugin,
         access: broker.access().clone(),
         log: broker.into_log(),
+        plugin_log: gathered.log,
         warnings,
         milliseconds,
     };
@@ -274,6 +285,7 @@ fn confinement(time_limit: Duration, require_full: bool) -> Confinement {
         // A second more than the agent waits, so that it is the agent who says why.
         cpu_seconds: time_limit.as_secs() + 1,
         require_full,
+        keep_output: true,
         ..Confinement::default()
     }
 }

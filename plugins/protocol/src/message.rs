@@ -76,6 +76,9 @@ impl Kind {
     }
 }
 
+/// What a function of a plugin returns when it panicked, as the SDK has it. Any other code than 0 is the plugin's own.
+pub const PANICKED: i32 = -1000;
+
 /// The first message of the runner, and what a loaded plugin says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
@@ -105,6 +108,10 @@ pub struct Confinement {
     pub memory_bytes: u64,
     /// The most processor time in seconds.
     pub cpu_seconds: u64,
+    /// Standard output and standard error are the agent's pipe for the plugin's log: they stay as they are. Otherwise
+    /// they become `/dev/null`, and so does whatever is not a pipe.
+    #[serde(default)]
+    pub keep_output: bool,
     /// Load nothing where the kernel lacks a part of the isolation.
     #[serde(default)]
     pub require_full: bool,

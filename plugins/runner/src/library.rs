@@ -2,6 +2,7 @@
 
 use goodstead_plugin::abi::{GoodsteadBytes, GoodsteadSite};
 
+use crate::output;
 use crate::site::{AgentSite, lend};
 
 type ProtocolFn = unsafe extern "C" fn() -> u32;
@@ -55,14 +56,18 @@ impl Library {
     pub(crate) fn discover(&self, site: &mut AgentSite) -> i32 {
         let site = lend(site);
         // SAFETY: the site lives until the call returns, which is as long as the plugin may use it.
-        unsafe { (self.discover)(&site) }
+        let code = unsafe { (self.discover)(&site) };
+        output::flush();
+        code
     }
 
     /// Has the plugin gather the facts of `target`; returns its code, 0 for success.
     pub(crate) fn gather(&self, site: &mut AgentSite, target: &[u8]) -> i32 {
         let site = lend(site);
         // SAFETY: the site and the target live until the call returns, which is as long as the plugin may use them.
-        unsafe { (self.gather)(&site, GoodsteadBytes::lend(target)) }
+        let code = unsafe { (self.gather)(&site, GoodsteadBytes::lend(target)) };
+        output::flush();
+        code
     }
 }
 

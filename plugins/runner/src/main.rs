@@ -1,14 +1,16 @@
 //! The child process of one plugin for one scan: loads the library and answers the agent.
 //!
-//! It is handed one descriptor, the socket in place of standard input, and needs nothing else: no arguments, no
-//! environment, no files. (With arguments it has another task, which has nothing to do with plugins: `command.rs`.) The
-//! library comes as a descriptor over the socket and is loaded as `/proc/self/fd/N`, so
+//! It is handed the socket in place of standard input, and a pipe for the plugin's log as standard output and standard
+//! error. It needs nothing else: no arguments, no environment, no files. (With arguments it has another task, which has
+//! nothing to do with plugins: `command.rs`.) The library comes as a descriptor over the socket and is loaded as
+//! `/proc/self/fd/N`, so
 //! that what the agent read is what runs. Before that the runner locks itself in (`lock/`). One thread, always.
 
 mod command;
 mod image;
 mod library;
 mod lock;
+mod output;
 mod site;
 
 use std::fs::File;
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
 
 fn converse() -> Result<(), ChannelError> {
     let parent = rustix::process::getppid();
+    output::by_lines();
     // A plugin that loops must not outlive an agent that was killed.
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let socket = std::io::stdin().as_fd().try_clone_to_owned()?;

@@ -8,6 +8,10 @@
 // The protocol that this header belongs to. `goodstead_plugin_protocol` returns it.
 #define GOODSTEAD_PROTOCOL 1
 
+// Returned by `goodstead_plugin_discover` and `goodstead_plugin_gather` after a panic of Rust. A plugin returns 0 for
+// success and any other number for a failure: the agent reports the number.
+#define GOODSTEAD_PANICKED -1000
+
 // A text or bytes that belong to somebody else. `data` may be null when `length` is 0.
 typedef struct GoodsteadBytes {
   // The first byte.

@@ -16,6 +16,10 @@ use crate::{Answer, Plugin, Site};
 /// The protocol that this header belongs to. `goodstead_plugin_protocol` returns it.
 pub const GOODSTEAD_PROTOCOL: u32 = 1;
 
+/// Returned by `goodstead_plugin_discover` and `goodstead_plugin_gather` after a panic of Rust. A plugin returns 0 for
+/// success and any other number for a failure: the agent reports the number.
+pub const GOODSTEAD_PANICKED: i32 = -1000;
+
 /// A text or bytes that belong to somebody else. `data` may be null when `length` is 0.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
@@ -139,13 +143,15 @@ unsafe fn run(
 ) -> i32 {
     // SAFETY: the caller promises it; null is the one lie that can be told apart.
     let Some(raw) = (unsafe { site.as_ref() }) else { return 2 };
-    match catch_unwind(AssertUnwindSafe(|| task(&mut AbiSite { raw }))) {
-        Ok(Ok(json)) => {
-            (raw.emit)(raw.context, GoodsteadBytes::lend(&json));
-            0
-        }
-        Ok(Err(_)) | Err(_) => 1,
-    }
+    let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| task(&mut AbiSite { raw }))) else {
+        return GOODSTEAD_PANICKED;
+    };
+    let json = outcome.unwrap_or_else(|_| {
+        br#"{"$unknown":{"kind":"plugin-failed","detail":"what it found cannot be written as JSON"}}"#
+            .to_vec()
+    });
+    (raw.emit)(raw.context, GoodsteadBytes::lend(&json));
+    0
 }
 
 /// Exports a [`Plugin`] from a library of crate type `cdylib`.
@@ -191,7 +197,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_header_and_the_protocol_carry_the_same_number() {
+    fn the_header_and_the_protocol_carry_the_same_numbers() {
         assert_eq!(GOODSTEAD_PROTOCOL, goodstead_protocol::PROTOCOL);
+        assert_eq!(GOODSTEAD_PANICKED, goodstead_protocol::message::PANICKED);
     }
 }

@@ -5,9 +5,12 @@
 /// What is filled in.
 pub(crate) struct Begun<'a> {
     pub(crate) name: &'a str,
-    /// Where an editor finds what may stand in a check, and in a pack.
+    /// Whether it asks a running product over a socket; otherwise it reads a file.
+    pub(crate) socket: bool,
+    /// Where an editor finds what may stand in a check, in a pack, and in a manifest.
     pub(crate) check_schema: &'a str,
     pub(crate) pack_schema: &'a str,
+    pub(crate) manifest_schema: &'a str,
 }
 
 /// A file by its path in the folder where it is written.
@@ -16,18 +19,18 @@ pub(crate) type File = (String, String);
 impl Begun<'_> {
     /// What every plugin has: its manifest, in `folder`.
     pub(crate) fn manifest(&self, folder: &str) -> File {
-        (format!("{folder}plugin.toml"), self.fill(include_str!("plugin/plugin.toml")))
+        let text = self.either(include_str!("plugin/plugin.toml"), include_str!("plugin/socket.plugin.toml"));
+        (format!("{folder}plugin.toml"), self.fill(text).replace("@manifest_schema@", self.manifest_schema))
     }
 
     /// The pack of checks on its facts, in `folder`.
     pub(crate) fn pack(&self, folder: &str) -> [File; 2] {
         let fill = |text, schema| self.fill(text).replace("@schema@", schema);
+        let check = self.either("system-without-name", "version-unnamed");
+        let text = self.either(include_str!("plugin/check.toml"), include_str!("plugin/socket.check.toml"));
         [
             (format!("{folder}pack.toml"), fill(include_str!("plugin/pack.toml"), self.pack_schema)),
-            (
-                format!("{folder}system-without-name.toml"),
-                fill(include_str!("plugin/check.toml"), self.check_schema),
-            ),
+            (format!("{folder}{check}.toml"), fill(text, self.check_schema)),
         ]
     }
 
@@ -54,7 +57,9 @@ impl Begun<'_> {
         let source = format!("{}.c", self.name);
         let option = include.map(|folder| format!(" -I{folder}")).unwrap_or_default();
         let make = include_str!("plugin/c.mk").replace("@include@", &option);
-        let mut files = vec![(source.clone(), self.fill(include_str!("plugin/plugin.c")))];
+        let code = self.either(include_str!("plugin/plugin.c"), include_str!("plugin/socket.c"));
+        let test = self.either(include_str!("plugin/test.c"), include_str!("plugin/socket.test.c"));
+        let mut files = vec![(source.clone(), self.fill(code)), ("test.c".to_owned(), self.fill(test))];
         files.extend(self.around(&make, &source, "", goodstead));
         files
     }
@@ -72,7 +77,13 @@ impl Begun<'_> {
     }
 
     fn source(&self, folder: &str) -> File {
-        (format!("{folder}src/lib.rs"), self.fill(include_str!("plugin/lib.rs")))
+        let code = self.either(include_str!("plugin/lib.rs"), include_str!("plugin/socket.lib.rs"));
+        (format!("{folder}src/lib.rs"), self.fill(code))
+    }
+
+    /// What the plugin has that reads a file, or the one that asks over a socket.
+    fn either<'t>(&self, file: &'t str, socket: &'t str) -> &'t str {
+        if self.socket { socket } else { file }
     }
 
     fn fill(&self, text: &str) -> String {

@@ -24,6 +24,7 @@ use crate::broker::{AccessLog, Root};
 use crate::config::Config;
 use crate::installation::Installation;
 use crate::packs::{self, Packs};
+use crate::plugin_log;
 use crate::progress::Progress;
 use crate::render::face::{self, Face};
 use crate::render::{access, diagnostics, json, nagios, output};
@@ -88,6 +89,10 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     let log = std::mem::take(&mut scan.log);
     if let Some(file) = &args.access_log {
         output::write(&access::log(&log), Some(file))?;
+    }
+    let plugin_logs = std::mem::take(&mut scan.plugin_logs);
+    if let Some(file) = &args.plugin_log {
+        output::write(&plugin_log::text(&plugin_logs), Some(file))?;
     }
 
     let mut state = State::open(&installation.state_file());

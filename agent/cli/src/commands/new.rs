@@ -79,6 +79,7 @@ pub(crate) fn run(args: &New, installation: &Installation) -> Outcome {
 /// The files with which editors complete and complain.
 pub(super) const CHECK: &str = "check.schema.json";
 pub(super) const PACK: &str = "pack.schema.json";
+pub(super) const MANIFEST: &str = "plugin.schema.json";
 
 /// The id: as it was given, or with the plugin of the named pack before it.
 fn id(name: &str, pack: Option<&str>, installation: &Installation) -> Result<String, Diagnostic> {

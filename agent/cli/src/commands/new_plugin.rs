@@ -12,7 +12,7 @@ use goodstead_protocol::diagnostic::{Diagnostic, Place};
 use goodstead_protocol::document::Document;
 use goodstead_protocol::manifest::Manifest;
 
-use super::new::{CHECK, PACK, failed, schema, taken, write};
+use super::new::{CHECK, MANIFEST, PACK, failed, schema, taken, write};
 use super::{Exit, Installed, Outcome};
 use crate::args::{Language, NewPlugin};
 use crate::begun::plugin::{Begun, File};
@@ -107,8 +107,10 @@ fn in_checkout(args: &NewPlugin) -> Result<Vec<File>, Diagnostic> {
     }
     let begun = Begun {
         name,
+        socket: args.socket,
         check_schema: &format!("../../docs/{CHECK}"),
         pack_schema: &format!("../../docs/{PACK}"),
+        manifest_schema: &format!("../../docs/{MANIFEST}"),
     };
     let folder = format!("plugins/{name}/");
     let mut files = vec![begun.manifest(&folder)];
@@ -122,8 +124,10 @@ fn on_its_own(args: &NewPlugin, installation: &Installation) -> Result<Vec<File>
     let name = args.name.as_str();
     let begun = Begun {
         name,
+        socket: args.socket,
         check_schema: &schema(&args.dir, CHECK, installation),
         pack_schema: &schema(&args.dir, PACK, installation),
+        manifest_schema: &schema(&args.dir, MANIFEST, installation),
     };
     let program = installation.program();
     let goodstead = word(&program).unwrap_or("goodstead");

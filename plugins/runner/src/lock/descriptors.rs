@@ -1,18 +1,22 @@
-//! What the runner holds open: the channel, the library, and nothing behind the standard three.
+//! What the runner holds open: the channel, the library, the pipe to which the plugin's log is written, and nothing else
+//! behind the standard three.
 
 use std::fs::OpenOptions;
-use std::os::fd::RawFd;
+use std::os::fd::{BorrowedFd, RawFd};
 
-/// Makes the standard three `/dev/null` and closes every other descriptor but those in `keep`.
-pub(super) fn close_all_but(keep: &[RawFd]) -> Result<(), String> {
+use rustix::fs::FileType;
+
+/// Makes the standard three `/dev/null` and closes every other descriptor but those in `keep`. With `keep_output`
+/// standard output and standard error stay what they are, as long as that is a pipe.
+pub(super) fn close_all_but(keep: &[RawFd], keep_output: bool) -> Result<(), String> {
     let null = OpenOptions::new().read(true).write(true).open("/dev/null");
     let null = null.map_err(|error| format!("/dev/null: {error}"))?;
-    for outcome in [
-        rustix::stdio::dup2_stdin(&null),
-        rustix::stdio::dup2_stdout(&null),
-        rustix::stdio::dup2_stderr(&null),
-    ] {
-        super::step("standard input and output", outcome)?;
+    super::step("standard input", rustix::stdio::dup2_stdin(&null))?;
+    if !(keep_output && is_pipe(rustix::stdio::stdout())) {
+        super::step("standard output", rustix::stdio::dup2_stdout(&null))?;
+    }
+    if !(keep_output && is_pipe(rustix::stdio::stderr())) {
+        super::step("standard error", rustix::stdio::dup2_stderr(&null))?;
     }
     drop(null);
     for descriptor in open()? {
@@ -23,6 +27,12 @@ pub(super) fn close_all_but(keep: &[RawFd]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether it is a pipe, through which nothing else can be reached.
+fn is_pipe(descriptor: BorrowedFd<'_>) -> bool {
+    let stat = rustix::fs::fstat(descriptor);
+    stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo)
 }
 
 /// The kernel's own list: unlike a call that closes ranges, every kernel has it.

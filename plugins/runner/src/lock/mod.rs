@@ -42,7 +42,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) library: (RawFd, &'a str),
 }
 
-/// Locks this process in. Of the descriptors only the channel's and the library's stay open.
+/// Locks this process in. Of the descriptors only the channel's, the library's and the log's stay open.
 ///
 /// # Errors
 /// In words, what could not be given up.
@@ -60,7 +60,7 @@ pub(crate) fn lock(confinement: &Confinement, surroundings: &Surroundings<'_>) -
     limits::set(confinement)?;
     memory::never_both()?;
     leave_group()?;
-    descriptors::close_all_but(&[channel, library])?;
+    descriptors::close_all_but(&[channel, library], confinement.keep_output)?;
     let landlock = landlock::restrict(confinement.landlock_abi)?;
     let seccomp = !confinement.without_seccomp && seccomp::is_there();
     let mut lacks = Vec::new();

@@ -1,65 +1,57 @@
 /* The plugin for @name@: what it looks at, and the facts that come of it.
  *
- * It gathers and judges nothing. Everything it wants to see it asks of the site, which holds it to plugin.toml: one
- * thread, no files, no environment, no library but the C runtime. */
+ * It gathers facts and judges nothing. Everything it wants to see it asks of the site, which holds it to plugin.toml: one
+ * thread, no files, no environment, no library but the C runtime. What it writes to stderr is shown by
+ * `goodstead plugins test`. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "goodstead_plugin.h"
+#include "goodstead_requests.h"
 
-#define ASK_SOURCE "{\"ask\": \"read\", \"path\": \"/etc/os-release\"}"
+#define SOURCE "/etc/os-release"
 #define KEY "PRETTY_NAME="
-
-/* Lends a text for one call. */
-static GoodsteadBytes text(const char *string) {
-    GoodsteadBytes bytes = {(const uint8_t *)string, strlen(string)};
-    return bytes;
-}
 
 uint32_t goodstead_plugin_protocol(void) {
     return GOODSTEAD_PROTOCOL;
 }
 
-/* Is the product here, and how often? Each target is gathered and judged on its own; none is no error. */
+/* Is the product here, and how often? Each target is gathered and judged on its own; an empty list is not an error. */
 int32_t goodstead_plugin_discover(const GoodsteadSite *site) {
-    GoodsteadReply reply = site->ask(site->context, text(ASK_SOURCE));
-    site->emit(site->context, text(reply.data.length > 0 ? "[{\"title\": \"@name@\"}]" : "[]"));
+    GoodsteadReply reply = goodstead_read(site, SOURCE);
+    goodstead_emit(site, goodstead_is_granted(reply) ? "[{\"title\": \"@name@\"}]" : "[]");
     return 0;
 }
 
-/* What a text in the format of os-release calls the system, as a JSON text; empty when it does not say. What does not
- * fit is left out: a site can write what it likes. */
-static void system_name(GoodsteadBytes file, char *out, size_t room) {
-    size_t used = 0, at = 0, key = strlen(KEY);
+/* What a text in the format of os-release calls the system; empty when it does not say. */
+static GoodsteadBytes system_name(GoodsteadBytes file) {
+    size_t at = 0, key = strlen(KEY);
     while (at < file.length) {
         const uint8_t *end = memchr(file.data + at, '\n', file.length - at);
         size_t stop = end ? (size_t)(end - file.data) : file.length;
         if (stop - at >= key && memcmp(file.data + at, KEY, key) == 0) {
-            for (size_t i = at + key; i < stop && used + 3 < room; i++) {
-                uint8_t letter = file.data[i];
-                if (letter == '"' || letter == '\\' || letter < ' ' || letter > '~') continue;
-                out[used++] = (char)letter;
-            }
-            break;
+            at += key;
+            if (at < stop && file.data[at] == '"') at++;
+            if (stop > at && file.data[stop - 1] == '"') stop--;
+            return goodstead_bytes(file.data + at, stop - at);
         }
         at = stop + 1;
     }
-    out[used] = 0;
+    return goodstead_text("");
 }
 
-/* The facts of one target. What cannot be seen is unknown with its cause, and everything else is told all the same. */
+/* The facts of one target. What cannot be seen is unknown with its cause, and everything else is reported all the same. */
 int32_t goodstead_plugin_gather(const GoodsteadSite *site, GoodsteadBytes target) {
     (void)target;
-    char name[256], facts[512];
-    GoodsteadReply reply = site->ask(site->context, text(ASK_SOURCE));
-    if (reply.data.length > 0) {
-        system_name(reply.data, name, sizeof name);
-        snprintf(facts, sizeof facts, "{\"system\": \"%s\"}", name);
-    } else {
-        snprintf(facts, sizeof facts,
-                 "{\"system\": {\"$unknown\": {\"kind\": \"not-available\", \"detail\": \"os-release cannot be read\"}}}");
+    char fact[1024], facts[1100];
+    GoodsteadReply reply = goodstead_read(site, SOURCE);
+    size_t length = goodstead_is_granted(reply) ? goodstead_quote(fact, sizeof fact, system_name(reply.data))
+                                                : goodstead_unknown(fact, sizeof fact, reply);
+    if (length == 0) {
+        fprintf(stderr, "the fact `system` is longer than %zu bytes\n", sizeof fact);
+        return 1;
     }
-    site->emit(site->context, text(facts));
+    snprintf(facts, sizeof facts, "{\"system\": %s}", fact);
+    goodstead_emit(site, facts);
     return 0;
 }

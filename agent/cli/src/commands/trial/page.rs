@@ -1,5 +1,5 @@
-//! What came of trying a plugin, for its author: every fact, what it did not get, what did not fit its contract, and
-//! what its checks say.
+//! What came of trying a plugin, for its author: every fact, what it did not get, what it wrote, what did not fit its
+//! contract, and what its checks say.
 
 use std::fmt::Write;
 
@@ -11,6 +11,7 @@ use goodstead_protocol::fact::Fact;
 use goodstead_protocol::manifest::Manifest;
 
 use crate::packs::Packs;
+use crate::plugin_log::PluginLog;
 use crate::render::value::{plain, value};
 use crate::render::{cases, table};
 use crate::scan::Scan;
@@ -36,6 +37,7 @@ pub(crate) fn page(trial: &Trial<'_>, width: usize) -> String {
     head(&mut text, trial);
     facts(&mut text, trial);
     refused(&mut text, trial);
+    log(&mut text, trial);
     checks(&mut text, trial, width);
     text
 }
@@ -111,6 +113,17 @@ fn refused(text: &mut String, trial: &Trial<'_>) {
     }
     if refused.len() > SHOWN {
         let _ = writeln!(text, "  and {} more", refused.len() - SHOWN);
+    }
+}
+
+fn log(text: &mut String, trial: &Trial<'_>) {
+    let lines: Vec<_> = trial.scan.plugin_logs.values().flat_map(PluginLog::lines).collect();
+    if lines.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{BOLD}It wrote{BOLD:#} (standard output and standard error)");
+    for line in lines {
+        let _ = writeln!(text, "  {line}");
     }
 }
 
