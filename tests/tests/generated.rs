@@ -90,6 +90,9 @@ fn the_schemas_are_those_of_the_contracts() {
     let text = |schema| serde_json::to_string_pretty(&schema).expect("JSON") + "\n";
     compare(&docs.join("check.schema.json"), &text(schema::check(&reference::sources())));
     compare(&docs.join("pack.schema.json"), &text(schema::pack()));
+    compare(&docs.join("plugin.schema.json"), &text(schema::plugin()));
+    compare(&docs.join("agent.schema.json"), &text(schema::agent()));
+    compare(&docs.join("entitlement.schema.json"), &text(schema::entitlement()));
 }
 
 #[test]

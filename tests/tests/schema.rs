@@ -189,6 +189,117 @@ fn the_schemas_know_the_keys_and_words_that_the_loader_knows() {
     assert_eq!(keys(&Schema::of("pack.schema.json").json), sorted(expected(&tree, "pack.toml", header)));
 }
 
+/// The keys that a loader names when it meets one that it does not know; the reading may be of several lines.
+fn expected_keys(told: &str) -> Vec<String> {
+    let told = told.replace('\n', " ");
+    let (_, rest) = told.split_once("unknown key `zzz`, expected ").unwrap_or_else(|| panic!("{told}"));
+    let list = rest.split(['(', '─', '│', '╭', '╰']).next().unwrap();
+    let mut keys = sorted(list.split('`').skip(1).step_by(2).map(str::to_owned).collect());
+    // A key that is missing as well is named again.
+    keys.dedup();
+    keys
+}
+
+/// The keys of the table at a place of a schema.
+fn keys_at(schema: &Json, place: &str) -> Vec<String> {
+    let table = schema.pointer(&format!("{place}/properties")).unwrap_or_else(|| panic!("{place}"));
+    sorted(table.as_object().unwrap().keys().cloned().collect())
+}
+
+#[test]
+fn every_manifest_and_configuration_fits_and_a_broken_one_does_not() {
+    let plugin = Schema::of("plugin.schema.json");
+    let read = |file: &str| fs::read_to_string(checkout().join(file)).unwrap();
+    for name in ["linux", "postgresql", "hostile"] {
+        let file = format!("plugins/{name}/plugin.toml");
+        if checkout().join(&file).is_file() {
+            plugin.fits(&read(&file)).unwrap_or_else(|why| panic!("{file}: {why}"));
+        }
+    }
+    let good = read("plugins/postgresql/plugin.toml");
+    for (from, to) in [
+        ("name = \"postgresql\"", "name = \"PostgreSQL\""),
+        ("protocol = 1", "protocol = 2"),
+        ("version = \"", "version = \"v"),
+        ("[permissions]\n", "[permissions]\nconnect_tcp = [\"10.0.0.1:5432\"]\n"),
+        ("[permissions]\n", "[permissions]\nteleport = []\n"),
+        ("type = \"text\"", "type = \"string\""),
+        ("sensitivity = \"public\"", "sensitivity = \"none\""),
+    ] {
+        assert!(good.contains(from), "{from}");
+        assert!(plugin.fits(&good.replacen(from, to, 1)).is_err(), "{to} fits");
+    }
+
+    let agent = Schema::of("agent.schema.json");
+    let sample = read("agent/cli/src/agent.sample.toml");
+    agent.fits(&sample).unwrap();
+    // What an admin makes of the sample.
+    let is_setting = |line: &&str| {
+        line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '))
+    };
+    let lines = sample.lines().filter_map(|line| line.strip_prefix("# ")).filter(is_setting);
+    let all = lines.fold(String::new(), |text, line| text + line + "\n");
+    agent.fits(&all).unwrap_or_else(|why| panic!("{why}\n{all}"));
+    for (from, to) in [
+        ("plugin_seconds = 30", "plugin_seconds = 0"),
+        ("enabled = true", "enabled = \"yes\""),
+        ("address = \"tcp:", "address = \"udp:"),
+        ("importance = 2.0", "importance = 0"),
+        ("[desk]", "[desk]\nzzz = 1"),
+    ] {
+        assert!(all.contains(from), "{from}");
+        assert!(agent.fits(&all.replacen(from, to, 1)).is_err(), "{to} fits");
+    }
+
+    let entitlement = Schema::of("entitlement.schema.json");
+    let text = read("docs/examples/entitlement.toml");
+    entitlement.fits(&text).unwrap();
+    for (from, to) in [("quantity = 1", "quantity = 0"), ("customer = ", "client = ")] {
+        assert!(entitlement.fits(&text.replacen(from, to, 1)).is_err(), "{to} fits");
+    }
+}
+
+#[test]
+fn the_schemas_of_manifest_and_configuration_know_the_keys_that_the_loader_knows() {
+    let tree = Tree::new();
+    let folder = tree.scratch("demo");
+    fs::create_dir(&folder).unwrap();
+    let manifest = "name = \"demo\"\nversion = \"0.1.0\"\nprotocol = 1\nlibrary = \"libdemo.so\"\n";
+    let plugin = Schema::of("plugin.schema.json").json;
+    for (place, text) in [
+        ("", format!("zzz = 1\n{manifest}[facts]\n")),
+        ("/properties/permissions", format!("{manifest}[permissions]\nzzz = 1\n[facts]\n")),
+        (
+            "/properties/permissions/properties/run/additionalProperties",
+            format!("{manifest}[permissions.run.a]\nzzz = 1\n[facts]\n"),
+        ),
+        ("/properties/options/additionalProperties", format!("{manifest}[options.a]\nzzz = 1\n[facts]\n")),
+        ("/properties/grant", format!("{manifest}[grant]\nzzz = 1\n[facts]\n")),
+        (
+            "/properties/facts/patternProperties/^[a-z][a-z0-9_]*(\\[\\]|\\{\\})?(\\.[a-z][a-z0-9_]*(\\[\\]|\\{\\})?)*$",
+            format!("{manifest}[facts.a]\nzzz = 1\n"),
+        ),
+    ] {
+        fs::write(folder.join("plugin.toml"), &text).unwrap();
+        let run = tree.run(&["plugins", "inspect", &folder.display().to_string()]);
+        assert_eq!(keys_at(&plugin, place), expected_keys(&run.stderr), "{place}");
+    }
+    let agent = Schema::of("agent.schema.json").json;
+    for (place, text) in [
+        ("", "zzz = 1\n"),
+        ("/properties/limits", "[limits]\nzzz = 1\n"),
+        ("/properties/isolation", "[isolation]\nzzz = 1\n"),
+        ("/properties/signatures", "[signatures]\nzzz = 1\n"),
+        ("/properties/plugins/additionalProperties", "[plugins.a]\nzzz = 1\n"),
+        ("/properties/target/items", "[[target]]\nzzz = 1\n"),
+        ("/properties/desk", "[desk]\nzzz = 1\n"),
+    ] {
+        tree.configure(text);
+        let run = tree.run(&["plugins", "list"]);
+        assert_eq!(keys_at(&agent, place), expected_keys(&run.stderr), "{place}");
+    }
+}
+
 #[test]
 fn every_report_fits_its_schema() {
     let schema = Schema::of("report.schema.json");

@@ -37,6 +37,15 @@ pub(crate) fn stage(profile: &str) -> Result<PathBuf> {
     Ok(stage)
 }
 
+/// What editors check the files of authors and admins with.
+const SCHEMAS: [&str; 5] = [
+    "agent.schema.json",
+    "check.schema.json",
+    "entitlement.schema.json",
+    "pack.schema.json",
+    "plugin.schema.json",
+];
+
 /// Builds with `profile` and lays the tree, unsigned, in a folder that is made anew.
 pub(crate) fn lay(profile: &str, tree: &Path) -> Result<()> {
     let plugins = with_file(&checkout().join("plugins"), "plugin.toml")?;
@@ -69,11 +78,10 @@ pub(crate) fn lay(profile: &str, tree: &Path) -> Result<()> {
     for pack in with_file(&checkout().join("checks"), "pack.toml")? {
         copy_folder(&pack, &tree.join(PACKS).join(name(&pack)?))?;
     }
-    for schema in ["check.schema.json", "pack.schema.json"] {
+    for schema in SCHEMAS {
         copy(&checkout().join("docs").join(schema), &tree.join("share/goodstead").join(schema))?;
     }
-    let header = "include/goodstead_plugin.h";
-    copy(&checkout().join("plugins/sdk").join(header), &tree.join(header))?;
+    copy_folder(&checkout().join("plugins/sdk/include"), &tree.join("include"))?;
     let sample = checkout().join("agent/cli/src/agent.sample.toml");
     copy(&sample, &tree.join("share/goodstead/agent.sample.toml"))
 }

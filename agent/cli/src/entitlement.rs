@@ -167,3 +167,30 @@ pub(crate) fn other_deployment(
         installation.config_file().display()
     )))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The keys that are named where `text` has one that is not known.
+    fn expected(text: &str) -> Vec<String> {
+        let told = validated(&Document::new("entitlement.toml", text), String::new()).unwrap_err().message;
+        let (_, list) = told.split_once("unknown key `zzz`, expected ").unwrap();
+        let mut keys: Vec<_> = list.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        keys.sort();
+        keys
+    }
+
+    #[test]
+    fn the_schema_knows_the_keys_that_are_read() {
+        let schema = include_str!("../../../docs/entitlement.schema.json");
+        let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+        let keys = |place: &str| -> Vec<String> {
+            schema.pointer(place).unwrap().as_object().unwrap().keys().cloned().collect()
+        };
+        assert_eq!(keys("/properties"), expected("zzz = 1"));
+        let head = "customer = 'a'\ndeployment = 'b'\nvalid_until = 2030-01-01\n";
+        let licence = "/properties/capability/additionalProperties/properties";
+        assert_eq!(keys(licence), expected(&format!("{head}[capability.a]\nzzz = 1\n")));
+    }
+}

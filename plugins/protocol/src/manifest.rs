@@ -1,6 +1,7 @@
 //! `plugin.toml`: who a plugin is, what it may do, and which facts it emits. Read before any of its code runs.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use semver::Version;
@@ -101,6 +102,9 @@ pub struct Permissions {
     /// Globs of absolute paths of Unix sockets that discovery may propose.
     #[serde(default)]
     pub connect: Vec<String>,
+    /// TCP addresses of the loopback that discovery may propose: IP and port. Any other is only ever the admin's to name.
+    #[serde(default)]
+    pub connect_tcp: Vec<SocketAddr>,
     /// Commands by name.
     #[serde(default)]
     pub run: BTreeMap<String, Command>,
@@ -193,6 +197,8 @@ struct RawPermissions {
     #[serde(default)]
     connect: Vec<Spanned<String>>,
     #[serde(default)]
+    connect_tcp: Vec<Spanned<String>>,
+    #[serde(default)]
     run: BTreeMap<String, RawCommand>,
 }
 
@@ -216,8 +222,8 @@ impl Manifest {
         if let Some(found) = other_protocol(&parsed) {
             return Err(vec![found]);
         }
-        let raw: RawManifest = parsed.read().map_err(|error| vec![error])?;
-        let mut errors = Vec::new();
+        let (raw, mut errors) = parsed.read_all::<RawManifest>();
+        let Some(raw) = raw else { return Err(errors) };
         let name = check(raw.name, document, &mut errors, "bad-name", plain_name);
         let version_span = raw.version.span();
         let version = Version::parse(raw.version.get_ref()).unwrap_or_else(|error| {
@@ -325,6 +331,8 @@ fn permissions(raw: RawPermissions, document: &Document, errors: &mut Vec<Diagno
         |list: Vec<Spanned<String>>| list.into_iter().map(|path| glob(path, document, errors)).collect();
     let (read, stat) = (paths(raw.read), paths(raw.stat));
     let (statfs, connect) = (paths(raw.statfs), paths(raw.connect));
+    let connect_tcp =
+        raw.connect_tcp.into_iter().filter_map(|text| loopback(&text, document, errors)).collect();
     let run = raw
         .run
         .into_iter()
@@ -333,7 +341,21 @@ fn permissions(raw: RawPermissions, document: &Document, errors: &mut Vec<Diagno
             (name, Command { program, arguments: command.arguments })
         })
         .collect();
-    Permissions { read, stat, statfs, connect, run }
+    Permissions { read, stat, statfs, connect, connect_tcp, run }
+}
+
+/// A TCP address of this host that no other host can reach. By number: what a name means, others could decide.
+fn loopback(text: &Spanned<String>, document: &Document, errors: &mut Vec<Diagnostic>) -> Option<SocketAddr> {
+    let parsed: Option<SocketAddr> = text.get_ref().parse().ok();
+    let scoped = |address: &SocketAddr| matches!(address, SocketAddr::V6(address) if address.scope_id() != 0);
+    let found =
+        parsed.filter(|address| address.ip().is_loopback() && address.port() != 0 && !scoped(address));
+    if found.is_none() {
+        let message = format!("`{}` is not a TCP address of the loopback", text.get_ref());
+        let help = "write 127.0.0.1:6379 or [::1]:6379; an admin names any other address in agent.toml";
+        errors.push(Diagnostic::error("bad-address", message).at(document.place(text.span())).help(help));
+    }
+    found
 }
 
 fn texts(raw: Option<Spanned<Texts>>, document: &Document, errors: &mut Vec<Diagnostic>) -> Texts {
@@ -391,7 +413,37 @@ mod tests {
     #[test]
     fn unknown_permissions_are_errors() {
         let text = GOOD.replace("read =", "raed =");
-        insta::assert_snapshot!(read(&text).unwrap_err(), @"plugin.toml:6:1: unknown key `raed`, expected one of `read`, `stat`, `statfs`, `connect`, `run` (did you mean `read`?)");
+        insta::assert_snapshot!(read(&text).unwrap_err(), @"plugin.toml:6:1: unknown key `raed`, expected one of `read`, `stat`, `statfs`, `connect`, `connect_tcp`, `run` (did you mean `read`?)");
+    }
+
+    #[test]
+    fn only_tcp_addresses_of_the_loopback_are_declared() {
+        let with = |list: &str| read(&GOOD.replace("read =", &format!("connect_tcp = {list}\nread =")));
+        let good = with("['127.0.0.1:6379', '127.1.2.3:1', '[::1]:65535']").unwrap();
+        let found: Vec<_> = good.permissions.connect_tcp.iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["127.0.0.1:6379", "127.1.2.3:1", "[::1]:65535"]);
+        for bad in [
+            "10.0.0.1:80",
+            "0.0.0.0:80",
+            "[::]:80",
+            "[::ffff:127.0.0.1]:80",
+            "128.0.0.1:80",
+            "localhost:80",
+            "127.0.0.1",
+            "127.0.0.1:0",
+            "127.0.0.1:99999",
+            "127.1:80",
+            "[fe80::1]:80",
+            "tcp:127.0.0.1:80",
+            "",
+            "127.0.0.1:1-9",
+            "127.0.0.1:*",
+            "[::1%1]:80",
+            "2130706433:80",
+        ] {
+            let refused = with(&format!("['{bad}']")).unwrap_err();
+            assert!(refused.contains("is not a TCP address of the loopback"), "{bad}: {refused}");
+        }
     }
 
     #[test]

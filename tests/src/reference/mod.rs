@@ -70,7 +70,10 @@ pub fn index(sources: &[Source], packs: &[(String, String)]) -> String {
     text.push_str(
         "\n## For editors\n\n\
          - [check.schema.json](check.schema.json): what may stand in the file of a check, a capability, a milestone or a task\n\
-         - [pack.schema.json](pack.schema.json): what may stand in `pack.toml`\n",
+         - [pack.schema.json](pack.schema.json): what may stand in `pack.toml`\n\
+         - [plugin.schema.json](plugin.schema.json): what `plugin.toml` may contain\n\
+         - [agent.schema.json](agent.schema.json): what `agent.toml` may contain\n\
+         - [entitlement.schema.json](entitlement.schema.json): what `entitlement.toml` may contain\n",
     );
     text
 }

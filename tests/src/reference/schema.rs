@@ -9,7 +9,10 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Source;
 
+mod files;
 mod goals;
+
+pub use files::{agent, entitlement, plugin};
 
 /// The schema of a file of a pack: a check, a capability, a milestone or a task.
 pub fn check(sources: &[Source]) -> Json {

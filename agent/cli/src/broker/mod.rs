@@ -137,8 +137,9 @@ impl Broker {
         self.accepted.insert(address.clone(), Accepted::Configured);
     }
 
-    /// Judges a target that the plugin found: its socket must match a `connect` glob of the manifest, and a TCP address
-    /// is only ever accepted from the admin. Proposals count as requests.
+    /// Judges a target that the plugin found: its socket must match a `connect` glob of the manifest, a TCP address must
+    /// be one of its `connect_tcp`, which are all of the loopback. Any other is only ever accepted from the admin.
+    /// Proposals count as requests.
     pub(crate) fn accept_proposal(&mut self, proposal: &Proposal) -> Result<(), Cause> {
         let verdict = match &proposal.address {
             None => Ok(()),
@@ -151,9 +152,11 @@ impl Broker {
                 CauseKind::NotDeclared,
                 format!("plugin.toml does not ask to connect to {address}"),
             )),
+            Some(Address::Tcp(to)) if self.permit.may_connect_tcp(to) => Ok(()),
             Some(address @ Address::Tcp(_)) => {
                 let detail = format!(
-                    "{address} was found, but TCP addresses are only connected to when agent.toml names them"
+                    "{address} was found, but TCP addresses are only connected to when plugin.toml declares them on \
+                     the loopback or agent.toml names them"
                 );
                 let remedy = format!("add to agent.toml: [[target]] with address = \"{address}\"");
                 Err(Cause::new(CauseKind::NotPermitted, detail).remedy(remedy))

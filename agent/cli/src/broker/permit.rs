@@ -1,6 +1,7 @@
 //! A manifest's permissions, compiled for asking.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use goodstead_protocol::fact::{Cause, CauseKind};
 use goodstead_protocol::glob::{Below, Globs};
@@ -44,6 +45,7 @@ pub(crate) struct Permit {
     stat: Globs,
     statfs: Globs,
     connect: Globs,
+    connect_tcp: Vec<SocketAddr>,
     run: BTreeMap<String, Command>,
     own_proc: String,
 }
@@ -56,6 +58,7 @@ impl Permit {
             stat: Globs::new(&permissions.stat),
             statfs: Globs::new(&permissions.statfs),
             connect: Globs::new(&permissions.connect),
+            connect_tcp: permissions.connect_tcp.clone(),
             run: permissions.run.clone(),
             own_proc: format!("/proc/{}", std::process::id()),
         }
@@ -118,6 +121,11 @@ impl Permit {
     /// Whether discovery may propose the socket `path`.
     pub(crate) fn may_connect(&self, path: &str) -> bool {
         self.connect.is_match(path) && !path.split('/').any(|part| part == ".." || part == ".")
+    }
+
+    /// Whether discovery may propose this TCP address. Only one that is written as numbers can be declared.
+    pub(crate) fn may_connect_tcp(&self, address: &str) -> bool {
+        address.parse().is_ok_and(|address: SocketAddr| self.connect_tcp.contains(&address))
     }
 
     /// The declared command of this name.

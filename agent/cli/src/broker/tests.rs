@@ -6,6 +6,7 @@ mod several;
 
 use std::fs;
 use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -375,6 +376,53 @@ fn connections_beyond_the_limit_wait_for_one_that_ends() {
     broker.ends_at(Instant::now() + Duration::from_secs(60));
     assert!(ask(&mut broker, &connect).descriptor.is_some(), "one of them has ended");
     drop((held, listener));
+}
+
+#[test]
+fn tcp_is_reached_only_on_the_loopback_where_declared_or_where_the_admin_names_it() {
+    let (declared, other) =
+        (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let address = |listener: &TcpListener| format!("tcp:{}", listener.local_addr().unwrap());
+    let manifest = manifest(&format!("connect_tcp = ['{}']", declared.local_addr().unwrap()));
+    let root = Arc::new(Root::live().unwrap());
+    let mut broker = Broker::new(&root, &manifest, Ok(users::current()));
+    let proposal = |address: &str| Proposal {
+        name: None,
+        title: "x".into(),
+        address: Some(address.parse().unwrap()),
+        hints: Default::default(),
+    };
+    let connect = |broker: &mut Broker, address: &str| {
+        ask(broker, &Request::Connect { address: address.parse().unwrap() }).descriptor.is_some()
+    };
+    let (declared_address, other_address) = (address(&declared), address(&other));
+    assert!(!connect(&mut broker, &declared_address), "nothing was proposed yet");
+    broker.accept_proposal(&proposal(&declared_address)).unwrap();
+    assert!(connect(&mut broker, &declared_address));
+    // The same port under another name or address, and another port.
+    let port = declared.local_addr().unwrap().port();
+    for address in [
+        other_address.as_str(),
+        &format!("tcp:localhost:{port}"),
+        &format!("tcp:127.0.0.2:{port}"),
+        &format!("tcp:[::1]:{port}"),
+        &format!("tcp:192.0.2.1:{port}"),
+    ] {
+        assert_eq!(
+            broker.accept_proposal(&proposal(address)).unwrap_err().kind,
+            CauseKind::NotPermitted,
+            "{address}"
+        );
+        assert!(!connect(&mut broker, address), "{address}");
+    }
+    broker.accept_configured(&other_address.parse().unwrap());
+    assert!(connect(&mut broker, &other_address), "the admin named it");
+    let log = broker.into_log();
+    let written = |what: &str, refused: bool| {
+        log.iter()
+            .any(|entry| entry.kind == "target" && entry.what == what && entry.refused.is_some() == refused)
+    };
+    assert!(written(&declared_address, false) && written(&other_address, true));
 }
 
 #[test]

@@ -198,11 +198,13 @@ pub(super) fn inspected(manifest: &Manifest) -> String {
         .values()
         .map(|command| format!("{} {}", command.program, command.arguments.join(" ")))
         .collect();
+    let tcp = permissions.connect_tcp.iter().map(|address| format!("tcp:{address}"));
+    let sockets: Vec<_> = permissions.connect.iter().cloned().chain(tcp).collect();
     for (heading, lines) in [
         ("It may read", &permissions.read),
         ("It may look at the owner, mode and time of, without opening", &permissions.stat),
         ("It may ask for the space under", &permissions.statfs),
-        ("It may connect to", &permissions.connect),
+        ("It may connect to", &sockets),
         ("It may run", &commands),
     ] {
         let _ = writeln!(text, "\n{BOLD}{heading}{BOLD:#}");
