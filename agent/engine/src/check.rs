@@ -209,10 +209,23 @@ mod tests {
         insta::assert_snapshot!(told("['demo.port', ", "['demo.port', \"demo.\\u0070rot\", "), @"demo/check-0.toml:8:26: `demo.prot` is in no contract (did you mean `demo.port`?)");
         insta::assert_snapshot!(told("['demo.port', ", "['demo.tables', "), @"demo/check-0.toml:8:13: evidence is a plain value or a list of such, and this is a list of other things (name the values, or use `.map(x, x.name)`)");
         insta::assert_snapshot!(told("{{ demo.port }}", "{{ demo.prot }}"), @"demo/check-0.toml:10:39: `demo.prot` is in no contract (did you mean `demo.port`?)");
-        insta::assert_snapshot!(told("{{ demo.port }}", "{{ demo.port"), @"demo/check-0.toml:10:53: this is no condition: mismatched input 'may' expecting <EOF>");
+        insta::assert_snapshot!(told("{{ demo.port }}", "{{ demo.port"), @"demo/check-0.toml:10:53: this is not a condition: `may` does not belong here: an operator or the end must follow");
         insta::assert_snapshot!(told("pass = 'demo.port != 80'", "pass = '''\ndemo.port != 80 &&\n  demo.prot != 1'''"), @"demo/check-0.toml:9:3: `demo.prot` is in no contract (did you mean `demo.port`?)");
         insta::assert_snapshot!(told("pass =", "applies = 'demo.port'\npass ="), @"demo/check-0.toml:7:11: a condition must be true or false, and this is a whole number (compare it with something)");
         insta::assert_snapshot!(told("demo.port != 80", "redis.port != 80"), @"demo/check-0.toml:7:9: `redis` is not known here (a path starts with one of: demo, host, linux, previous)");
+    }
+
+    #[test]
+    fn everything_that_is_wrong_with_a_check_is_reported_at_once() {
+        let text = CHECK
+            .replace("\"critical\"", "\"criticl\"")
+            .replace("why =", "wyh = 'x'\nwhy =")
+            .replace("demo.port != 80", "demo.prot != 80 && demo.setings[\"a\"] == 1");
+        let told = lines(&loaded(&[&text]));
+        for word in ["`criticl`", "`wyh`", "`demo.prot`", "`demo.setings`"] {
+            assert!(told.contains(word), "{word}: {told}");
+        }
+        assert_eq!(told.lines().count(), 4, "{told}");
     }
 
     #[test]

@@ -36,15 +36,14 @@ pub(crate) fn read_as<R: DeserializeOwned, T>(
     check: impl FnOnce(&mut Reader<'_>, R) -> Option<T>,
 ) -> (Option<T>, Vec<Diagnostic>) {
     let document = parsed.document();
-    let found = placeholder::left_over(document).into_iter().collect();
-    match parsed.read() {
-        Ok(raw) => {
-            let mut reader = Reader { document, around, found };
-            let read = check(&mut reader, raw);
-            (read, reader.found)
-        }
-        Err(error) => (None, vec![error]),
+    let (raw, mut found) = parsed.read_all();
+    // Of a file that cannot be read, what is left to fill in is not the trouble.
+    if raw.is_some() {
+        found.extend(placeholder::left_over(document));
     }
+    let mut reader = Reader { document, around, found };
+    let read = raw.and_then(|raw| check(&mut reader, raw));
+    (read, reader.found)
 }
 
 /// Reads a file of a pack, of whatever kind, and collects what is wrong with it.
@@ -141,9 +140,11 @@ impl<'a> Reader<'a> {
         match result {
             Ok(value) => Some(value),
             Err(problem) => {
-                let place = self.document.place(within(self.document, source, problem.at));
-                let diagnostic = Diagnostic::error(problem.code, problem.message).at(place);
-                self.found.push(diagnostic.maybe_help(problem.help));
+                for problem in problem.each() {
+                    let place = self.document.place(within(self.document, source, problem.at));
+                    let diagnostic = Diagnostic::error(problem.code, problem.message).at(place);
+                    self.found.push(diagnostic.maybe_help(problem.help));
+                }
                 None
             }
         }

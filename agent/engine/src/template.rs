@@ -133,11 +133,10 @@ fn part(piece: Piece, source: &str, names: &Names<'_, '_>) -> Result<Part, Probl
             let fenced = code == Some(Code::Fence);
             let compile = if fenced { Condition::compile_lines } else { Condition::compile_text };
             let env = if fenced { names.in_fence } else { names.env };
-            let condition = compile(inner.trim(), env).map_err(|mut problem| {
+            let condition = compile(inner.trim(), env).map_err(|problem| {
                 let start = at.start + inner.len() - inner.trim_start().len();
                 let whole = start..start + inner.trim().len();
-                problem.at = Some(problem.at.map_or(whole, |at| at.start + start..at.end + start));
-                problem
+                problem.placed(&|at| Some(at.map_or(whole.clone(), |at| at.start + start..at.end + start)))
             })?;
             Ok(Part::Value { condition, code })
         }

@@ -1,5 +1,7 @@
 //! Reading a TOML document into a type, with errors that point into the text and suggest the key that was meant.
 
+mod every;
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -47,6 +49,17 @@ impl Document {
     /// Parses the document. Unknown keys are errors where `T` denies them, with the nearest known key as help.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Diagnostic> {
         self.parsed()?.read()
+    }
+
+    /// As [`Document::parse`], with everything that is wrong at once.
+    ///
+    /// # Errors
+    /// All unknown keys and words, and the first mistake of another kind.
+    pub fn parse_all<T: DeserializeOwned>(&self) -> Result<T, Vec<Diagnostic>> {
+        match self.parsed().map_err(|error| vec![error])?.read_all() {
+            (Some(value), found) if found.is_empty() => Ok(value),
+            (_, found) => Err(found),
+        }
     }
 
     /// Takes the TOML apart without reading it into a type yet, for whoever has to look before the type is known.
@@ -110,7 +123,7 @@ impl Document {
                     Some(help),
                 )
             }
-            None => ("bad-toml", None),
+            None => ("bad-toml", error.span().and_then(|span| self.quotes_in_text(span.start))),
         };
         // Serde speaks of fields and variants; users of TOML speak of keys and words.
         let message = message.replace("unknown field", "unknown key").replace("missing field", "missing key");
@@ -123,6 +136,37 @@ impl Document {
         Diagnostic::error(code, message.lines().next().unwrap_or("cannot be read").to_owned())
             .at(place)
             .maybe_help(help)
+    }
+}
+
+impl Document {
+    /// Advice for a line whose text ends too early, because the quote around it is also within it.
+    fn quotes_in_text(&self, at: usize) -> Option<String> {
+        let (before, after) = self.source.split_at_checked(at.min(self.source.len()))?;
+        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        let end = at + after.find('\n').unwrap_or(after.len());
+        let (key, value) = self.source.get(start..end)?.split_once('=')?;
+        let (key, value) = (key.trim(), value.trim());
+        let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+        let mut letters = value.char_indices().skip(1);
+        let mut closed = None;
+        while let Some((at, letter)) = letters.next() {
+            match letter {
+                '\\' if quote == '"' => _ = letters.next(),
+                _ if letter == quote => {
+                    closed = Some(at + 1);
+                    break;
+                }
+                _ => {}
+            }
+        }
+        let rest = value.get(closed?..)?.trim_start();
+        let goes_on = !rest.is_empty() && !rest.starts_with('#') && rest.contains(quote);
+        goes_on.then(|| {
+            format!(
+                "the text ends at its second {quote}: write `{key} = \'\'\'…\'\'\'`, within which both kinds of quotes may be used"
+            )
+        })
     }
 }
 
@@ -155,6 +199,15 @@ impl<'d> Parsed<'d> {
     /// Reads it into a type. Unknown keys are errors where `T` denies them, with the nearest known key as help.
     pub fn read<T: DeserializeOwned>(self) -> Result<T, Diagnostic> {
         T::deserialize(Deserializer::from(self.table)).map_err(|error| self.document.diagnose(&error))
+    }
+
+    /// As [`Parsed::read`], with everything that is wrong at once. Where there is a value beside diagnostics, something
+    /// in it is made up in place of what is wrong: it may be looked at for more mistakes, and must not be used.
+    pub fn read_all<T: DeserializeOwned>(self) -> (Option<T>, Vec<Diagnostic>) {
+        match T::deserialize(Deserializer::from(self.table)) {
+            Ok(value) => (Some(value), Vec::new()),
+            Err(error) => self.document.every_mistake(error),
+        }
     }
 }
 
@@ -217,6 +270,66 @@ mod tests {
     fn an_unknown_key_is_named_placed_and_corrected() {
         let error = Document::new("a.toml", "title = 'x'\ntitel = 'y'\n").parse::<Sample>().unwrap_err();
         insta::assert_snapshot!(error, @"a.toml:2:1: unknown key `titel`, expected `title` (did you mean `title`?)");
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Word {
+        Low,
+        High,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Many {
+        title: String,
+        impact: Word,
+        #[serde(default)]
+        inner: Vec<Many>,
+    }
+
+    #[test]
+    fn all_wrong_keys_and_words_are_reported_at_once() {
+        let text =
+            "titel = 'a'\ntitle = 'b'\nimpact = 'hihg'\n[[inner]]\ntitle = 'c'\nimpact = 'lwo'\nother = 1\n";
+        let told = |text: &str| {
+            let errors = Document::new("a.toml", text).parse_all::<Many>().unwrap_err();
+            errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        };
+        insta::assert_snapshot!(told(text), @"
+        a.toml:1:1: unknown key `titel`, expected one of `title`, `impact`, `inner` (did you mean `title`?)
+        a.toml:3:10: unknown word `hihg`, expected `low` or `high` (did you mean `high`?)
+        a.toml:6:10: unknown word `lwo`, expected `low` or `high` (did you mean `low`?)
+        a.toml:7:1: unknown key `other`, expected one of `title`, `impact`, `inner` (known here: title, impact, inner)
+        ");
+        // A key that is missing because it is misspelt is said once.
+        insta::assert_snapshot!(told("titel = 'a'\nimpact = 'lwo'\n"), @"
+        a.toml:1:1: unknown key `titel`, expected one of `title`, `impact`, `inner` (did you mean `title`?)
+        a.toml:2:10: unknown word `lwo`, expected `low` or `high` (did you mean `low`?)
+        ");
+        insta::assert_snapshot!(told("impact = 'lwo'\n"), @"
+        a.toml:1:1: missing key `title`
+        a.toml:1:10: unknown word `lwo`, expected `low` or `high` (did you mean `low`?)
+        ");
+        let good = Document::new("a.toml", "title = 'a'\nimpact = 'low'\ninner = []\n").parse_all::<Many>();
+        let good = good.unwrap();
+        assert!(matches!((good.title.as_str(), good.impact, good.inner.len()), ("a", Word::Low, 0)));
+        let high = Document::new("a.toml", "title = 'a'\nimpact = 'high'\n").parse_all::<Many>();
+        assert!(matches!(high.unwrap().impact, Word::High));
+    }
+
+    #[test]
+    fn a_text_that_its_own_quotes_end_is_explained() {
+        let told = |text: &str| Document::new("a.toml", text).parse::<Sample>().unwrap_err().help;
+        for text in
+            ["title = \"a == \"b\"\"\n", "x = 1\ntitle = 'it's a == 'b''", "title = \"a \\\" b \"c\"\""]
+        {
+            assert!(told(text).is_some_and(|help| help.contains("title = \'\'\'…\'\'\'")), "{text}");
+        }
+        for text in ["title = \"a\" b", "title = \"a", "title = a\"b\"", "= 3", "title = \"a\" # \"b\"\n= 3"]
+        {
+            assert_eq!(told(text), None, "{text}");
+        }
     }
 
     #[test]

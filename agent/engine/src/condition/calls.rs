@@ -7,7 +7,7 @@ use regex::RegexBuilder;
 use super::compile::{Compiler, Typed};
 use super::node::{Function, Node};
 use super::version::Range;
-use super::{Problem, Type};
+use super::{Problem, Type, foreign};
 
 /// The largest compiled pattern, in bytes.
 const MAX_PATTERN: usize = 1 << 20;
@@ -161,10 +161,14 @@ fn unknown(name: &str, method: bool) -> Problem {
         let message = format!("`{name}` is not called with these arguments");
         return Problem::new("unknown-function", message);
     }
-    let help = if others.contains(&name) {
+    let help = if let Some(meant) = foreign::function(name).filter(|_| name == "exists" && !method) {
+        meant.to_owned()
+    } else if others.contains(&name) {
         if method { format!("write `{name}(…)`") } else { format!("write `….{name}(…)`") }
     } else {
-        did_you_mean(name, known.iter().copied())
+        let meant = foreign::function(name).map(str::to_owned);
+        meant
+            .or_else(|| did_you_mean(name, known.iter().copied()))
             .unwrap_or_else(|| format!("known here: {}", known.join(", ")))
     };
     Problem::new("unknown-function", format!("there is no function `{name}`")).help(help)

@@ -1,7 +1,7 @@
 //! From the parser's tree to typed nodes: every name resolved, every operator's operands checked.
 //!
-//! The first problem ends it. The fast parser keeps no offsets, so only then is the text parsed again by the slow one,
-//! which does, and checked again for the place of that problem.
+//! Problems of operands that do not depend on each other are reported together. The fast parser keeps no offsets, so
+//! only where there is a problem is the text parsed again by the slow one, which does, and checked again for the places.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,7 +13,7 @@ use goodstead_protocol::diagnostic::{did_you_mean, nearest};
 use goodstead_protocol::fact::Fact;
 
 use super::node::{Node, Step};
-use super::{Env, Problem, Type, limits};
+use super::{Env, Problem, Type, foreign, limits};
 
 /// A node, its type, and where it comes from.
 pub(super) struct Typed<'c> {
@@ -71,9 +71,15 @@ fn check(
 /// The same problem with its place, found by the parser that keeps offsets.
 fn located(source: &str, env: &Env<'_>, fits: &impl Fn(&Type<'_>) -> Result<(), Problem>) -> Option<Problem> {
     let (expr, info) = Parser::new().parse_with_source_info(source).ok()?;
-    let mut problem = check(&expr, env, fits).err()?;
-    problem.at = problem.node.and_then(|id| span(find(&expr, id)?, &info, source));
-    Some(problem)
+    let problem = check(&expr, env, fits).err()?;
+    Some(with_places(problem, &expr, &info, source))
+}
+
+fn with_places(mut problem: Problem, expr: &IdedExpr, info: &SourceInfo, source: &str) -> Problem {
+    problem.at = problem.node.and_then(|id| span(find(expr, id)?, info, source));
+    let more = problem.more.into_iter().map(|other| with_places(other, expr, info, source));
+    problem.more = more.collect();
+    problem
 }
 
 /// The bytes of a node and all that it consists of. The parser gives one token of each node, so the name of a function,
@@ -135,17 +141,37 @@ fn walk<'e>(expr: &'e IdedExpr, visit: &mut impl FnMut(&'e IdedExpr)) {
 }
 
 fn syntax(source: &str, errors: &ParseErrors) -> Problem {
+    // Whatever stumbles over `and` is better told by its name than by where the parser stopped.
+    let mut foreign = foreign::all(source).into_iter();
+    if let Some(mut first) = foreign.next() {
+        first.more = foreign.collect();
+        return first;
+    }
     let Some(error) = errors.errors.first() else {
-        return Problem::new("condition-syntax", "this is no condition");
+        return Problem::new("condition-syntax", "this is not a condition");
     };
-    let said = error.msg.strip_prefix("Syntax error: ").unwrap_or(&error.msg);
-    let mut problem = Problem::new("condition-syntax", format!("this is no condition: {said}"));
+    let said = plainly(error.msg.strip_prefix("Syntax error: ").unwrap_or(&error.msg));
+    let mut problem = Problem::new("condition-syntax", format!("this is not a condition: {said}"));
     // Line and column, both from 1, the column in bytes; 0 where the parser names no place.
     if let (Ok(line), Ok(column)) = (usize::try_from(error.pos.0 - 1), usize::try_from(error.pos.1 - 1)) {
         let start: usize = source.split_inclusive('\n').take(line).map(str::len).sum::<usize>() + column;
         problem.at = Some(start..start + 1).filter(|at| source.get(at.clone()).is_some());
     }
     problem
+}
+
+/// What the parser says, without its jargon: "mismatched input 'x' expecting <EOF>".
+fn plainly(said: &str) -> String {
+    let Some(rest) = said.strip_prefix("mismatched input ") else { return said.to_owned() };
+    let Some((found, wanted)) = rest.split_once(" expecting ") else { return said.to_owned() };
+    let found = found.trim_matches('\'');
+    match (found, wanted.trim_matches('\'')) {
+        ("<EOF>", "expression") => "it ends where a value must follow".to_owned(),
+        ("<EOF>", wanted) => format!("it ends where `{wanted}` must follow"),
+        (found, "<EOF>") => format!("`{found}` does not belong here: an operator or the end must follow"),
+        (found, "expression") => format!("`{found}` is where a value must follow"),
+        (found, wanted) => format!("`{found}` is where `{wanted}` must follow"),
+    }
 }
 
 /// Walks one expression.
@@ -164,6 +190,7 @@ impl<'e, 'c> Compiler<'e, 'c> {
     pub(super) fn expr(&mut self, expr: &IdedExpr) -> Result<Typed<'c>, Problem> {
         self.depth += 1;
         if self.depth > 2 * limits::MAX_DEPTH {
+            self.depth -= 1;
             return Err(limits::too_deep());
         }
         let typed = match &expr.expr {
@@ -176,7 +203,7 @@ impl<'e, 'c> Compiler<'e, 'c> {
             Expr::Map(_) | Expr::Struct(_) => {
                 Err(Problem::new("not-allowed", "conditions compare facts and make no maps or records"))
             }
-            Expr::Unspecified => Err(Problem::new("condition-syntax", "this is no condition")),
+            Expr::Unspecified => Err(Problem::new("condition-syntax", "this is not a condition")),
         };
         self.depth -= 1;
         typed.map_err(|problem| problem.at(expr))
@@ -196,7 +223,9 @@ impl<'e, 'c> Compiler<'e, 'c> {
         }
         let known: Vec<&str> =
             self.env.names().chain(self.locals.iter().map(|(local, _)| local.as_str())).collect();
-        let help = did_you_mean(name, known.iter().copied())
+        let meant = foreign::value(name).map(str::to_owned);
+        let help = meant
+            .or_else(|| did_you_mean(name, known.iter().copied()))
             .unwrap_or_else(|| format!("a path starts with one of: {}", known.join(", ")));
         Err(problem.help(help))
     }
@@ -218,11 +247,14 @@ impl<'e, 'c> Compiler<'e, 'c> {
             }
             Type::List(_) => {
                 let message = format!("{} is a list, which has no field `{name}`", operand.name());
-                return Err(Problem::new("ill-typed", message).help("use all(), exists() or an index on it"));
+                let size = foreign::property(name, operand.path.as_deref().unwrap_or("…"));
+                let help = size.unwrap_or_else(|| "use all(), exists() or an index on it".to_owned());
+                return Err(Problem::new("ill-typed", message).help(help));
             }
             other => {
                 let message = format!("{} is {}, which has no fields", operand.name(), other.words());
-                return Err(Problem::new("ill-typed", message));
+                let size = foreign::property(name, operand.path.as_deref().unwrap_or("…"));
+                return Err(Problem::new("ill-typed", message).maybe_help(size.filter(|_| other.is_text())));
             }
         };
         let path = format!("{}.{name}", operand.path.as_deref().unwrap_or("…"));
@@ -252,8 +284,15 @@ impl<'e, 'c> Compiler<'e, 'c> {
     fn list(&mut self, elements: &[IdedExpr]) -> Result<Typed<'c>, Problem> {
         let mut nodes = Vec::new();
         let mut kind = Type::Anything;
+        let mut typed = Ok(Vec::new());
         for expr in elements {
-            let element = self.expr(expr)?;
+            typed = Problem::both(typed, self.expr(expr)).map(|(mut all, element)| {
+                all.push(element);
+                all
+            });
+        }
+        let typed = typed?;
+        for (expr, element) in elements.iter().zip(typed) {
             if !element.kind.is_plain() {
                 let message =
                     format!("a list holds plain values, and {} is {}", element.name(), element.kind.words());

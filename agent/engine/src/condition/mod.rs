@@ -8,6 +8,7 @@
 mod calls;
 mod compile;
 mod eval;
+mod foreign;
 mod functions;
 mod limits;
 mod list_path;
@@ -40,13 +41,15 @@ pub(crate) struct Problem {
     pub(crate) help: Option<String>,
     /// Where in the condition's text, in bytes; `None` when all of it is meant.
     pub(crate) at: Option<Range<usize>>,
+    /// What else is wrong with the same text.
+    pub(crate) more: Vec<Problem>,
     /// The parser's number of the offending node.
     node: Option<u64>,
 }
 
 impl Problem {
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Problem { code, message: message.into(), help: None, at: None, node: None }
+        Problem { code, message: message.into(), help: None, at: None, more: Vec::new(), node: None }
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
@@ -57,6 +60,30 @@ impl Problem {
     fn maybe_help(mut self, help: Option<String>) -> Self {
         self.help = help.or(self.help);
         self
+    }
+
+    /// The same problem and those beside it, one by one.
+    pub(crate) fn each(mut self) -> impl Iterator<Item = Problem> {
+        let more = std::mem::take(&mut self.more);
+        std::iter::once(self).chain(more.into_iter().flat_map(|problem| problem.each().collect::<Vec<_>>()))
+    }
+
+    /// The same with every place moved by `change`, also of those beside it.
+    pub(crate) fn placed(mut self, change: &impl Fn(Option<Range<usize>>) -> Option<Range<usize>>) -> Self {
+        self.at = change(self.at.take());
+        self.more = self.more.into_iter().map(|problem| problem.placed(change)).collect();
+        self
+    }
+
+    /// Two results that do not depend on each other; where both are problems, they are reported together.
+    fn both<T, U>(left: Result<T, Problem>, right: Result<U, Problem>) -> Result<(T, U), Problem> {
+        match (left, right) {
+            (Err(mut problem), Err(other)) => {
+                problem.more.push(other);
+                Err(problem)
+            }
+            (left, right) => Ok((left?, right?)),
+        }
     }
 
     /// The same at a node, unless a place nearer to the cause is known.

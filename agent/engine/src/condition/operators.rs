@@ -12,11 +12,11 @@ impl<'c> Compiler<'_, 'c> {
     pub(super) fn call(&mut self, call: &CallExpr) -> Result<Typed<'c>, Problem> {
         match (call.func_name.as_str(), call.target.as_deref(), call.args.as_slice()) {
             (operators::LOGICAL_AND, None, [left, right]) => {
-                let (left, right) = (self.switch(left, "&&")?, self.switch(right, "&&")?);
+                let (left, right) = Problem::both(self.switch(left, "&&"), self.switch(right, "&&"))?;
                 Ok(Typed::new(Node::And(left, right), Type::Bool))
             }
             (operators::LOGICAL_OR, None, [left, right]) => {
-                let (left, right) = (self.switch(left, "||")?, self.switch(right, "||")?);
+                let (left, right) = Problem::both(self.switch(left, "||"), self.switch(right, "||"))?;
                 Ok(Typed::new(Node::Or(left, right), Type::Bool))
             }
             (operators::LOGICAL_NOT, None, [inner]) => {
@@ -49,7 +49,8 @@ impl<'c> Compiler<'_, 'c> {
     }
 
     fn conditional(&mut self, test: &IdedExpr, yes: &IdedExpr, no: &IdedExpr) -> Result<Typed<'c>, Problem> {
-        let (test, yes, no) = (self.switch(test, "? :")?, self.expr(yes)?, self.expr(no)?);
+        let branches = Problem::both(self.expr(yes), self.expr(no));
+        let (test, (yes, no)) = Problem::both(self.switch(test, "? :"), branches)?;
         let (one, two) = (yes.kind.words(), no.kind.words());
         let kind = yes.kind.joined(no.kind).ok_or_else(|| {
             let message = format!("both branches of `? :` have one type, not {one} and {two}");
@@ -98,7 +99,7 @@ impl<'c> Compiler<'_, 'c> {
     }
 
     fn membership(&mut self, value: &IdedExpr, of: &IdedExpr) -> Result<Typed<'c>, Problem> {
-        let (value, of) = (self.expr(value)?, self.expr(of)?);
+        let (value, of) = Problem::both(self.expr(value), self.expr(of))?;
         let fits = match &of.kind {
             Type::List(element) => value.kind.compares(element),
             Type::Map(_) => value.kind == Type::Text,
@@ -115,7 +116,7 @@ impl<'c> Compiler<'_, 'c> {
     }
 
     fn comparison(&mut self, name: &str, left: &IdedExpr, right: &IdedExpr) -> Result<Typed<'c>, Problem> {
-        let (left, right) = (self.expr(left)?, self.expr(right)?);
+        let (left, right) = Problem::both(self.expr(left), self.expr(right))?;
         let comparison = comparison(name).unwrap_or(Comparison::Equal);
         let mixed = |message: String| Problem::new("mixed-types", message);
         let (one, two) = (left.kind.words(), right.kind.words());
@@ -139,7 +140,7 @@ impl<'c> Compiler<'_, 'c> {
     }
 
     fn arithmetic(&mut self, name: &str, left: &IdedExpr, right: &IdedExpr) -> Result<Typed<'c>, Problem> {
-        let (left, right) = (self.expr(left)?, self.expr(right)?);
+        let (left, right) = Problem::both(self.expr(left), self.expr(right))?;
         let operation = operation(name).unwrap_or(Operation::Add);
         let sign = name.trim_matches('_');
         let kind = match (&left.kind, &right.kind) {

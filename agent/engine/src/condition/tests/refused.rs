@@ -58,7 +58,7 @@ fn records_are_selected_and_maps_are_indexed() {
 fn only_what_is_meant_to_be_there_is_there() {
     insta::assert_snapshot!(told("{'a': demo.port}['a'] == 1"), @"[not-allowed] conditions compare facts and make no maps or records, at `{`");
     insta::assert_snapshot!(told("demo.names.exist(n, n == 'a')"), @"[unknown-function] there is no function `exist` (did you mean `exists`?), at `demo.names.exist(n, n == 'a')`");
-    insta::assert_snapshot!(told("len(demo.names) == 1"), @"[unknown-function] there is no function `len` (known here: bytes, double, duration, has, int, join, max, min, percent, shell, size, string, version_in), at `len(demo.names)`");
+    insta::assert_snapshot!(told("len(demo.names) == 1"), @"[unknown-function] there is no function `len` (write `size(…)`), at `len(demo.names)`");
     insta::assert_snapshot!(told("demo.version.version_in('>1')"), @"[unknown-function] there is no function `version_in` (write `version_in(…)`), at `demo.version.version_in('>1')`");
     insta::assert_snapshot!(told("size(1, 2) == 1"), @"[unknown-function] `size` is not called with these arguments, at `size(1, 2)`");
     insta::assert_snapshot!(told("demo.note == null"), @"[not-allowed] there is no null: what is not known is unknown (use has() on optional facts), at `null`");
@@ -69,9 +69,57 @@ fn only_what_is_meant_to_be_there_is_there() {
     insta::assert_snapshot!(told("version_in(demo.version, '13+')"), @r#"[bad-version-range] `13+` is no bound on a version (bounds look like ">=13, <16.4"), at `'13+'`"#);
     insta::assert_snapshot!(told("demo.names.all(demo, demo == 'a')"), @"[not-allowed] `demo` means something else here already (give the variable another name), at `demo.names.all(demo, demo == 'a')`");
     insta::assert_snapshot!(told("demo.numbers.all(a, demo.numbers.all(b, demo.numbers.all(c, a == c)))"), @"[condition-too-deep] more than 2 list macros lie inside one another, at `demo.numbers.all(c, a == c)`");
-    insta::assert_snapshot!(told("demo.port = 1"), @"[condition-syntax] this is no condition: mismatched input '=' expecting <EOF>, at `=`");
-    insta::assert_snapshot!(told("demo.port =="), @"[condition-syntax] this is no condition: mismatched input '<EOF>' expecting expression, at all");
-    insta::assert_snapshot!(told(""), @"[condition-syntax] this is no condition: mismatched input '<EOF>' expecting expression, at all");
+    insta::assert_snapshot!(told("demo.port = 1"), @"[foreign-word] `=` does not compare (write `==`), at `=`");
+    insta::assert_snapshot!(told("demo.port =="), @"[condition-syntax] this is not a condition: it ends where a value must follow, at all");
+    insta::assert_snapshot!(told(""), @"[condition-syntax] this is not a condition: it ends where a value must follow, at all");
+}
+
+/// Everything that is reported of the condition at once: the place, and what to do.
+fn all(source: &str) -> Vec<(String, String)> {
+    let told = |problem: Problem| {
+        let at = problem.at.clone().map_or("all", |at| &source[at]);
+        (at.to_owned(), problem.help.unwrap_or(problem.message))
+    };
+    compile(source).expect_err(source).each().map(told).collect()
+}
+
+#[test]
+fn all_wrong_words_are_reported_at_once() {
+    let found = all(
+        "demo.prot == 1 && (demo.setings['a'] == 1 || demo.port + dmeo.port > size(demo.nams)) && !demo.primry",
+    );
+    let places: Vec<_> = found.iter().map(|(at, _)| at.as_str()).collect();
+    assert_eq!(places, ["demo.prot", "demo.setings", "dmeo", "demo.nams", "demo.primry"]);
+    assert!(found.iter().all(|(_, help)| help.starts_with("did you mean")), "{found:?}");
+    let found = all(
+        "demo.primary ? demo.prot : demo.tables.all(t, t.nam == 'x') && t.name in [demo.nots, demo.vers]",
+    );
+    let places: Vec<_> = found.iter().map(|(at, _)| at.as_str()).collect();
+    assert_eq!(places, ["demo.prot", "t.nam", "t", "demo.nots", "demo.vers"]);
+}
+
+#[test]
+fn words_of_other_languages_are_answered_with_what_is_meant() {
+    let told = |source: &str| {
+        all(source).into_iter().map(|(at, help)| format!("{at}: {help}")).collect::<Vec<_>>().join(" | ")
+    };
+    for (source, wanted) in [
+        ("demo.port = 1 and not demo.primary", "=: write `==` | and: write `&&` | not: write `!`"),
+        ("demo.version =~ '^1'", "=~: write `text.matches(\"pattern\")`"),
+        ("demo.version LIKE '1%'", "LIKE: write `text.matches(\"pattern\")`"),
+        ("demo.port <> 1", "<>: write `!=`"),
+        ("demo.version == “1”", "“: write \"…\" or '…' | ”: write \"…\" or '…'"),
+        ("len(demo.names) == 1", "len(demo.names): write `size(…)`"),
+        ("demo.names.len() == 1", "demo.names.len(): write `size(…)`"),
+        ("demo.names.length == 1", "demo.names.length: write `size(demo.names)`"),
+        ("demo.version.length > 1", "demo.version.length: write `size(demo.version)`"),
+        ("demo.primary == True", "True: write `true`"),
+        ("demo.names.any(n, n == 'a')", "demo.names.any(n, n == 'a'): write `list.exists(x, …)`"),
+        ("demo.version.startswith('1')", "demo.version.startswith('1'): did you mean `startsWith`?"),
+        ("not(demo.primary)", "not(demo.primary): write `!`"),
+    ] {
+        assert_eq!(told(source), wanted, "{source}");
+    }
 }
 
 #[test]
