@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
 use goodstead_tests::sample::check_of_sysctl;
-use goodstead_tests::tree::{Run, Tree};
+use goodstead_tests::tree::{Run, Tree, verdict};
 
 /// A good check of a local pack, to be broken.
 fn check() -> String {
@@ -113,9 +113,59 @@ fn each_broken_check_is_told_with_file_line_and_help_and_costs_only_itself() {
             assert!(lint.stderr.contains(part), "{name}: {part} is missing in {}", lint.stderr);
         }
         judged(&run);
-        assert_eq!(run.code, 2, "{name}: {run:?}");
+        // It keeps nothing else from being judged, and that is said.
+        assert_eq!(run.code, 0, "{name}: {run:?}");
+        assert!(run.stderr.contains("warning") && run.stderr.contains("sample.toml"), "{name}: {run:?}");
+        assert!(run.words().contains("a check of your own is broken"), "{name}: {run:?}");
         assert!(!run.stderr.contains("panicked"), "{run:?}");
+        // The tools of its author do complain.
+        let test = tree.run(&["checks", "test"]);
+        assert!(
+            test.code == 2 && test.stdout.contains(" passed, 1 failed (1 did not load)"),
+            "{name}: {test:?}"
+        );
     }
+}
+
+#[test]
+fn a_broken_check_of_one_s_own_counts_as_not_judged() {
+    let tree = Tree::new();
+    let (_, before) = tree.check(&["linux", "--fail-on", "never"]);
+    let broken = check()
+        .replace("pass = 'linux.sysctl", "pass = 'linux.sysctls")
+        .replace("impact = \"low\"", "impact = \"critical\"");
+    tree.local_check("mine", "sample.toml", &broken);
+    let (run, report) = tree.check(&["linux", "--fail-on", "never"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let judgement = verdict(&report, "linux.local-sample", "linux");
+    assert_eq!((&judgement["verdict"], &judgement["impact"]), (&"unknown".into(), &"critical".into()));
+    let detail = judgement["cause"]["detail"].as_str().unwrap();
+    assert!(detail.contains("sample.toml:7") && detail.contains("`linux.sysctls`"), "{detail}");
+    let coverage = |report: &serde_json::Value| report["readiness"]["coverage"].as_f64().unwrap();
+    assert!(coverage(&report) < coverage(&before), "{} after {}", coverage(&report), coverage(&before));
+    // A pack of which nothing can be used is not the same: there is nothing that could be counted as not judged.
+    let header = tree.config("checks/mine/pack.toml");
+    let text = fs::read_to_string(&header).unwrap();
+    fs::write(header, text.replace("linux = \"^0.1\"", "linux = \"^99\"")).unwrap();
+    assert_eq!(tree.run(&["check", "linux", "--fail-on", "never"]).code, 2);
+}
+
+#[test]
+fn lint_says_it_to_programs_too() {
+    let tree = Tree::new();
+    let broken = check().replace("pass = 'linux.sysctl", "pass = 'linux.sysctls");
+    tree.local_check("mine", "sample.toml", &broken.replace("impact = \"low\"", "impact = \"lwo\""));
+    let run = tree.run(&["checks", "lint", "--format", "json"]);
+    assert!(run.code == 2 && run.stderr.is_empty(), "{run:?}");
+    let problems = run.report();
+    let lines: Vec<_> = problems.as_array().unwrap().iter().map(|it| it["line"].as_u64().unwrap()).collect();
+    assert_eq!(lines, [5, 7], "{problems:#}");
+    assert!(problems[0]["file"].as_str().unwrap().ends_with("mine/sample.toml"), "{problems:#}");
+    let run = tree.run(&["checks", "lint", "--format", "sarif"]);
+    assert!(run.code == 2 && run.stderr.is_empty(), "{run:?}");
+    let results = run.report()["runs"][0]["results"].clone();
+    assert_eq!(results.as_array().unwrap().len(), 2, "{results:#}");
+    assert_eq!(results[1]["locations"][0]["physicalLocation"]["region"]["startLine"], 7);
 }
 
 #[test]

@@ -41,6 +41,27 @@ fn what_is_begun_lints_and_tests_and_names_what_is_left_to_say() {
 }
 
 #[test]
+fn a_check_for_a_plugin_that_is_not_installed_is_begun_and_that_is_said() {
+    let tree = Tree::new();
+    let run = tree.run(&["new", "check", "memcached.listens-everywhere"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stdout.contains("The plugin `memcached` is not installed here"), "{run:?}");
+    let folder = tree.config("checks/local-memcached");
+    let header = fs::read_to_string(folder.join("pack.toml")).unwrap();
+    assert!(header.contains("[requires]\nmemcached = \"*\"\n"), "{header}");
+    assert!(fs::read_to_string(folder.join("listens-everywhere.toml")).unwrap().contains("host."));
+    let lint = tree.run(&["checks", "lint"]);
+    assert!(lint.code == 0 && lint.stdout.contains("`memcached`, which is not installed"), "{lint:?}");
+    assert_eq!(tree.run(&["check", "linux", "--fail-on", "never"]).code, 0);
+    // With the plugin it is a check like any other.
+    let plugin = tree.plugin("memcached");
+    let manifest = "name = \"memcached\"\nversion = \"3.1.0\"\nprotocol = 1\nlibrary = \"x.so\"\n[facts]\nport = { type = \"int\" }\n";
+    fs::write(plugin.join("plugin.toml"), manifest).unwrap();
+    let test = tree.run(&["checks", "test", &folder.display().to_string()]);
+    assert!(test.code == 0 && test.stdout.contains("3 cases passed, 0 failed"), "{test:?}");
+}
+
+#[test]
 fn nothing_is_written_over_and_no_id_is_used_twice() {
     let tree = Tree::new();
     assert_eq!(tree.run(&["new", "check", "linux.one"]).code, 0);

@@ -260,6 +260,17 @@ impl LeastImpact {
     }
 }
 
+/// How `checks lint` prints what is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LintFormat {
+    /// For a person at a terminal
+    Text,
+    /// For a program: each problem with file, line and column
+    Json,
+    /// For code scanning services: SARIF 2.1.0
+    Sarif,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FailOn {
     Critical,
@@ -363,6 +374,9 @@ pub(crate) enum Checks {
     Lint {
         /// Folders of packs; the installed ones by default
         packs: Vec<PathBuf>,
+        /// How to print what is wrong
+        #[arg(long, value_enum, default_value_t = LintFormat::Text)]
+        format: LintFormat,
     },
     /// Run the cases of check packs
     Test {

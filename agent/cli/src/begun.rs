@@ -124,16 +124,22 @@ expect = "unknown"
 }
 
 /// The file `pack.toml` of a pack that is begun for a plugin.
-pub(crate) fn pack(name: &str, plugin: &str, version: &Version, schema: &str) -> String {
+pub(crate) fn pack(name: &str, plugin: &str, version: Option<&Version>, schema: &str) -> String {
+    let unknown = match version {
+        Some(_) => "",
+        None => {
+            "# The plugin was not installed here when this was begun: say which versions have the facts.\n"
+        }
+    };
     format!(
         "#:schema {schema}\n# The folder's name.\nname = \"{name}\"\n# What the pack is about, for people.\n\
          title = \"Checks of our own for {plugin}\"\n# Rises with every change (semver).\nversion = \"0.1.0\"\n\n\
-         # The plugins whose facts the checks use, in the versions that have them.\n[requires]\n{plugin} = \"{}\"\n",
+         # The plugins whose facts the checks use, in the versions that have them.\n{unknown}[requires]\n{plugin} = \"{}\"\n",
         requirement(version)
     )
 }
 
-/// What a pack requires of a plugin that has this version now: the same facts or more.
-pub(crate) fn requirement(version: &Version) -> String {
-    format!("^{}.{}", version.major, version.minor)
+/// What a pack requires of a plugin that has this version now: the same facts or more. Any, where it is not known.
+pub(crate) fn requirement(version: Option<&Version>) -> String {
+    version.map_or_else(|| "*".to_owned(), |version| format!("^{}.{}", version.major, version.minor))
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use goodstead_engine::{Loaded, Pack, PackSource, Plugins, drop_duplicates, load, load_to_judge};
 use goodstead_model::Signature;
-use goodstead_protocol::diagnostic::{Diagnostic, Place};
+use goodstead_protocol::diagnostic::{Diagnostic, Place, Severity};
 use goodstead_protocol::document::Document;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -66,7 +66,9 @@ pub(crate) fn to_judge(
     plugins: &Plugins,
     wanted: BTreeSet<String>,
 ) -> Packs {
-    read(installation, trust, plugins, Packs { wanted: Some(wanted), ..Packs::default() })
+    let mut packs = read(installation, trust, plugins, Packs { wanted: Some(wanted), ..Packs::default() });
+    packs.tolerate_own(&installation.local_packs());
+    packs
 }
 
 fn read(installation: &Installation, trust: &Trust, plugins: &Plugins, mut packs: Packs) -> Packs {
@@ -158,6 +160,37 @@ impl Packs {
             None => Signature::Unsigned,
         };
         goodstead_model::Pack { signature, ..pack.entry() }
+    }
+
+    /// A broken file of a pack in `own`, the admin's own packs, keeps nothing else from being judged: it is a warning,
+    /// and its check counts as not judged where its weight is known. A pack that cannot be used at all stays an error.
+    fn tolerate_own(&mut self, own: &Path) {
+        for pack in self.usable.iter_mut().filter(|pack| pack.local) {
+            let taken = |id: &str| pack.checks.iter().any(|check| check.id == id);
+            let unjudged = std::mem::take(&mut pack.unjudged);
+            let mut fresh: Vec<_> = unjudged.into_iter().filter(|check| !taken(&check.id)).collect();
+            pack.checks.append(&mut fresh);
+            pack.checks.sort_by(|one, two| one.id.cmp(&two.id));
+        }
+        for found in &mut self.diagnostics {
+            let file = found.place.as_ref().map(|place| Path::new(&place.file));
+            let inside = file.is_some_and(|file| {
+                file.starts_with(own)
+                    && file.file_name().is_some_and(|name| name != "pack.toml")
+                    && file.extension().is_some_and(|extension| extension == "toml")
+            });
+            if inside && found.severity == Severity::Error {
+                found.severity = Severity::Warning;
+                self.notes.push(format!("not judged, a check of your own is broken: {found}"));
+            }
+        }
+    }
+
+    /// How many files did not load.
+    pub(crate) fn not_loaded(&self) -> usize {
+        let errors = self.diagnostics.iter().filter(|found| found.severity == Severity::Error);
+        let files: BTreeSet<_> = errors.map(|found| found.place.as_ref().map(|place| &place.file)).collect();
+        files.len()
     }
 
     fn finish(mut self) -> Self {

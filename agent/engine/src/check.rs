@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use goodstead_model::{Concern, Impact, Likelihood, Link, Verdict};
-use goodstead_protocol::diagnostic::{Diagnostic, Place};
+use goodstead_protocol::diagnostic::{Diagnostic, Place, Severity};
 use goodstead_protocol::document::Parsed;
+use goodstead_protocol::fact::{Cause, CauseKind};
 use semver::Version;
 use serde::Deserialize;
 use toml::Spanned;
@@ -13,7 +14,7 @@ use crate::case::{self, Case, RawCase};
 use crate::condition::{Condition, list_path};
 use crate::each::Each;
 use crate::load::version;
-use crate::reader::{Reader, Surroundings, read_as};
+use crate::reader::{Reader, Surroundings, read_as, split_id};
 use crate::template::Template;
 
 /// A rule over facts whose every expression fits the contracts.
@@ -96,12 +97,65 @@ struct RawCheck {
     cases: Vec<RawCase>,
 }
 
-/// Reads a check; with an error among the diagnostics it must not be used.
-pub(crate) fn read(parsed: Parsed<'_>, around: &Surroundings<'_>) -> (Option<Check>, Vec<Diagnostic>) {
-    read_as(parsed, around, |reader, raw| reader.check(raw))
+/// What came of reading a check.
+pub(crate) struct ReadCheck {
+    /// The check; with an error among the diagnostics it must not be used.
+    pub(crate) check: Option<Check>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    /// What takes the place of a check of the admin's own that is broken, as far as its id and weight are known: it is
+    /// unknown on every target, so that it counts as not judged instead of vanishing.
+    pub(crate) unknown: Option<Check>,
+}
+
+/// Reads a check.
+pub(crate) fn read(parsed: Parsed<'_>, around: &Surroundings<'_>) -> ReadCheck {
+    let mut unknown = None;
+    let (check, diagnostics) = read_as(parsed, around, |reader, raw| {
+        unknown = reader.unknown(&raw);
+        reader.check(raw)
+    });
+    let broken = diagnostics.iter().find(|found| found.severity == Severity::Error);
+    let unknown = unknown.zip(broken).map(|(unknown, why): (Check, _)| {
+        let file = why.place.as_ref().map(|place| match place.line_column() {
+            Some((line, _)) => format!("{}:{line}", place.file),
+            None => place.file.clone(),
+        });
+        let detail = format!("the check is broken: {}: {}", file.unwrap_or_default(), why.message);
+        let cause = Cause::new(CauseKind::Evaluation, detail).remedy("goodstead checks lint");
+        Check { pass: Condition::unknown(unknown.pass.source(), cause), ..unknown }
+    });
+    ReadCheck { check, diagnostics, unknown }
 }
 
 impl Reader<'_> {
+    /// An own check as far as it is known without its expressions. Where a word of it was made up to read on, its weight
+    /// is not known.
+    fn unknown(&self, raw: &RawCheck) -> Option<Check> {
+        let whole = self.found.iter().all(|found| found.severity == Severity::Warning);
+        let (plugin, _) = split_id(raw.id.get_ref())?;
+        let judged = self.around.requires.contains(plugin) && self.around.judges.contains(plugin);
+        (self.around.local && whole && judged).then(|| Check {
+            id: raw.id.get_ref().clone(),
+            plugin: plugin.to_owned(),
+            title: raw.title.get_ref().clone(),
+            since: version(&raw.since).unwrap_or(Version::new(0, 0, 0)),
+            concern: raw.concern,
+            impact: raw.impact,
+            likelihood: raw.likelihood,
+            applies: None,
+            each: None,
+            pass: Condition::unknown(raw.pass.get_ref(), Cause::new(CauseKind::Evaluation, "")),
+            evidence: Vec::new(),
+            why: raw.why.get_ref().clone(),
+            remedy: Template::default(),
+            links: Vec::new(),
+            cases: Vec::new(),
+            file: self.document.file.clone(),
+            local: true,
+            place: self.document.place(raw.id.span()),
+        })
+    }
+
     fn check(&mut self, raw: RawCheck) -> Option<Check> {
         self.prose(&[("title", &raw.title), ("why", &raw.why), ("remedy", &raw.remedy)], &raw.links);
         let since = version(&raw.since).map_err(|message| {
@@ -182,7 +236,12 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::fixture::{CHECK, lines, loaded};
+    use goodstead_model::{Impact, Verdict};
+    use goodstead_protocol::fact::Fact;
+    use serde_json::json;
+
+    use crate::fixture::{CHECK, facts, lines, loaded, loaded_as};
+    use crate::{Pack, Target, judge};
 
     /// What is wrong with the check when `from` is replaced by `to`.
     fn told(from: &str, to: &str) -> String {
@@ -226,6 +285,34 @@ mod tests {
             assert!(told.contains(word), "{word}: {told}");
         }
         assert_eq!(told.lines().count(), 4, "{told}");
+    }
+
+    #[test]
+    fn a_broken_check_of_the_admin_s_own_is_unknown_where_its_weight_is_known() {
+        let unjudged = |text: &str| loaded_as(true, &[text]).pack.unwrap().unjudged;
+        let broken = CHECK.replace("demo.port != 80", "demo.prot != 80");
+        let found = unjudged(&broken);
+        assert_eq!((found.len(), found[0].id.as_str()), (1, "demo.port-taken"));
+        let pack = Pack { checks: found, ..loaded_as(true, &[]).pack.unwrap() };
+        let target = Target {
+            id: "demo".to_owned(),
+            plugin: "demo".to_owned(),
+            facts: facts(json!({ "port": 81 })),
+            previous: None,
+            importance: 1.0,
+            deployment: "demo".to_owned(),
+        };
+        let judged = judge(&[pack], &[target], &Fact::record());
+        assert_eq!((judged[0].verdict, judged[0].impact), (Verdict::Unknown, Impact::Critical));
+        let cause = judged[0].cause.as_ref().unwrap();
+        assert!(cause.detail.contains("demo/check-0.toml:7: `demo.prot` is in no contract"), "{cause:?}");
+        // A good one is judged. The weight of one that is made up in part is not known. Another plugin's has no target.
+        assert!(unjudged(CHECK).is_empty());
+        assert!(unjudged(&broken.replace("\"critical\"", "\"criticl\"")).is_empty());
+        assert!(unjudged(&broken.replace("demo.port-taken", "redis.port-taken")).is_empty());
+        assert!(unjudged("= 3").is_empty());
+        // A vendor's is left out.
+        assert!(loaded_as(false, &[&broken]).pack.unwrap().unjudged.is_empty());
     }
 
     #[test]

@@ -49,6 +49,11 @@ pub(crate) const CHECK: &str = include_str!("fixture/check.toml");
 
 /// Loads the pack `demo` with these check files.
 pub(crate) fn loaded(checks: &[&str]) -> Loaded {
+    loaded_as(false, checks)
+}
+
+/// As [`loaded`], as the admin's own or not.
+pub(crate) fn loaded_as(local: bool, checks: &[&str]) -> Loaded {
     let mut documents = vec![Document::new("demo/pack.toml", PACK)];
     documents.extend(
         checks
@@ -56,7 +61,7 @@ pub(crate) fn loaded(checks: &[&str]) -> Loaded {
             .enumerate()
             .map(|(at, text)| Document::new(format!("demo/check-{at}.toml"), text.to_string())),
     );
-    load(PackSource { name: "demo".to_owned(), documents, local: false }, &plugins())
+    load(PackSource { name: "demo".to_owned(), documents, local }, &plugins())
 }
 
 /// A waiver that holds until this day.

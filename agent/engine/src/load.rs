@@ -11,7 +11,7 @@ use semver::{Version, VersionReq};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::check;
+use crate::check::{self, ReadCheck};
 use crate::pack::{Pack, file_name, hash};
 use crate::progress::{self, Head, Kind};
 use crate::reader::{Surroundings, split_id};
@@ -112,6 +112,7 @@ fn load_some(mut source: PackSource, plugins: &Plugins, wanted: Option<&BTreeSet
         hash: hash(&source.documents),
         local: source.local,
         checks: Vec::new(),
+        unjudged: Vec::new(),
         capabilities: Vec::new(),
         milestones: Vec::new(),
         tasks: Vec::new(),
@@ -148,7 +149,11 @@ fn load_some(mut source: PackSource, plugins: &Plugins, wanted: Option<&BTreeSet
             }
         };
         match kind {
-            Kind::Check => keep(check::read(parsed, &around), &mut pack.checks, found),
+            Kind::Check => {
+                let ReadCheck { check, diagnostics, unknown } = check::read(parsed, &around);
+                keep((check, diagnostics), &mut pack.checks, found);
+                pack.unjudged.extend(unknown);
+            }
             Kind::Capability => {
                 keep(progress::read_capability(parsed, &around), &mut pack.capabilities, found);
             }

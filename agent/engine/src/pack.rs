@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::check::Check;
 use crate::progress::{Capability, Milestone, Task};
 
-/// Checks that belong together, each usable.
+/// Checks that belong together. Each is usable, but for those that are named as not judged.
 #[derive(Debug, Clone)]
 pub struct Pack {
     /// Its name, which is its folder's.
@@ -23,6 +23,8 @@ pub struct Pack {
     pub local: bool,
     /// Its checks, by id.
     pub checks: Vec<Check>,
+    /// Of a pack of the admin's own: what takes the place of checks that are broken, unknown on every target.
+    pub unjudged: Vec<Check>,
     /// Its capabilities, by id.
     pub capabilities: Vec<Capability>,
     /// Its milestones, by id.
@@ -34,7 +36,7 @@ pub struct Pack {
 impl Pack {
     /// Whether there is nothing in it to judge by.
     pub fn is_empty(&self) -> bool {
-        self.checks.is_empty() && self.goals().next().is_none()
+        self.checks.is_empty() && self.unjudged.is_empty() && self.goals().next().is_none()
     }
 
     /// How the report names it.

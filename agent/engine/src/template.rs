@@ -27,7 +27,7 @@ const MAX_LINES: usize = 20;
 const MAX_LINE: usize = 1000;
 
 /// A text with computed values that fit the contracts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Template {
     source: String,
     lines: Vec<Line>,

@@ -284,6 +284,11 @@ fn other_protocol(parsed: &Parsed<'_>) -> Option<Diagnostic> {
     })
 }
 
+/// Whether a plugin can have this name.
+pub fn is_plugin_name(name: &str) -> bool {
+    plain_name(name).is_ok()
+}
+
 fn plain_name(name: &str) -> Result<(), &'static str> {
     let mut letters = name.chars();
     let good = letters.next().is_some_and(|first| first.is_ascii_lowercase())

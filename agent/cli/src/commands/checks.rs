@@ -8,11 +8,11 @@ use goodstead_protocol::diagnostic::Severity;
 use serde_json::json;
 
 use super::{Exit, Installed, Outcome, configuration};
-use crate::args::{Checks, Format};
+use crate::args::{Checks, Format, LintFormat};
 use crate::installation::Installation;
 use crate::packs::{self, Packs};
 use crate::render::table::{self, plain};
-use crate::render::{cases, diagnostics, json, output, page};
+use crate::render::{cases, diagnostics, json, output, page, problems};
 
 /// Runs the command.
 pub(crate) fn run(args: &Checks, installation: &Installation) -> Outcome {
@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Checks, installation: &Installation) -> Outcome {
     };
     match args {
         Checks::List { format } => list(&read(&[]), *format),
-        Checks::Lint { packs } => lint(&read(packs)),
+        Checks::Lint { packs, format } => lint(&read(packs), *format),
         Checks::Test { packs } => test(&read(packs)),
     }
 }
@@ -122,7 +122,15 @@ fn table(packs: &Packs) -> String {
     text
 }
 
-fn lint(packs: &Packs) -> Outcome {
+fn lint(packs: &Packs, format: LintFormat) -> Outcome {
+    if format != LintFormat::Text {
+        let text = match format {
+            LintFormat::Sarif => problems::sarif(&packs.diagnostics),
+            _ => problems::json(&packs.diagnostics),
+        };
+        output::write(&text, None)?;
+        return Ok(verdict(packs));
+    }
     diagnostics::print(&packs.diagnostics);
     let skipped: String = packs.skipped.iter().map(|skipped| format!("{skipped}\n")).collect();
     output::write(
@@ -155,6 +163,7 @@ fn test(packs: &Packs) -> Outcome {
             failures.push('\n');
         }
     }
-    output::write(&format!("{failures}{} passed, {failed} failed\n", counted(passed, "case")), None)?;
+    let sum = cases::sum(passed, failed, packs.not_loaded());
+    output::write(&format!("{failures}{sum}\n"), None)?;
     Ok(if failed > 0 { Exit::Findings.max(verdict(packs)) } else { verdict(packs) })
 }

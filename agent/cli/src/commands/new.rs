@@ -14,6 +14,7 @@ use goodstead_engine::split_id;
 use goodstead_protocol::contract::Contract;
 use goodstead_protocol::diagnostic::{Diagnostic, Place, did_you_mean};
 use goodstead_protocol::document::Document;
+use goodstead_protocol::manifest::{Manifest, is_plugin_name};
 use semver::Version;
 use serde::Deserialize;
 
@@ -46,7 +47,9 @@ pub(crate) fn run(args: &New, installation: &Installation) -> Outcome {
             .help("ids look like postgresql.fsync-off: a plugin, a dot, and lower case words joined by `-`")
     };
     let (plugin, problem) = split_id(&id).ok_or_else(bad_id)?;
-    let (version, contract) = installed_plugin(plugin, &installed)?;
+    let found = installed_plugin(plugin, &installed)?;
+    let (version, none) = (found.map(|manifest| &manifest.version), no_facts(plugin));
+    let contract = found.map_or(&none, |manifest| &manifest.contract);
     if dir.is_none() {
         let packs = packs::installed(installation, &installed.trust, &installed.known);
         if let Some(taken) = packs.usable.iter().flat_map(|pack| &pack.checks).find(|check| check.id == id) {
@@ -72,7 +75,8 @@ pub(crate) fn run(args: &New, installation: &Installation) -> Outcome {
         write(&header, &text)?;
     }
     write(&file, &begun.check(&schema(&folder, CHECK, installation)))?;
-    output::write(&next(&file, begin_pack.then_some(&header), &begun, dir.is_none()), None)?;
+    let next = next(&file, begin_pack.then_some(&header), &begun, dir.is_none(), found.is_some());
+    output::write(&next, None)?;
     Ok(Exit::Fine)
 }
 
@@ -110,17 +114,25 @@ fn id(name: &str, pack: Option<&str>, installation: &Installation) -> Result<Str
     Ok(format!("{plugin}.{name}"))
 }
 
-fn installed_plugin<'a>(
-    name: &str,
-    installed: &'a Installed,
-) -> Result<(&'a Version, &'a Contract), Diagnostic> {
-    let all = &installed.plugins.usable;
-    let found = all.iter().map(|plugin| &plugin.manifest).find(|manifest| manifest.name == name);
-    found.map(|manifest| (&manifest.version, &manifest.contract)).ok_or_else(|| {
-        Diagnostic::error("unknown-plugin", format!("no plugin `{name}` is installed"))
-            .help("goodstead plugins list shows them all")
-            .maybe_help(did_you_mean(name, all.iter().map(|plugin| plugin.manifest.name.as_str())))
-    })
+/// The manifest of an installed plugin. Another's check can be begun as well, but a name that is nearly an installed one
+/// is most likely misspelt.
+fn installed_plugin<'a>(name: &str, installed: &'a Installed) -> Result<Option<&'a Manifest>, Diagnostic> {
+    let all = installed.plugins.usable.iter().map(|plugin| &plugin.manifest);
+    if let Some(found) = all.clone().find(|manifest| manifest.name == name) {
+        return Ok(Some(found));
+    }
+    let meant = did_you_mean(name, all.map(|manifest| manifest.name.as_str()));
+    if meant.is_none() && is_plugin_name(name) {
+        return Ok(None);
+    }
+    Err(Diagnostic::error("unknown-plugin", format!("no plugin `{name}` is installed"))
+        .help("goodstead plugins list shows them all")
+        .maybe_help(meant))
+}
+
+/// The contract of a plugin of which nothing is known.
+fn no_facts(plugin: &str) -> Contract {
+    Contract { plugin: plugin.to_owned(), fields: BTreeMap::new() }
 }
 
 /// The folder of a pack of the admin's own, made if need be so that nobody else may write there.
@@ -172,7 +184,7 @@ fn read_header(path: &Path) -> Result<Header, Diagnostic> {
 }
 
 /// The version of a pack that knows the plugin.
-fn version_of(header: &Path, plugin: &str, version: &Version) -> Result<String, Diagnostic> {
+fn version_of(header: &Path, plugin: &str, version: Option<&Version>) -> Result<String, Diagnostic> {
     let found = read_header(header)?;
     if found.requires.contains_key(plugin) {
         return Ok(found.version);
@@ -232,13 +244,19 @@ pub(super) fn failed(path: &Path, error: &io::Error) -> Diagnostic {
 }
 
 /// What to do now.
-fn next(file: &Path, header: Option<&PathBuf>, begun: &Begun<'_>, own: bool) -> String {
+fn next(file: &Path, header: Option<&PathBuf>, begun: &Begun<'_>, own: bool, installed: bool) -> String {
     let folder = file.parent().unwrap_or(file).display();
     let mut text = format!("wrote {}\n", file.display());
     if let Some(header) = header {
         text.push_str(&format!("wrote {}\n", header.display()));
     }
     let Begun { id, plugin, .. } = begun;
+    if !installed {
+        text.push_str(&format!(
+            "\nThe plugin `{plugin}` is not installed here, so its facts are not known: the example uses one of the\n\
+             host's, and lint, test and check leave the pack out until the plugin is installed.\n"
+        ));
+    }
     text.push_str(&format!(
         "\nNext:\n\
          \x20 1. Say what every {} asks for. `goodstead plugins inspect {plugin}` shows the facts.\n\

@@ -16,6 +16,13 @@ const RED: Style = AnsiColor::Red.on_default().bold();
 /// The most characters of one value: a whole list of mounts says less than its beginning.
 const MAX_VALUE: usize = 400;
 
+/// How many cases hold and how many do not. A file that did not load counts as one that does not.
+pub(crate) fn sum(passed: usize, failed: usize, not_loaded: usize) -> String {
+    let cases = if passed == 1 { "1 case".to_owned() } else { format!("{passed} cases") };
+    let sum = format!("{cases} passed, {} failed", failed + not_loaded);
+    if not_loaded == 0 { sum } else { format!("{sum} ({not_loaded} did not load)") }
+}
+
 /// One case that does not hold, in at most `width` columns.
 pub(crate) fn failure(outcome: &CaseOutcome, width: usize) -> String {
     let mut text = String::new();

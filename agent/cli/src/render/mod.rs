@@ -25,6 +25,7 @@ pub(crate) mod nagios;
 pub(crate) mod openmetrics;
 pub(crate) mod output;
 pub(crate) mod page;
+pub(crate) mod problems;
 mod progress;
 pub(crate) mod sarif;
 pub(crate) mod status;

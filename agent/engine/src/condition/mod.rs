@@ -24,7 +24,7 @@ use std::ops::Range;
 
 use cel::common::ast::IdedExpr;
 use goodstead_protocol::contract::Unit;
-use goodstead_protocol::fact::Fact;
+use goodstead_protocol::fact::{Cause, Fact};
 
 pub(crate) use eval::{FUEL, Scope, cause_of};
 pub(crate) use functions::plain as printed;
@@ -105,6 +105,11 @@ impl Condition {
     /// The text as it stands in the check.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// What takes the place of a condition that cannot be judged: its value is unknown everywhere.
+    pub(crate) fn unknown(source: &str, cause: Cause) -> Condition {
+        Condition { source: source.to_owned(), node: Node::Literal(Fact::from(cause)), unit: None }
     }
 
     /// What a number that it yields counts, where the contract says so.

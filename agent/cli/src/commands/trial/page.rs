@@ -129,7 +129,7 @@ fn log(text: &mut String, trial: &Trial<'_>) {
 
 fn checks(text: &mut String, trial: &Trial<'_>, width: usize) {
     let packs = &trial.packs.usable;
-    if packs.is_empty() {
+    if packs.is_empty() && trial.packs.not_loaded() == 0 {
         let _ = writeln!(text, "\nThere is no pack of checks for it");
         return;
     }
@@ -138,9 +138,9 @@ fn checks(text: &mut String, trial: &Trial<'_>, width: usize) {
     let passed = trial.cases.len() - failed;
     let _ = writeln!(
         text,
-        "\n{BOLD}{}{BOLD:#}, {} passed, {failed} failed",
+        "\n{BOLD}{}{BOLD:#}, {}",
         counted(checks, "check"),
-        counted(passed, "case")
+        cases::sum(passed, failed, trial.packs.not_loaded())
     );
     for case in trial.cases.iter().filter(|case| case.problem.is_some()) {
         let _ = writeln!(text, "\n{}", cases::failure(case, width));

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use boon::{Compiler, Schemas};
+use goodstead_protocol::diagnostic::{Diagnostic, Place};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
@@ -58,6 +59,16 @@ fn the_official_schema_accepts_it() {
         let mut broken = written.clone();
         broken["runs"][0]["tool"]["driver"]["name"] = 1.into();
         assert!(schemas.validate(&broken, schema).is_err());
+    }
+    let source: std::sync::Arc<str> = "a = 1\n".into();
+    let problems = [
+        Diagnostic::error("bad-id", "no id").at(Place::span("a b.toml", &source, 4..5)).help("give it one"),
+        Diagnostic::warning("no-pack", "nothing here").at(Place::file("/etc/x")),
+        Diagnostic::error("no-root", "nowhere"),
+    ];
+    for found in [&problems[..], &[]] {
+        let written: Json = serde_json::from_str(&crate::render::problems::sarif(found)).unwrap();
+        schemas.validate(&written, schema).unwrap_or_else(|why| panic!("{why:#}\n{written:#}"));
     }
 }
 
