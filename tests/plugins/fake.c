@@ -86,12 +86,15 @@ static void requests(void) {
     /* What the fake site does not answer is refused, and so is what is too long. */
     const char *paths[] = {"/"}, *several[] = {"{\"ask\":\"read\",\"path\":\"/\"}"};
     assert(!goodstead_is_granted(goodstead_statfs(&site, paths, 1)));
+    assert(!goodstead_is_granted(goodstead_find(&site, "/etc", "*.conf")));
     assert(!goodstead_is_granted(goodstead_several(&site, several, 1)));
     char *longest = malloc(GOODSTEAD_REQUEST_ROOM + 1);
     memset(longest, 'a', GOODSTEAD_REQUEST_ROOM);
     longest[GOODSTEAD_REQUEST_ROOM] = 0;
     const char *longer[] = {longest};
     assert(!goodstead_is_granted(goodstead_read(&site, longest)));
+    assert(!goodstead_is_granted(goodstead_find(&site, longest, "*")));
+    assert(!goodstead_is_granted(goodstead_find(&site, "/etc", longest)));
     assert(!goodstead_is_granted(goodstead_read_many(&site, longer, 1, NULL, 0)));
     assert(!goodstead_is_granted(goodstead_several(&site, longer, 1)));
     free(longest);

@@ -274,6 +274,11 @@ fn the_schemas_of_manifest_and_configuration_know_the_keys_that_the_loader_knows
             format!("{manifest}[permissions.run.a]\nzzz = 1\n[facts]\n"),
         ),
         ("/properties/options/additionalProperties", format!("{manifest}[options.a]\nzzz = 1\n[facts]\n")),
+        ("/properties/texts", format!("{manifest}[texts]\nzzz = 1\n[facts]\n")),
+        (
+            "/properties/texts/properties/causes",
+            format!("{manifest}[texts]\ncauses = {{ about = 'x', zzz = 1 }}\n[facts]\n"),
+        ),
         ("/properties/grant", format!("{manifest}[grant]\nzzz = 1\n[facts]\n")),
         (
             "/properties/facts/patternProperties/^[a-z][a-z0-9_]*(\\[\\]|\\{\\})?(\\.[a-z][a-z0-9_]*(\\[\\]|\\{\\})?)*$",

@@ -131,11 +131,15 @@ fn every_kind_of_cause_and_of_frame_and_every_limit_is_in_it() {
     assert!(page.contains(&format!("| {MAX_SECONDS} s, {DEFAULT_SECONDS} s by default |")));
 }
 
-#[cfg(feature = "channel")]
 #[test]
-fn the_sizes_of_frames_are_in_it() {
-    use goodstead_protocol::channel::{MAX_BODY, MAX_DATA};
+fn the_sizes_of_messages_are_in_it() {
     let page = page();
-    assert!(page.contains(&format!("emits | {} MiB |", MAX_BODY >> 20)));
-    assert!(page.contains(&format!("| the data of one reply | {} MiB |", MAX_DATA >> 20)));
+    for (what, most) in [
+        ("the JSON of a request", Kind::Ask.limits().0),
+        ("the JSON that a plugin emits", Kind::Emit.limits().0),
+        ("the JSON of a reply", Kind::Reply.limits().0),
+        ("the data of one reply", Kind::Reply.limits().1),
+    ] {
+        assert!(page.contains(&format!("\n| {what} | {} MiB |\n", most >> 20)), "{what}: {most}");
+    }
 }

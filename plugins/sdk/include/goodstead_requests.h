@@ -209,6 +209,23 @@ GOODSTEAD_HELPER GoodsteadReply goodstead_list(const GoodsteadSite *site, const 
     return goodstead_ask_one(site, "list", "path", path);
 }
 
+/* The names in a directory that match a glob of a single name, of those that the manifest asks for. */
+GOODSTEAD_HELPER GoodsteadReply goodstead_find(const GoodsteadSite *site, const char *path, const char *matching) {
+    char request[GOODSTEAD_REQUEST_ROOM] = "{\"ask\":\"find\",\"path\":";
+    static const char between[] = ",\"matching\":";
+    size_t used = strlen(request), room = sizeof request - sizeof between - 1;
+    size_t quoted = goodstead_quote(request + used, room - used, goodstead_text(path));
+    if (quoted == 0) return goodstead_too_long();
+    used += quoted;
+    memcpy(request + used, between, sizeof between - 1);
+    used += sizeof between - 1;
+    quoted = goodstead_quote(request + used, sizeof request - 1 - used, goodstead_text(matching));
+    if (quoted == 0) return goodstead_too_long();
+    used += quoted;
+    request[used++] = '}';
+    return site->ask(site->context, goodstead_bytes(request, used));
+}
+
 /* Kind, size, mode, owner and time of a file, without opening it. */
 GOODSTEAD_HELPER GoodsteadReply goodstead_stat(const GoodsteadSite *site, const char *path) {
     return goodstead_ask_one(site, "stat", "path", path);
@@ -246,7 +263,7 @@ GOODSTEAD_HELPER GoodsteadReply goodstead_statfs(const GoodsteadSite *site, cons
     return site->ask(site->context, goodstead_bytes(request, used));
 }
 
-/* Several of `read`, `read_many`, `list` and `stat` in one round trip; each is a request in JSON. */
+/* Several of `read`, `read_many`, `list`, `find` and `stat` in one round trip; each is a request in JSON. */
 GOODSTEAD_HELPER GoodsteadReply goodstead_several(const GoodsteadSite *site, const char *const *requests,
                                                   size_t count) {
     char request[GOODSTEAD_REQUEST_ROOM] = "{\"ask\":\"several\",\"requests\":[";

@@ -94,6 +94,7 @@ pub fn plugin() -> Json {
             })),
         ),
         "grant": grant(),
+        "texts": texts(),
         "facts": {
             "type": "object", "additionalProperties": false,
             "patternProperties": { "^[a-z][a-z0-9_]*(\\[\\]|\\{\\})?(\\.[a-z][a-z0-9_]*(\\[\\]|\\{\\})?)*$": fact() },
@@ -152,6 +153,29 @@ fn grant() -> Json {
             "file": arguments("Further arguments with which the client prints the path of the access file."),
             "line": text("The line of the access file that lets the user in."),
             "reload": arguments("Further arguments with which the product reads the access file again."),
+        }),
+    )
+}
+
+/// The texts beside facts that a plugin writes itself.
+fn texts() -> Json {
+    let own = |description: &str| {
+        table(
+            description,
+            &["about"],
+            &json!({
+                "about": text("What is in it, in one sentence for the admin."),
+                "sensitivity": words(&["public", "identifying"], "How carefully it must be treated; identifying by default."),
+            }),
+        )
+    };
+    table(
+        "The texts beside facts that it writes itself; the agent writes all others.",
+        &[],
+        &json!({
+            "target_names": own("What its targets are called."),
+            "target_titles": own("What its targets are, for people."),
+            "causes": own("Why a fact is unknown, and what would make it known."),
         }),
     )
 }
