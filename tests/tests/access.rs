@@ -28,21 +28,16 @@ fn what_a_flood_leaves_out_of_the_log_is_counted_and_adds_up() {
     let tree = Tree::new();
     install(&tree, "foreign", "FLOODS_THE_LOG", "");
     let file = tree.scratch("access.log").display().to_string();
-    let (run, report) = tree.check(&["foreign", "--fail-on", "never", "--access-log", &file]);
+    let (run, report) = tree.check(&["--fail-on", "never", "--access-log", &file]);
     let log = fs::read_to_string(&file).unwrap();
-    let counted: Vec<_> = log.lines().filter(|line| line.contains("  counted  ")).collect();
-    assert!(
-        counted
-            .iter()
-            .any(|line| line.contains("stat") && line.contains(" more in /nowhere: 0 granted, 7000 refused")),
-        "{counted:#?}"
-    );
-    assert!(
-        counted.iter().any(|line| line.contains("read") && line.contains(" 1 more in /etc")),
-        "{counted:#?}"
-    );
+    let counted = |kind: &str, what: &str| {
+        let mut lines = log.lines().filter(|line| line.contains("  foreign  counted  "));
+        lines.any(|line| line.contains(kind) && line.contains(what))
+    };
+    assert!(counted("stat", " 7000 more in /nowhere: 0 granted, 7000 refused"));
+    assert!(counted("read", " 1 more in ") && !counted("read", ".."), "by where the path led");
     let shown = tree.run(&["report", "show", "--access"]);
-    assert_eq!(shown.stdout, log, "the kept log is the same");
+    assert!(shown.stdout == log, "the kept log is the same");
     let json = tree.run(&["report", "show", "--access", "--format", "json"]).report();
     let access = &report["access"]["foreign"];
     let expected = (access["granted"].as_u64().unwrap(), access["refused"].as_u64().unwrap());

@@ -139,12 +139,15 @@ impl Log {
         outcome: Result<(&Granted, u64), &Cause>,
         trace: &Trace,
     ) {
-        let (kind, what, directory) = match request {
+        let (kind, what, mut directory) = match request {
             Request::Connect { address } if outcome.is_err() => {
                 ("connect", refused_address(address), String::new())
             }
             request => described(request),
         };
+        if let (Request::Read { .. } | Request::Stat { .. }, Some(led)) = (request, trace.get(&what)) {
+            directory = directory_of(led);
+        }
         let mut files = Vec::new();
         match (request, outcome) {
             (_, Ok((Granted::ReadMany(list), _))) => {
