@@ -24,7 +24,7 @@ fn a_role_that_is_missing_is_unknown_with_the_one_command_that_creates_it() {
     assert_eq!((code, &judgement["verdict"]), (0, &Json::from("unknown")), "{judgement:#}");
     let grant = "sudo goodstead grant postgresql --apply";
     assert_eq!(judgement["cause"]["remedy"], format!("{grant} && sudo goodstead check"), "{judgement:#}");
-    let shown = tree.run(&["check", "postgresql:test", "--fail-on", "never"]).stdout;
+    let shown = tree.run(&["check", "postgresql:test", "--fail-on", "never"]).words();
     let first = shown.find(grant).expect("the command is named");
     assert!(first < shown.find("could not be judged").unwrap(), "before all else: {shown}");
     assert_eq!(shown.matches(grant).count(), 2, "once at the top and once for the cause: {shown}");

@@ -164,7 +164,7 @@ fn what_cannot_be_a_waiver_is_refused_with_the_reason() {
         (waive(ID, "a\nb", "2031-01-01", &[]), "not one line"),
         (waive(ID, "x", "2020-01-01", &[]), "in the past"),
         (waive(ID, "x", "2999-01-01", &[]), "more than 5 years away"),
-        (waive(ID, "x", "tomorrow", &[]), "no day of the form YYYY-MM-DD"),
+        (waive(ID, "x", "tomorrow", &[]), "not a date (YYYY-MM-DD)"),
         (waive(ID, "x", "2031-01-01", &["--target", "postgresql:main"]), "about targets of `linux`"),
         (tree.run(&["waive", ID]).stderr, "--reason"),
         (tree.run(&["waive"]).stderr, "ID"),

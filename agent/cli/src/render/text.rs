@@ -63,8 +63,13 @@ impl Page {
         }
         if let Some(first) = unjudged::of(report).first(report) {
             put!(self, "");
-            let said = format!("(unlocks {}): {}", first.unlocks, first.command);
-            self.wrapped(&format!("  {BOLD}Do this first{BOLD:#} "), "    ", &said);
+            self.wrapped_in(BOLD, "  ", "  ", &format!("Do this first (unlocks {}):", first.unlocks));
+            if self.narrow() {
+                self.wrapped("    ", "    ", first.command);
+            } else {
+                // A command that is broken into lines cannot be copied.
+                put!(self, "    {}", plain(first.command));
+            }
         }
     }
 
