@@ -191,14 +191,7 @@ impl State {
             params![report.id, serde_json::to_string(log).unwrap_or_default()],
         )?;
         change.execute("DELETE FROM access WHERE report NOT IN (SELECT id FROM reports)", [])?;
-        change.execute(
-            "DELETE FROM access WHERE report IN (SELECT report FROM (
-                 SELECT access.report, number,
-                        sum(octet_length(access.body)) OVER (ORDER BY number DESC) AS size
-                 FROM access JOIN reports ON reports.id = access.report)
-             WHERE size > ?1 AND number < (SELECT max(number) FROM reports))",
-            params![KEPT_LOGS],
-        )?;
+        forget_logs(&change, KEPT_LOGS)?;
         if let Some(memory) = memory {
             for (target, facts) in &memory.facts {
                 change.execute(
@@ -400,6 +393,19 @@ fn version_of(database: &Connection) -> Result<usize, StateError> {
     if found > VERSION { Err(StateError::Newer(found)) } else { Ok(found) }
 }
 
+/// Forgets the oldest access logs beyond `most` bytes; never the newest.
+fn forget_logs(database: &Connection, most: i64) -> Result<(), StateError> {
+    database.execute(
+        "DELETE FROM access WHERE report IN (SELECT report FROM (
+             SELECT access.report, number,
+                    sum(octet_length(access.body)) OVER (ORDER BY number DESC) AS size
+             FROM access JOIN reports ON reports.id = access.report)
+         WHERE size > ?1 AND number < (SELECT max(number) FROM reports))",
+        params![most],
+    )?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -477,24 +483,19 @@ mod tests {
     fn access_logs_are_kept_up_to_a_size_and_the_newest_always() {
         let (_folder, mut state) = state();
         let entry: crate::broker::AccessEntry = serde_json::from_value(serde_json::json!({
-            "at_ms": 1.0, "kind": "read", "what": "x".repeat((KEPT_LOGS / 3) as usize), "bytes": 0, "took_ms": 1.0
+            "at_ms": 1.0, "kind": "read", "what": "x".repeat(1_000), "bytes": 0, "took_ms": 1.0
         }))
         .unwrap();
-        let large = |count| AccessLog::from([("demo".to_owned(), vec![entry.clone(); count])]);
-        for (number, count) in [(1, 1), (2, 1), (3, 1), (4, 4)] {
-            state.keep_report(&report(number), &large(count), None).unwrap();
-        }
-        let kept = |number| state.access_log(&report(number).id).unwrap().is_some();
-        assert_eq!(
-            [1, 2, 3, 4].map(kept),
-            [false, false, false, true],
-            "the newest is larger than all may be"
-        );
-        for number in [5, 6, 7] {
-            state.keep_report(&report(number), &large(1), None).unwrap();
-        }
-        let kept = |number| state.access_log(&report(number).id).unwrap().is_some();
-        assert_eq!([4, 5, 6, 7].map(kept), [false, false, true, true]);
+        let mut keep = |number, count| {
+            let log = AccessLog::from([("demo".to_owned(), vec![entry.clone(); count])]);
+            state.keep_report(&report(number), &log, None).unwrap();
+            forget_logs(&state.database, 2_500).unwrap();
+            let kept = |number: &usize| state.access_log(&report(*number).id).unwrap().is_some();
+            (1..=number).filter(kept).collect::<Vec<_>>()
+        };
+        assert_eq!([keep(1, 1), keep(2, 1), keep(3, 1)], [vec![1], vec![1, 2], vec![2, 3]]);
+        assert_eq!(keep(4, 4), [4], "the newest is larger than all may be");
+        assert_eq!([keep(5, 1), keep(6, 1), keep(7, 1)], [vec![5], vec![5, 6], vec![6, 7]]);
         assert_eq!(state.report(None).unwrap(), Some(report(7)), "the reports themselves stay");
     }
 

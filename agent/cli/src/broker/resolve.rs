@@ -124,15 +124,15 @@ impl Root {
         }
     }
 
-    /// Finds `name`, a link in a directory that is open, known to the plugin as `path`.
+    /// Finds `beneath`, a path that begins with a link in a directory that is open, known to the plugin as `path`.
     pub(crate) fn locate_link(
         &self,
-        (folder, name): (&Folder, &str),
+        (folder, beneath): (&Folder, &str),
         path: &str,
         scope: Scope<'_>,
         led: &mut Option<String>,
     ) -> Result<Located, Cause> {
-        let way = Way { resolved: names(&folder.resolved).into(), left: VecDeque::from([name.to_owned()]) };
+        let way = Way { resolved: names(&folder.resolved).into(), left: names(beneath) };
         self.follow(path, way, scope, led)
     }
 
@@ -146,6 +146,8 @@ impl Root {
         let mut links = 0;
         // Whether the rest of the way may hold no link: the kernel can do it at once.
         let mut straight = false;
+        // The whole path as it was known when it was last found to be declared: a name that is not a link changes nothing.
+        let mut known_whole: Option<String> = None;
         loop {
             let next = match way.left.pop_front() {
                 Some(name) if name.is_empty() || name == "." => continue,
@@ -155,17 +157,27 @@ impl Root {
                 }
                 next => next.unwrap_or_default(),
             };
-            let whole = way.whole(&next);
             let here = way.here(&next);
-            if whole != path {
-                *led = Some(whole.clone());
-            }
-            if !scope.admits(&whole) || (way.climbs() && !scope.passes(&here)) {
-                return Err(if links == 0 { scope.undeclared(path) } else { scope.astray(path) });
+            let refused = || if links == 0 { scope.undeclared(path) } else { scope.astray(path) };
+            let whole = match &known_whole {
+                Some(whole) => whole,
+                None => {
+                    let known = &*known_whole.insert(way.whole(&next));
+                    if known != path {
+                        *led = Some(known.clone());
+                    }
+                    if !scope.admits(known) {
+                        return Err(refused());
+                    }
+                    known
+                }
+            };
+            if way.climbs() && !scope.passes(&here) {
+                return Err(refused());
             }
             if straight && !way.climbs() || next.is_empty() {
-                match self.open_plain(&whole, OFlags::empty()) {
-                    Ok(descriptor) => return Ok(Located { descriptor, resolved: whole }),
+                match self.open_plain(whole, OFlags::empty()) {
+                    Ok(descriptor) => return Ok(Located { descriptor, resolved: whole.clone() }),
                     Err(Errno::LOOP) if !next.is_empty() => straight = false,
                     Err(errno) => return Err(self.explain(errno, path)),
                 }
@@ -194,7 +206,7 @@ impl Root {
             for name in target.split('/').rev() {
                 way.left.push_front(name.to_owned());
             }
-            straight = true;
+            (straight, known_whole) = (true, None);
         }
     }
 

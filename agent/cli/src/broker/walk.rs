@@ -125,7 +125,7 @@ enum Known<'f> {
     Path,
     /// It is this name, which is not a link, in this directory.
     Inside(&'f Folder, &'f str),
-    /// It is this link in this directory.
+    /// It is this link in this directory, or a path that begins with it.
     Link(&'f Folder, &'f str),
 }
 
@@ -190,10 +190,18 @@ impl Walk<'_> {
         }
         // A fixed name needs no list of the directory: of a process that costs more than reading one file of it.
         if let Segment::Name(name) = part {
-            let inner = inner_path(path, name);
+            let (inner, beneath);
+            let known = match known {
+                Known::Link(folder, link) => {
+                    beneath = format!("{link}/{name}");
+                    Known::Link(folder, &beneath)
+                }
+                _ => Known::Path,
+            };
+            inner = inner_path(path, name);
             return match rest {
-                [] => self.file(&inner, Known::Path),
-                rest => self.descend((&inner, Known::Path), rest, whole, depth + 1),
+                [] => self.file(&inner, known),
+                rest => self.descend((&inner, known), rest, whole, depth + 1),
             };
         }
         path.clone_into(&mut self.haul.open().at);
@@ -257,9 +265,9 @@ impl Walk<'_> {
                     self.root.enter(parent, name, path, to_list)
                 }
             }
-            Known::Link(folder, name) => self
+            Known::Link(folder, beneath) => self
                 .root
-                .locate_link((folder, name), path, scope, &mut led)
+                .locate_link((folder, beneath), path, scope, &mut led)
                 .and_then(|located| self.root.open_located(located, path, to_list)),
             Known::Path => self
                 .root
@@ -371,7 +379,7 @@ impl Walk<'_> {
     ) -> Result<Vec<u8>, Cause> {
         let scope = Scope { permit: self.permit, want: Want::Read };
         let located = match known {
-            Known::Link(folder, name) => self.root.locate_link((folder, name), path, scope, led)?,
+            Known::Link(folder, beneath) => self.root.locate_link((folder, beneath), path, scope, led)?,
             _ => self.root.locate(path, scope, led)?,
         };
         self.root.read_located(located.descriptor.as_fd(), path, left.min(MAX_FILE), self.pace)

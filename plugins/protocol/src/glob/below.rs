@@ -62,23 +62,22 @@ impl Below {
 
 /// What `way` can match in `folder`, which has no slash at its end.
 pub(super) fn of(way: &[Segment], folder: &str) -> Below {
-    // The segments that may be the next to match.
-    let mut next = BTreeSet::from([0]);
-    let skip_any = |next: &mut BTreeSet<usize>| {
-        for at in 0..way.len() {
-            if next.contains(&at) && way.get(at) == Some(&Segment::Any) {
-                next.insert(at + 1);
+    // The segments that may be the next to match, in order.
+    let mut next = Vec::new();
+    may_be_next(&mut next, way, 0);
+    for name in folder.split('/').skip(1) {
+        let mut after = Vec::new();
+        for at in next {
+            match way.get(at) {
+                Some(Segment::Any) => may_be_next(&mut after, way, at),
+                Some(segment) if segment.is_match(name) => may_be_next(&mut after, way, at + 1),
+                _ => {}
             }
         }
-    };
-    skip_any(&mut next);
-    for name in folder.split('/').skip(1) {
-        let step = |at: &usize| match way.get(*at)? {
-            Segment::Any => Some(*at),
-            segment => segment.is_match(name).then_some(*at + 1),
-        };
-        next = next.iter().filter_map(step).collect();
-        skip_any(&mut next);
+        if after.is_empty() {
+            return Below::Nothing;
+        }
+        next = after;
     }
     let mut below = Below::Nothing;
     for segment in next.into_iter().filter_map(|at| way.get(at)) {
@@ -88,6 +87,19 @@ pub(super) fn of(way: &[Segment], folder: &str) -> Below {
         });
     }
     below
+}
+
+/// Adds a segment, and those after it as long as each can be no name at all.
+fn may_be_next(next: &mut Vec<usize>, way: &[Segment], mut at: usize) {
+    while at < way.len() {
+        if !next.contains(&at) {
+            next.push(at);
+        }
+        if way.get(at) != Some(&Segment::Any) {
+            break;
+        }
+        at += 1;
+    }
 }
 
 /// The sequences of segments of a glob.
