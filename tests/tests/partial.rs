@@ -1,6 +1,7 @@
 //! A scan of a part of the host: marked, kept, and never taken for the whole.
 
 use goodstead_tests::desk::Desk;
+use goodstead_tests::postgres::Postgres;
 use goodstead_tests::tree::Tree;
 use serde_json::Value as Json;
 
@@ -80,4 +81,51 @@ fn a_partial_report_is_sent_only_when_that_is_asked_for_and_changes_nothing_at_t
     let board = desk.get("/").1;
     assert!(board.contains(&format!("/reports/{}\"", id(&full))), "{board}");
     assert!(board.contains("partial: only the check linux.swappiness-zero"), "{board}");
+}
+
+/// Checks of PostgreSQL read facts of the host; those are gathered for them, and neither judged nor shown.
+#[test]
+fn one_product_alone_is_judged_as_in_the_full_scan() {
+    let tree = Tree::new();
+    let postgres = Postgres::start("");
+    tree.configure(&postgres.reader());
+    let (_, full) = tree.check(&["--fail-on", "never"]);
+    let (_, part) = tree.check(&["postgresql:test", "--fail-on", "never"]);
+    let verdicts = |report: &Json| -> Vec<(String, String)> {
+        let all = report["verdicts"].as_array().unwrap().iter();
+        let mut of: Vec<_> = all
+            .filter(|one| one["target"] == "postgresql:test")
+            // At the second scan these have something to compare with.
+            .filter(|one| one["cause"]["kind"] != "no-previous-scan")
+            .map(|one| (one["id"].as_str().unwrap().to_owned(), one["cause"]["detail"].to_string()))
+            .collect();
+        of.sort();
+        of
+    };
+    let targets: Vec<_> = part["targets"].as_array().unwrap().iter().map(|it| it["id"].as_str()).collect();
+    assert_eq!(targets, [Some("postgresql:test")]);
+    assert!(part["verdicts"].as_array().unwrap().iter().all(|one| one["target"] == "postgresql:test"));
+    assert!(!part["verdicts"].to_string().contains("there are no facts of `linux`"), "{part:#}");
+    let (full, part) = (verdicts(&full), verdicts(&part));
+    assert!(full.iter().all(|one| part.contains(one)), "{full:#?}\n{part:#?}");
+    // Where no selected check reads them, they are not gathered.
+    let (_, few) = tree.check(&["postgresql:test", "--only", "postgresql.fsync-off", "--fail-on", "never"]);
+    assert!(few["access"].get("linux").is_none(), "{}", few["access"]);
+}
+
+#[test]
+fn a_first_scan_says_what_it_cannot_compare_yet_and_counts_none_of_it() {
+    let tree = Tree::new();
+    let (_, first) = tree.check(&["--fail-on", "never"]);
+    let waiting = |report: &Json| {
+        let all = report["verdicts"].as_array().unwrap().iter();
+        let unknown = all.clone().filter(|one| one["verdict"] == "unknown");
+        for one in unknown {
+            assert_ne!(one["cause"]["kind"], "no-previous-scan", "{one:#}");
+        }
+        all.filter(|one| one["verdict"] == "not-yet-judged").count() as u64
+    };
+    assert_eq!(first["readiness"]["not_yet_judged"], waiting(&first));
+    let (_, second) = tree.check(&["--fail-on", "never"]);
+    assert_eq!((waiting(&second), &second["readiness"]["not_yet_judged"]), (0, &Json::from(0)));
 }

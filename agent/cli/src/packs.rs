@@ -71,6 +71,20 @@ pub(crate) fn to_judge(
     packs
 }
 
+/// Whether a pack that judges targets of `wanted` plugins requires the plugin `other`, whose facts it then reads. Only
+/// the packs' headers are looked at: the packs themselves are read while the plugins run.
+pub(crate) fn require<V>(installation: &Installation, wanted: &BTreeMap<String, V>, other: &str) -> bool {
+    let wanted: BTreeSet<String> = wanted.keys().cloned().collect();
+    let mut ignored = Vec::new();
+    let vendors = folders(&installation.packs(), &mut ignored, false);
+    let own = folders(&installation.local_packs(), &mut ignored, false);
+    vendors.iter().chain(&own).any(|folder| {
+        header(folder).is_some_and(|header| {
+            header.requires.contains_key(other) && !header.judged().is_disjoint(&wanted)
+        })
+    })
+}
+
 fn read(installation: &Installation, trust: &Trust, plugins: &Plugins, mut packs: Packs) -> Packs {
     for folder in folders(&installation.packs(), &mut packs.diagnostics, true) {
         packs.add(&folder, Whose::Vendors(trust), plugins);
@@ -218,16 +232,26 @@ fn folders(parent: &Path, diagnostics: &mut Vec<Diagnostic>, must_exist: bool) -
 
 /// Whether a pack judges targets of other plugins only. One whose pack.toml cannot be read is not told apart here.
 fn is_for_others(folder: &Path, wanted: &BTreeSet<String>) -> bool {
-    #[derive(Deserialize)]
-    struct Header {
-        judges: Option<BTreeSet<String>>,
-        requires: BTreeMap<String, IgnoredAny>,
+    header(folder).is_some_and(|header| header.judged().is_disjoint(wanted))
+}
+
+/// What a pack.toml says before the pack is read.
+#[derive(Deserialize)]
+struct Header {
+    judges: Option<BTreeSet<String>>,
+    requires: BTreeMap<String, IgnoredAny>,
+}
+
+impl Header {
+    /// The plugins whose targets the pack judges.
+    fn judged(&self) -> BTreeSet<String> {
+        self.judges.clone().unwrap_or_else(|| self.requires.keys().cloned().collect())
     }
-    let Ok((bytes, _)) = read_regular(&folder.join("pack.toml"), MAX_FILE) else { return false };
-    let header: Option<Header> = toml::from_slice(&bytes).ok();
-    header.is_some_and(|Header { judges, requires }| {
-        judges.unwrap_or_else(|| requires.into_keys().collect()).is_disjoint(wanted)
-    })
+}
+
+fn header(folder: &Path) -> Option<Header> {
+    let (bytes, _) = read_regular(&folder.join("pack.toml"), MAX_FILE).ok()?;
+    toml::from_slice(&bytes).ok()
 }
 
 fn not_used(name: &str, folder: &Path, refusal: &Refusal) -> Diagnostic {

@@ -90,7 +90,8 @@ impl<'i> Progress<'i> {
             }),
             _ => Past::default(),
         };
-        Given { time: time.to_owned(), entitlement: self.entitlement.clone(), only: self.only.clone(), past }
+        let (time, entitlement) = (time.to_owned(), self.entitlement.clone());
+        Given { time, entitlement, only: self.only.clone(), past, ..Given::default() }
     }
 
     /// What the report has to say.

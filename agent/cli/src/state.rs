@@ -1,8 +1,9 @@
-//! `state.db`: the kept reports, the previous facts, what was reached and counted, the spool, the waivers, and who this
+//! `state.db`: the kept reports, the previous facts, what was reached, counted and seen of events, the spool, the waivers, and who this
 //! node is to the desk.
 //!
 //! Readable by its owner only. Losing it loses history and the enrolment, never the ability to check.
 
+mod events;
 mod progress;
 mod set_aside;
 mod trust;
@@ -17,11 +18,12 @@ use goodstead_model::{Milestone, Report, Waiver};
 use goodstead_protocol::fact::Fact;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
+pub(crate) use events::Histories;
 pub(crate) use progress::Counted;
 pub(crate) use set_aside::SetAside;
 
 /// The tables. Step N makes version N of version N - 1; steps are only ever added.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     "CREATE TABLE reports (
          number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, time TEXT NOT NULL, body BLOB NOT NULL);
      CREATE TABLE access (
@@ -44,6 +46,7 @@ const STEPS: [&str; 6] = [
          THEN coalesce(json_extract(CAST(body AS TEXT), '$.origin.kind') = 'live', 0) ELSE 0 END;",
     set_aside::TABLE,
     trust::TABLES,
+    events::TABLES,
 ];
 
 /// The database's version: an integer of its own.
@@ -120,6 +123,8 @@ pub(crate) struct Memory<'a> {
     pub(crate) milestones: &'a [Milestone],
     /// What it counted.
     pub(crate) counted: &'a Counted,
+    /// What it saw of events, and what the next scan compares them with.
+    pub(crate) events: &'a Histories,
 }
 
 /// Who this node is to the desk.
@@ -206,6 +211,7 @@ impl State {
                 )?;
             }
             progress::remember(&change, memory, &report.time)?;
+            events::remember(&change, memory)?;
         }
         Ok(change.commit()?)
     }
@@ -594,7 +600,9 @@ mod tests {
             let facts = Fact::Int(number);
             let counted = Counted::new();
             let facts = vec![("linux", &facts)];
-            let memory = Memory { origin: "live", facts, milestones: &[], counted: &counted };
+            let events = Histories::new();
+            let memory =
+                Memory { origin: "live", facts, milestones: &[], counted: &counted, events: &events };
             state.keep_report(&report(number as usize), &AccessLog::new(), Some(&memory)).unwrap();
         }
         assert_eq!(state.previous_facts("linux", "live").unwrap(), Some(Fact::Int(2)));

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use goodstead_model::{Adoption, Judgement, Milestone, Readiness, TargetScore, Task, Verdict};
 use goodstead_protocol::fact::Fact;
 
-use crate::judge::{Target, judge};
+use crate::event::History;
+use crate::judge::{Scopes, Target, judge_knowing};
 use crate::pack::Pack;
 use crate::progress::{self, Counts, Given, Progress};
 use crate::score::{Figures, Input, Item, Rated, State, TargetInput, score};
@@ -31,6 +32,8 @@ pub struct Assessment {
     pub tasks: Vec<Task>,
     /// What the tasks that add up counted in this scan alone, by deployment and id.
     pub counted: BTreeMap<(String, String), Counts>,
+    /// What the next full scan needs of the checks of events, by the ids of target and check.
+    pub histories: BTreeMap<(String, String), History>,
 }
 
 /// Judges the targets by the packs, scores them, and sets apart what is waived.
@@ -42,7 +45,8 @@ pub fn assess(
     figures: &Figures,
     given: &Given,
 ) -> Assessment {
-    let mut judgements = judge(packs, targets, host);
+    let scopes = Scopes::new(targets, host).or_linux(given.linux.as_ref());
+    let (mut judgements, histories) = judge_knowing(packs, targets, &scopes, &given.events, &given.time);
     let idle = waivers.apply(&mut judgements);
     let mut progress = progress::judge(packs, targets, host, given, &judgements);
     let scored = score(&input(targets, &judgements, &progress), figures);
@@ -72,7 +76,17 @@ pub fn assess(
     sort(&mut judgements, figures);
     progress.sort();
     let Progress { adoption, milestones, tasks, counted } = progress;
-    Assessment { judgements, readiness, targets: by_target, idle, adoption, milestones, tasks, counted }
+    Assessment {
+        judgements,
+        readiness,
+        targets: by_target,
+        idle,
+        adoption,
+        milestones,
+        tasks,
+        counted,
+        histories,
+    }
 }
 
 /// Whether a verdict takes points. Accepting a risk does not make it smaller.
@@ -237,11 +251,39 @@ mod tests {
                 prop_assert_eq!(sum, 10_000 - in_hundredths(readiness.range.high));
             }
             for one in &found.judgements {
-                prop_assert_eq!(one.verdict == Verdict::Unknown, one.cause.is_some());
+                let waits = matches!(one.verdict, Verdict::Unknown | Verdict::NotYetJudged);
+                prop_assert_eq!(waits, one.cause.is_some());
                 prop_assert!(costs(one.verdict) || one.points == 0.0);
             }
             targets.reverse();
             prop_assert_eq!(found, assessed(&targets));
+        }
+
+        /// Whatever the facts are, checks that compare with an earlier scan change no number of the first one.
+        #[test]
+        fn what_is_not_yet_judged_moves_no_number(all in prop::collection::vec(sent(), 1..4)) {
+            let with_version = |(id, mut sent): (usize, Json)| {
+                sent["version"] = json!("1");
+                target(id, sent)
+            };
+            let targets: Vec<Target> = all.into_iter().enumerate().map(with_version).collect();
+            let history = CHECK
+                .replace("demo.port-taken", "demo.grows")
+                .replace("demo.port != 80'", "demo.version == previous.version'")
+                .replace("facts.demo.port = 81", "facts.demo.version = \"1\"\nfacts.previous.version = \"1\"")
+                .replace("facts.demo.port = 80", "facts = { demo = { version = \"1\", port = 80 }, previous = { version = \"2\" } }");
+            let history = loaded(&[&history]);
+            prop_assert_eq!(lines(&history), "");
+            let figures = Figures::shipped().unwrap();
+            let with = |packs: &[Pack]| {
+                assess(packs, &targets, &Fact::record(), &Waivers::default(), &figures, &Given::default())
+            };
+            let (without, both) = (with(&packs()), with(&[packs(), vec![history.pack.unwrap()]].concat()));
+            let numbers = |found: &Assessment| found.readiness.clone().map(|all| (all.range, all.single, all.coverage, all.failed, all.passed));
+            prop_assert_eq!(numbers(&without), numbers(&both));
+            prop_assert_eq!(&without.targets, &both.targets);
+            let mut grows = both.judgements.iter().filter(|one| one.id == "demo.grows");
+            prop_assert!(grows.all(|one| one.verdict == Verdict::NotYetJudged));
         }
 
         #[test]

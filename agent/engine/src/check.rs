@@ -11,8 +11,9 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::case::{self, Case, RawCase};
-use crate::condition::{Condition, list_path};
+use crate::condition::{Condition, Env, list_path};
 use crate::each::Each;
+use crate::event::{Event, KEEP_HOURS, MAX_KEEP_HOURS};
 use crate::load::version;
 use crate::reader::{Reader, Surroundings, read_as, split_id};
 use crate::template::Template;
@@ -40,6 +41,8 @@ pub struct Check {
     pub each: Option<Each>,
     /// What must hold.
     pub pass: Condition,
+    /// Of a check that looks for events: how long a finding stays after its event was last seen.
+    pub event: Option<Event>,
     /// What is shown beside the verdict.
     pub evidence: Vec<Condition>,
     /// Markdown: what happens, when, to whom.
@@ -59,9 +62,20 @@ pub struct Check {
 }
 
 impl Check {
+    /// Whether anything of it, verdict, evidence or advice, reads facts of this plugin.
+    pub fn reads(&self, plugin: &str) -> bool {
+        let begins = format!("{plugin}.");
+        let first = self.event.iter().filter_map(|event| event.first.as_ref());
+        let conditions = self.applies.iter().chain([&self.pass]).chain(first).chain(&self.evidence);
+        conditions.flat_map(Condition::paths).any(|path| path.starts_with(&begins))
+            || self.each.as_ref().is_some_and(|each| each.source().starts_with(&begins))
+            || self.remedy.source().contains(&begins)
+    }
+
     /// The facts that its verdict rests on, each once and in order: `linux.mounts[].used_percent`.
     pub fn facts(&self) -> Vec<String> {
-        let conditions = self.applies.iter().chain([&self.pass]);
+        let first = self.event.iter().filter_map(|event| event.first.as_ref());
+        let conditions = self.applies.iter().chain([&self.pass]).chain(first);
         let whole = conditions.flat_map(Condition::paths).map(|path| match &self.each {
             Some(each) => {
                 path.strip_prefix("item").map_or(path.clone(), |rest| format!("{}{rest}", each.source()))
@@ -87,6 +101,7 @@ struct RawCheck {
     applies: Option<Spanned<String>>,
     each: Option<Spanned<String>>,
     pass: Spanned<String>,
+    event: Option<RawEvent>,
     #[serde(default)]
     evidence: Vec<Spanned<String>>,
     why: Spanned<String>,
@@ -95,6 +110,13 @@ struct RawCheck {
     links: Vec<Spanned<Link>>,
     #[serde(rename = "case", default)]
     cases: Vec<RawCase>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEvent {
+    keep_hours: Option<Spanned<u32>>,
+    first: Option<Spanned<String>>,
 }
 
 /// What came of reading a check.
@@ -145,6 +167,7 @@ impl Reader<'_> {
             applies: None,
             each: None,
             pass: Condition::unknown(raw.pass.get_ref(), Cause::new(CauseKind::Evaluation, "")),
+            event: None,
             evidence: Vec::new(),
             why: raw.why.get_ref().clone(),
             remedy: Template::default(),
@@ -184,6 +207,10 @@ impl Reader<'_> {
         let applies =
             raw.applies.as_ref().map(|source| self.expression(source, &target, Condition::compile_bool));
         let pass = self.expression(&raw.pass, &inner, Condition::compile_bool);
+        let event = match raw.event {
+            None => None,
+            Some(raw) => Some(self.event(raw, &target)?),
+        };
         let evidence: Vec<_> = raw
             .evidence
             .iter()
@@ -223,6 +250,7 @@ impl Reader<'_> {
             applies: applies.map_or(Some(None), |applies| applies.map(Some))?,
             each: each.zip(raw.each).map(|(path, source)| Each::new(path, source.into_inner())),
             pass: pass?,
+            event,
             evidence: evidence.into_iter().collect::<Option<_>>()?,
             why: raw.why.into_inner(),
             remedy: remedy?,
@@ -231,6 +259,23 @@ impl Reader<'_> {
             file: self.document.file.clone(),
             local: self.around.local,
         })
+    }
+
+    fn event(&mut self, raw: RawEvent, target: &Env<'_>) -> Option<Event> {
+        let keep_hours = match &raw.keep_hours {
+            Some(hours) if !(1..=MAX_KEEP_HOURS).contains(hours.get_ref()) => {
+                let message = format!("{} hours are out of bounds", hours.get_ref());
+                let help = format!("a finding about an event stays for 1 to {MAX_KEEP_HOURS} hours");
+                self.error("bad-event", message, hours.span(), help);
+                return None;
+            }
+            hours => hours.as_ref().map_or(KEEP_HOURS, |hours| *hours.get_ref()),
+        };
+        let first = match &raw.first {
+            None => None,
+            Some(source) => Some(self.expression(source, target, Condition::compile_bool)?),
+        };
+        Some(Event { keep_hours, first })
     }
 }
 
@@ -253,7 +298,7 @@ mod tests {
 
     #[test]
     fn what_is_written_wrong_is_told_with_its_place() {
-        insta::assert_snapshot!(told("why =", "wyh ="), @"demo/check-0.toml:9:1: unknown key `wyh`, expected one of `kind`, `id`, `title`, `since`, `concern`, `impact`, `likelihood`, `applies`, `each`, `pass`, `evidence`, `why`, `remedy`, `links`, `case` (did you mean `why`?)");
+        insta::assert_snapshot!(told("why =", "wyh ="), @"demo/check-0.toml:9:1: unknown key `wyh`, expected one of `kind`, `id`, `title`, `since`, `concern`, `impact`, `likelihood`, `applies`, `each`, `pass`, `event`, `evidence`, `why`, `remedy`, `links`, `case` (did you mean `why`?)");
         insta::assert_snapshot!(told("demo.port-taken", "demo.PortTaken"), @"demo/check-0.toml:1:6: `demo.PortTaken` is no id (ids look like postgresql.fsync-off: a plugin, a dot, and lower case words joined by `-`)");
         insta::assert_snapshot!(told("demo.port-taken", "dmeo.port-taken"), @"demo/check-0.toml:1:6: `dmeo` of the id `dmeo.port-taken` is not in this pack's [requires] (did you mean `demo`?)");
         insta::assert_snapshot!(told("demo.port-taken", "host.port-taken"), @r#"demo/check-0.toml:1:6: `host` of the id `host.port-taken` is not in this pack's [requires] (add `host = "^0.1"` to [requires] in pack.toml)"#);

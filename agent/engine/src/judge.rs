@@ -1,11 +1,14 @@
 //! Judging: every check of every pack on every target of its plugin.
 
+use std::collections::BTreeMap;
+
 use goodstead_model::{Evidence, Judgement, Verdict};
 use goodstead_protocol::fact::{Cause, CauseKind, Elements, Fact};
 
 use crate::check::Check;
 use crate::condition::{Condition, FUEL, Scope, cause_of};
 use crate::each::{Each, item_path, items};
+use crate::event::{Events, History, judge_event, shows_at_first, waits_for_history};
 use crate::pack::Pack;
 
 /// The failing items whose evidence is shown; all of them are named.
@@ -39,16 +42,54 @@ pub struct Target {
 /// Judges every target by every check of its plugin. Points and gains are 0, and the order is that of packs and
 /// targets; [`crate::assess`] fills in the one and sorts.
 pub fn judge(packs: &[Pack], targets: &[Target], host: &Fact) -> Vec<Judgement> {
-    let scopes = Scopes::new(targets, host);
+    judge_knowing(packs, targets, &Scopes::new(targets, host), &Events::default(), "").0
+}
+
+/// What the next scan needs of the checks of events, by the ids of target and check.
+pub(crate) type Histories = BTreeMap<(String, String), History>;
+
+/// As [`judge`], with what is known of events from before this scan, which began at `time` (RFC 3339).
+pub(crate) fn judge_knowing(
+    packs: &[Pack],
+    targets: &[Target],
+    scopes: &Scopes<'_>,
+    events: &Events,
+    time: &str,
+) -> (Vec<Judgement>, Histories) {
     let mut judgements = Vec::new();
+    let mut histories = Histories::new();
     for target in targets {
         let checks = packs.iter().flat_map(|pack| &pack.checks);
         for check in checks.filter(|check| check.plugin == target.plugin) {
             let scope = scopes.of(target, &NO_ITEM);
-            judgements.push(judgement(check, &target.id, judge_one(check, &scope)));
+            let (outcome, stays) = match &check.event {
+                None => (judge_one(check, &scope), None),
+                Some(event) => {
+                    let key = (target.id.clone(), check.id.clone());
+                    let past = events.histories.get(&key);
+                    let (outcome, stays, next) = judge_event(check, event, &scope, past, (events.at, time));
+                    histories.insert(key, next);
+                    (outcome, stays)
+                }
+            };
+            let outcome = without_history(check, outcome, &scope);
+            judgements.push(Judgement { event: stays, ..judgement(check, &target.id, outcome) });
         }
     }
-    judgements
+    (judgements, histories)
+}
+
+/// What only an earlier scan is missing for is not unknown: it is judged at the next scan.
+fn without_history(check: &Check, outcome: Outcome, scope: &Scope<'_>) -> Outcome {
+    let waits = outcome.cause.as_ref().is_some_and(|cause| cause.kind == CauseKind::NoPreviousScan);
+    if outcome.verdict != Verdict::Unknown || !waits {
+        return outcome;
+    }
+    match waits_for_history(check, scope) {
+        Ok(()) => Outcome { verdict: Verdict::NotYetJudged, ..outcome },
+        // Something else is missing as well, and that is what there is to do.
+        Err(unknown) => unknown,
+    }
 }
 
 /// What the conditions about the targets of one scan see.
@@ -64,6 +105,12 @@ impl<'f> Scopes<'f> {
         let linux = targets.iter().find(|target| target.plugin == "linux").map(|target| &target.facts);
         let no_linux = Fact::unknown(CauseKind::NotAvailable, "there are no facts of `linux` in this scan");
         Scopes { host, linux, no_linux, first_scan: no_previous() }
+    }
+
+    /// The same, with facts of `linux` that were gathered only to be read by other checks.
+    pub(crate) fn or_linux(mut self, linux: Option<&'f Fact>) -> Self {
+        self.linux = self.linux.or(linux);
+        self
     }
 
     /// What a condition about the target sees.
@@ -119,32 +166,60 @@ pub(crate) struct Outcome {
     pub(crate) evidence: Vec<Evidence>,
     /// Of a failed check.
     pub(crate) remedy: String,
+    /// Of a failed check of events: each failing item with its evidence; one without a name where it has no items.
+    pub(crate) failing: Vec<(String, Vec<Evidence>)>,
 }
 
 impl Outcome {
     fn bare(verdict: Verdict, cause: Option<Cause>) -> Self {
-        Outcome { verdict, cause, items: Vec::new(), evidence: Vec::new(), remedy: String::new() }
+        Outcome {
+            verdict,
+            cause,
+            items: Vec::new(),
+            evidence: Vec::new(),
+            remedy: String::new(),
+            failing: Vec::new(),
+        }
     }
 }
 
 /// Judges one check on the facts in `scope`.
 pub(crate) fn judge_one(check: &Check, scope: &Scope<'_>) -> Outcome {
+    judge_with(check, scope, &|_| scope.previous)
+}
+
+/// As [`judge_one`], where each item may be compared with facts of its own; the item without a name is the check itself.
+pub(crate) fn judge_with<'f>(
+    check: &Check,
+    scope: &Scope<'f>,
+    previous: &dyn Fn(&str) -> &'f Fact,
+) -> Outcome {
     match check.applies.as_ref().map(|applies| verdict(applies, scope, &mut { FUEL })) {
         Some((Verdict::Fail, _)) => return Outcome::bare(Verdict::NotApplicable, None),
         Some((Verdict::Unknown, cause)) => return Outcome::bare(Verdict::Unknown, cause),
         _ => {}
     }
     let (mut outcome, items) = match &check.each {
-        Some(each) => judge_each(check, each, scope),
-        None => {
-            let (verdict, cause) = verdict(&check.pass, scope, &mut { FUEL });
-            let evidence =
-                check.evidence.iter().map(|shown| evidence(shown, shown.source().to_owned(), scope));
-            (Outcome { evidence: evidence.collect(), ..Outcome::bare(verdict, cause) }, Vec::new())
-        }
+        Some(each) => judge_each(check, each, scope, previous),
+        None => (judge_whole(check, &Scope { previous: previous(""), ..*scope }), Vec::new()),
     };
     if outcome.verdict == Verdict::Fail {
         outcome.remedy = check.remedy.render_for(scope, &items);
+    }
+    outcome
+}
+
+fn judge_whole(check: &Check, scope: &Scope<'_>) -> Outcome {
+    let (mut verdict, mut cause) = verdict(&check.pass, scope, &mut { FUEL });
+    let event = check.event.as_ref();
+    if verdict == Verdict::Unknown && event.is_some_and(|event| shows_at_first(event, scope)) {
+        (verdict, cause) = (Verdict::Fail, None);
+    }
+    let evidence: Vec<_> =
+        check.evidence.iter().map(|shown| evidence(shown, shown.source().to_owned(), scope)).collect();
+    let mut outcome = Outcome { evidence, ..Outcome::bare(verdict, cause) };
+    if verdict == Verdict::Fail && event.is_some() {
+        outcome.failing.push((String::new(), outcome.evidence.clone()));
     }
     outcome
 }
@@ -162,22 +237,33 @@ pub(crate) fn verdict(condition: &Condition, scope: &Scope<'_>, fuel: &mut u64) 
 }
 
 /// What came of a check over items, and the failing ones.
-fn judge_each<'f>(check: &Check, each: &Each, scope: &Scope<'f>) -> (Outcome, Vec<&'f Fact>) {
+fn judge_each<'f>(
+    check: &Check,
+    each: &Each,
+    scope: &Scope<'f>,
+    previous: &dyn Fn(&str) -> &'f Fact,
+) -> (Outcome, Vec<&'f Fact>) {
     let mut found = items(each, scope);
     let (shared, per_item): (Vec<_>, Vec<_>) = check.evidence.iter().partition(|shown| !shown.uses_item());
-    let mut failing = Vec::new();
+    let (mut failing, mut by_item) = (Vec::new(), Vec::new());
     let mut failing_items = Vec::new();
     let mut fuel = FUEL_OF_ITEMS;
     let mut shown: Vec<Evidence> =
         shared.into_iter().map(|shown| evidence(shown, shown.source().to_owned(), scope)).collect();
+    let of_all = shown.clone();
     for (name, item) in found.items {
-        let scope = Scope { item, ..*scope };
+        let scope = Scope { item, previous: previous(&name), ..*scope };
         match verdict(&check.pass, &scope, &mut fuel) {
             (Verdict::Fail, _) => {
+                let mut own: Vec<Evidence> = Vec::new();
                 if failing.len() < MAX_ITEMS_SHOWN {
-                    shown.extend(
+                    own.extend(
                         per_item.iter().map(|shown| evidence(shown, item_path(each, shown, &name), &scope)),
                     );
+                    shown.extend(own.iter().cloned());
+                }
+                if check.event.is_some() {
+                    by_item.push((name.clone(), of_all.iter().cloned().chain(own).collect()));
                 }
                 failing.push(name);
                 failing_items.push(item);
@@ -192,7 +278,9 @@ fn judge_each<'f>(check: &Check, each: &Each, scope: &Scope<'f>) -> (Outcome, Ve
         ([], None) => Verdict::Pass,
     };
     let cause = found.unknown.filter(|_| verdict == Verdict::Unknown);
-    (Outcome { items: failing, evidence: shown, ..Outcome::bare(verdict, cause) }, failing_items)
+    let outcome =
+        Outcome { items: failing, evidence: shown, failing: by_item, ..Outcome::bare(verdict, cause) };
+    (outcome, failing_items)
 }
 
 fn evidence(condition: &Condition, path: String, scope: &Scope<'_>) -> Evidence {
@@ -344,7 +432,10 @@ mod tests {
         let keys = "pass = 'demo.size_bytes < previous.size_bytes * 2'";
         let mut target = target("demo", json!({"size_bytes": 3}));
         let first = judge(&[pack(keys)], std::slice::from_ref(&target), &Fact::record()).remove(0);
-        assert_eq!(first.cause.unwrap().kind, CauseKind::NoPreviousScan);
+        assert_eq!(
+            (first.verdict, first.cause.unwrap().kind),
+            (Verdict::NotYetJudged, CauseKind::NoPreviousScan)
+        );
         target.previous = Some(facts(json!({"size_bytes": 1})));
         assert_eq!(judge(&[pack(keys)], &[target], &Fact::record())[0].verdict, Verdict::Fail);
     }

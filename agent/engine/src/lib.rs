@@ -16,6 +16,7 @@ mod case;
 mod check;
 mod condition;
 mod each;
+mod event;
 #[cfg(test)]
 mod fixture;
 mod judge;
@@ -34,6 +35,7 @@ pub use case::{Case, CaseOutcome, run_cases};
 pub use check::Check;
 pub use condition::Condition;
 pub use each::Each;
+pub use event::{Event, Events, History};
 pub use goodstead_model::Entitlement;
 pub use judge::{Target, judge};
 pub use load::{Loaded, PackSource, Plugins, drop_duplicates, load, load_to_judge};

@@ -6,7 +6,7 @@ use semver::Version;
 use sha2::{Digest, Sha256};
 
 use crate::check::Check;
-use crate::progress::{Capability, Milestone, Task};
+use crate::progress::{Capability, Goal, Milestone, Task};
 
 /// Checks that belong together. Each is usable, but for those that are named as not judged.
 #[derive(Debug, Clone)]
@@ -37,6 +37,16 @@ impl Pack {
     /// Whether there is nothing in it to judge by.
     pub fn is_empty(&self) -> bool {
         self.checks.is_empty() && self.unjudged.is_empty() && self.goals().next().is_none()
+    }
+
+    /// Whether anything in it reads facts of this plugin.
+    pub fn reads(&self, plugin: &str) -> bool {
+        let begins = format!("{plugin}.");
+        let of_goal = |goal: Goal<'_>| {
+            goal.facts().iter().any(|path| path.starts_with(&begins))
+                || goal.head().remedy.source().contains(&begins)
+        };
+        self.checks.iter().any(|check| check.reads(plugin)) || self.goals().any(of_goal)
     }
 
     /// How the report names it.

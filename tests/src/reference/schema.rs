@@ -63,6 +63,22 @@ fn the_check() -> Json {
             "description": "The list whose every element is judged, as `item`: linux.mounts[].",
         },
         "pass": condition("What must hold."),
+        "event": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+                "keep_hours": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": 720,
+                    "description": "How many hours a finding stays after its event was last seen; 24 by default.",
+                },
+                "first": condition(
+                    "What must hold on the first scan, where there is nothing to compare with; false is a finding.",
+                ),
+            },
+            "description": "For a check that looks for events, such as a counter that rose: its finding stays for a while, and `previous` is a scan about half of that time back.",
+        },
         "evidence": {
             "type": "array", "items": condition("A value, or a list of values."),
             "description": "What is shown beside the finding.",

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use goodstead_engine::{Figures, Target as EngineTarget, Waivers, assess};
+use goodstead_engine::{Events, Figures, Given, Target as EngineTarget, Waivers, assess};
 use goodstead_model::{Agent, Origin, Report, SCHEMA, Selection, Target};
 use goodstead_protocol::PROTOCOL;
 use goodstead_protocol::diagnostic::{Diagnostic, Place, Severity};
 use goodstead_protocol::fact::Fact;
 use indicatif::ProgressBar;
+use jiff::Timestamp;
 
 use super::accepted;
 use super::chosen::{self, Chosen};
@@ -29,8 +30,8 @@ use crate::progress::Progress;
 use crate::render::face::{self, Face};
 use crate::render::{access, diagnostics, json, nagios, output};
 use crate::saved::SavedFacts;
-use crate::scan::{Request, Scan, scan, unsigned};
-use crate::state::{Counted, HOST, KeptReport, Memory, State, StateError};
+use crate::scan::{Request, Scan, ScannedTarget, scan, unsigned};
+use crate::state::{Counted, HOST, Histories, KeptReport, Memory, State, StateError};
 
 /// Runs the command.
 pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
@@ -60,9 +61,11 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     };
     // A wrong name is told at once; otherwise the packs are read while the plugins look around.
     let early = if chosen::narrows(args) { Some(read_packs()?) } else { None };
+    let early_packs = early.as_ref().map(|(packs, _)| packs);
+    let gathered = with_context(&wanted, &config, &installed, installation, early_packs);
     let loaded = milliseconds(began);
     let (packs, observed) = thread::scope(|scope| {
-        let observing = scope.spawn(|| observe(args, installation, &config, &installed, &wanted, &time));
+        let observing = scope.spawn(|| observe(args, installation, &config, &installed, &gathered, &time));
         let packs = early.map_or_else(read_packs, Ok);
         (packs, observing.join())
     });
@@ -78,7 +81,7 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     scan.warnings.extend(installed.trust.diagnostics.iter().map(ToString::to_string));
     scan.warnings.extend(installed.plugins.diagnostics.iter().map(ToString::to_string));
     scan.warnings.append(&mut packs.notes);
-    if scan.targets.is_empty() {
+    if !scan.targets.iter().any(|target| wanted.contains_key(&target.plugin)) {
         return Err(no_targets(args, &origin));
     }
     if let Some(file) = &args.save_facts {
@@ -86,6 +89,10 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
         output::write(&saved.to_text(), Some(file))?;
     }
 
+    // What was gathered for checks of others to read is neither judged nor shown.
+    let is_wanted = |target: &ScannedTarget| wanted.contains_key(&target.plugin);
+    let (targets, context): (Vec<_>, Vec<_>) = scan.targets.into_iter().partition(is_wanted);
+    scan.targets = targets;
     let log = std::mem::take(&mut scan.log);
     if let Some(file) = &args.access_log {
         output::write(&access::log(&log), Some(file))?;
@@ -98,23 +105,27 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     let mut state = State::open(&installation.state_file());
     let memory = origin_key(&origin);
     let accepted = accepted::in_sight(state.as_ref().ok(), &chosen, &wanted, &time);
-    let earlier = Earlier { memory: memory.as_deref(), state: state.as_ref().ok(), accepted: &accepted };
+    let linux = context.into_iter().find(|target| target.plugin == CONTEXT).map(|target| target.facts);
+    let earlier =
+        Earlier { memory: memory.as_deref(), state: state.as_ref().ok(), accepted: &accepted, linux };
     let host = scan.host.clone();
     let selection = selection(args);
     let whole = selection.is_whole();
     let scanned = Scanned { origin, selection, time: &time };
-    let (mut report, targets, counted) = judge(&packs, scan, scanned, &earlier, progress, began)?;
+    let Judged { mut report, targets, counted, events } =
+        judge(&packs, scan, scanned, &earlier, progress, began)?;
     report.warnings.extend(chosen::not_applicable(args, &packs, &report, &targets, &host));
-    let none = Counted::new();
+    let (no_counts, no_events) = (Counted::new(), Histories::new());
     let memory = memory.as_deref().map(|origin| {
         let milestones = &report.milestones;
         if !whole {
             // What a part of a scan saw is not the past of a full one. A milestone that it saw reached stays so.
-            return Memory { origin, facts: Vec::new(), milestones, counted: &none };
+            let (facts, counted, events) = (Vec::new(), &no_counts, &no_events);
+            return Memory { origin, facts, milestones, counted, events };
         }
         let facts = targets.iter().map(|target| (target.id.as_str(), &target.facts));
         let facts = facts.chain([(HOST, &host)]).collect();
-        Memory { origin, facts, milestones, counted: &counted }
+        Memory { origin, facts, milestones, counted: &counted, events: &events }
     });
     let trouble = trouble(args, &report, sound);
     let look = look(&args.shown, trouble.as_ref().map(|trouble| trouble.message.clone()));
@@ -287,12 +298,40 @@ struct Scanned<'a> {
     time: &'a str,
 }
 
-/// What is known from before this scan.
+/// The plugin whose facts checks of every other may read.
+const CONTEXT: &str = "linux";
+
+/// What has to be gathered: the wanted plugins, and [`CONTEXT`] where a wanted check reads its facts. So a check comes to
+/// the same verdict however little was asked for.
+fn with_context(
+    wanted: &BTreeMap<String, BTreeSet<String>>,
+    config: &Config,
+    installed: &Installed,
+    installation: &Installation,
+    early: Option<&Packs>,
+) -> BTreeMap<String, BTreeSet<String>> {
+    let mut gathered = wanted.clone();
+    let usable = installed.plugins.usable.iter().any(|plugin| plugin.manifest.name == CONTEXT);
+    if usable && !wanted.contains_key(CONTEXT) && !config.disabled(CONTEXT) {
+        let read = early.map_or_else(
+            || packs::require(installation, wanted, CONTEXT),
+            |packs| packs.usable.iter().any(|pack| pack.reads(CONTEXT)),
+        );
+        if read {
+            gathered.insert(CONTEXT.to_owned(), BTreeSet::new());
+        }
+    }
+    gathered
+}
+
+/// What is known from before this scan, and from beside it.
 struct Earlier<'a> {
     /// The name under which things are remembered; nothing is without one.
     memory: Option<&'a str>,
     state: Option<&'a State>,
     accepted: &'a Waivers,
+    /// Facts that were gathered for checks of others to read.
+    linux: Option<Fact>,
 }
 
 impl Earlier<'_> {
@@ -300,9 +339,26 @@ impl Earlier<'_> {
     fn facts(&self, target: &str) -> Option<Fact> {
         self.state?.previous_facts(target, self.memory?).ok().flatten()
     }
+
+    /// What full scans before that at `time` saw of events.
+    fn events(&self, time: &str) -> Events {
+        let kept = self.memory.zip(self.state).and_then(|(memory, state)| state.events(memory).ok());
+        let at = time.parse().map(Timestamp::as_second).unwrap_or_default();
+        Events { at, histories: kept.unwrap_or_default() }
+    }
 }
 
-/// Makes the report, and hands back what it was made of and what the tasks that add up counted.
+/// A report, what it was made of, and what the next full scan needs to know of it.
+struct Judged {
+    report: Report,
+    targets: Vec<EngineTarget>,
+    /// What the tasks that add up counted.
+    counted: Counted,
+    /// What was seen of events.
+    events: Histories,
+}
+
+/// Makes the report.
 fn judge(
     packs: &Packs,
     mut scan: Scan,
@@ -310,7 +366,7 @@ fn judge(
     earlier: &Earlier<'_>,
     mut progress: Progress<'_>,
     began: Instant,
-) -> Result<(Report, Vec<EngineTarget>, Counted), Diagnostic> {
+) -> Result<Judged, Diagnostic> {
     let judging = Instant::now();
     let targets: Vec<EngineTarget> = scan
         .targets
@@ -326,6 +382,7 @@ fn judge(
         .collect();
     let figures = Figures::shipped()?;
     let given = progress.given(&packs.usable, &targets, earlier.memory, earlier.state, time);
+    let given = Given { events: earlier.events(time), linux: earlier.linux.clone(), ..given };
     scan.warnings.extend(progress.warnings());
     let mut assessment = assess(&packs.usable, &targets, &scan.host, earlier.accepted, &figures, &given);
     scan.warnings.extend(accepted::idle(&assessment, &origin));
@@ -366,7 +423,7 @@ fn judge(
         warnings: scan.warnings,
         timings_ms,
     };
-    Ok((report, targets, assessment.counted))
+    Ok(Judged { report, targets, counted: assessment.counted, events: assessment.histories })
 }
 
 /// Under which name the facts are remembered; saved facts are no scan and are not.

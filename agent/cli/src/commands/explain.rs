@@ -15,7 +15,7 @@ use super::{Exit, Installed, Known, Outcome, configuration, known, now};
 use crate::installation::Installation;
 use crate::packs::{self, Packs};
 use crate::render::explain::{About, Here, Standing, text};
-use crate::render::words::{counts, day};
+use crate::render::words::{counts, day, stays};
 use crate::render::{diagnostics, output, page};
 use crate::state::{HOST, State};
 
@@ -156,6 +156,10 @@ fn about_check<'a>(check: &'a Check, kept: &Kept) -> About<'a> {
     judged.extend(check.applies.as_ref().map(|applies| ("applies", applies.source().to_owned())));
     judged.extend(check.each.as_ref().map(|each| ("each", each.source().to_owned())));
     judged.push(("pass", check.pass.source().to_owned()));
+    if let Some(event) = &check.event {
+        judged.extend(event.first.as_ref().map(|first| ("first", first.source().to_owned())));
+        judged.push(("stays", format!("{} hours after the event was last seen", event.keep_hours)));
+    }
     judged.extend(check.evidence.iter().map(|evidence| ("seen", evidence.source().to_owned())));
     let waived = kept.waivers.iter().filter(|accepted| accepted.check == check.id);
     About {
@@ -188,7 +192,7 @@ fn check_here(check: &Check, kept: &Kept) -> Vec<Standing> {
     here.map(|judgement| Standing {
         of: judgement.target.clone(),
         state: judgement.verdict.to_string(),
-        because: judgement.cause.as_ref().map(ToString::to_string),
+        because: judgement.cause.as_ref().map(ToString::to_string).or(judgement.event.as_ref().map(stays)),
         steps: kept.steps(check, &judgement.target),
         remedy: if judgement.verdict == Verdict::Fail { judgement.remedy.clone() } else { String::new() },
     })

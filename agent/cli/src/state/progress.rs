@@ -114,7 +114,8 @@ mod tests {
         let number: u32 =
             state.database.query_row("SELECT count(*) FROM reports", [], |row| row.get(0)).unwrap();
         let kept = KeptReport { time: time.to_owned(), ..report(number as usize) };
-        let memory = Memory { origin: "live", facts: Vec::new(), milestones, counted };
+        let events = super::super::Histories::new();
+        let memory = Memory { origin: "live", facts: Vec::new(), milestones, counted, events: &events };
         state.keep_report(&kept, &AccessLog::new(), Some(&memory)).unwrap();
     }
 

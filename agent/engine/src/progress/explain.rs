@@ -18,7 +18,8 @@ impl Progress {
                 .map(|one| Capability { id: one.id.clone(), weight: one.weight, extent: one.extent })
                 .collect();
         }
-        for one in &self.milestones {
+        // What compares with an earlier scan is not yet known, and counts neither way.
+        for one in self.milestones.iter().filter(|one| !begins_now(one.cause.as_ref())) {
             let reached = match one.state {
                 Reached::Reached => Some(true),
                 Reached::NotReached => Some(false),

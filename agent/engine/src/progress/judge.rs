@@ -14,6 +14,7 @@ use super::head::Head;
 use super::milestone::Milestone;
 use super::task::Task;
 use crate::condition::Scope;
+use crate::event::Events;
 use crate::judge::{NO_ITEM, Scopes, Target};
 use crate::pack::Pack;
 
@@ -37,6 +38,10 @@ pub struct Given {
     pub only: BTreeSet<String>,
     /// What earlier scans left.
     pub past: Past,
+    /// What earlier full scans saw of events.
+    pub events: Events,
+    /// Facts of `linux` where they were gathered for other checks to read, and it is not a target of this scan.
+    pub linux: Option<Fact>,
 }
 
 /// What earlier scans left, by deployment and id.
@@ -69,7 +74,7 @@ pub(crate) fn judge(
     let mut sorted: Vec<&Target> = targets.iter().collect();
     // Whose cause and whose advice are told must not depend on the order of the targets.
     sorted.sort_by(|one, two| one.id.cmp(&two.id));
-    let scan = Scan { targets: sorted, scopes: Scopes::new(targets, host) };
+    let scan = Scan { targets: sorted, scopes: Scopes::new(targets, host).or_linux(given.linux.as_ref()) };
     let wanted = |head: &Head| given.only.is_empty() || given.only.contains(&head.id);
     let mut found = Progress::default();
     if let Some(entitlement) = &given.entitlement {
