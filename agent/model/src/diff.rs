@@ -1,7 +1,8 @@
 //! What came, what went and what changed from one report to another.
 //!
-//! A finding is the same when check and target are. That something could not be judged any more is never told as mended,
-//! and a change of the rules never as a change of the site alone.
+//! A finding is the same when check and target are. That something could not be judged any more is never reported as
+//! fixed, and a change of the rules never as a change of the site. What passes is only counted: its title names a problem
+//! that is not there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,8 +22,10 @@ pub struct Diff {
     pub after: Side,
     /// Packs that are not the same in both: scores of different rules are not compared.
     pub rules: Vec<Rules>,
-    /// What is otherwise, by kind and then by points.
+    /// Findings that are otherwise, by kind and then by points.
     pub changes: Vec<Change>,
+    /// Checks that pass and could not be judged before.
+    pub newly_passing: usize,
     /// What of capabilities and milestones is otherwise.
     pub progress: Vec<Progress>,
 }
@@ -36,8 +39,12 @@ pub struct Side {
     pub time: String,
     /// The host, where it is known.
     pub host: Option<String>,
+    /// What a report is limited to that is not of the full scan of the running host.
+    pub partial: Option<String>,
     /// Readiness; absent when nothing could be judged.
     pub readiness: Option<Range>,
+    /// The one number, where the report gives one. Only two of these have a difference.
+    pub single: Option<f64>,
     /// The judged share of the applicable weight, 0 to 100.
     pub coverage: Option<f64>,
 }
@@ -58,19 +65,19 @@ pub struct Rules {
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A finding that was none before.
-    Came,
+    New,
+    /// A finding of a check that the earlier report's rules did not have.
+    NewCheck,
     /// A finding again: it was waived.
     WaiverEnded,
     /// It failed and does not any more.
-    Mended,
+    Fixed,
     /// It is accepted now.
     Waived,
     /// It failed before and after, with other items, evidence or points.
     Changed,
     /// It was judged and could not be any more.
     NotJudged,
-    /// It could not be judged and is in order.
-    Cleared,
     /// It failed before, and was not looked at after.
     NotLookedAt,
 }
@@ -122,7 +129,8 @@ impl Diff {
             before: side(before),
             after: side(after),
             rules: rules(&before.packs, &after.packs),
-            changes: changes(&before.verdicts, &after.verdicts),
+            changes: changes(before, after),
+            newly_passing: newly_passing(&before.verdicts, &after.verdicts),
             progress: progress(before, after),
         }
     }
@@ -134,6 +142,8 @@ fn side(report: &Report) -> Side {
         id: report.id.clone(),
         time: report.time.clone(),
         host: report.host.clone(),
+        partial: report.partial(),
+        single: readiness.and_then(|readiness| readiness.single),
         readiness: readiness.map(|readiness: &Readiness| readiness.range),
         coverage: readiness.map(|readiness| readiness.coverage),
     }
@@ -163,13 +173,35 @@ fn pairs<K: Ord, V>(
     all.into_iter().map(|(key, (before, after))| (key, before, after))
 }
 
-fn changes(before: &[Judgement], after: &[Judgement]) -> Vec<Change> {
-    let of = |verdicts| -> BTreeMap<(String, String), &Judgement> {
-        let keyed = |one: &'_ Judgement| (one.id.clone(), one.target.clone());
-        <[Judgement]>::iter(verdicts).map(|one| (keyed(one), one)).collect()
+/// The judgements by check and target.
+fn keyed(verdicts: &[Judgement]) -> BTreeMap<(&str, &str), &Judgement> {
+    verdicts.iter().map(|one| ((one.id.as_str(), one.target.as_str()), one)).collect()
+}
+
+/// What passes now and could not be judged before.
+fn newly_passing(before: &[Judgement], after: &[Judgement]) -> usize {
+    let passes = |(before, after): &(&Judgement, &Judgement)| {
+        matches!(before.verdict, Verdict::Unknown | Verdict::NotYetJudged) && after.verdict == Verdict::Pass
     };
-    let mut changes: Vec<Change> =
-        pairs(of(before), of(after)).filter_map(|(_, before, after)| change(before, after)).collect();
+    pairs(keyed(before), keyed(after))
+        .filter_map(|(_, before, after)| before.zip(after))
+        .filter(passes)
+        .count()
+}
+
+fn changes(before: &Report, after: &Report) -> Vec<Change> {
+    let by_rules = !rules(&before.packs, &after.packs).is_empty();
+    let looked_at = |target: &str| before.targets.iter().any(|known| known.id == target);
+    let found = pairs(keyed(&before.verdicts), keyed(&after.verdicts));
+    let mut changes: Vec<Change> = found
+        .filter_map(|((_, target), before, after)| {
+            let mut change = change(before, after)?;
+            if change.kind == Kind::New && before.is_none() && by_rules && looked_at(target) {
+                change.kind = Kind::NewCheck;
+            }
+            Some(change)
+        })
+        .collect();
     changes.sort_by(|a, b| {
         let points = |change: &Change| change.points_before.max(change.points_after);
         a.kind.cmp(&b.kind).then(points(b).total_cmp(&points(a)))
@@ -184,11 +216,10 @@ fn change(before: Option<&Judgement>, after: Option<&Judgement>) -> Option<Chang
             before.zip(after).is_some_and(|(before, after)| differ(before, after)).then_some(Kind::Changed)
         }
         (Some(Waived), Some(Fail)) => Some(Kind::WaiverEnded),
-        (_, Some(Fail)) => Some(Kind::Came),
+        (_, Some(Fail)) => Some(Kind::New),
         (_, Some(Waived)) => Some(Kind::Waived),
-        (Some(Fail | Waived), Some(Pass | NotApplicable)) => Some(Kind::Mended),
-        (Some(Fail | Waived | Pass), Some(Unknown | NotYetJudged)) => Some(Kind::NotJudged),
-        (Some(Unknown), Some(Pass)) => Some(Kind::Cleared),
+        (Some(Fail | Waived), Some(Pass | NotApplicable)) => Some(Kind::Fixed),
+        (Some(Fail | Waived), Some(Unknown | NotYetJudged)) => Some(Kind::NotJudged),
         (Some(Fail | Waived), None) => Some(Kind::NotLookedAt),
         _ => None,
     }?;
@@ -272,19 +303,12 @@ mod tests {
             })
             .collect();
         let of = |kind| told.iter().filter(|it| it.2 == kind).count();
-        let kinds = [
-            Kind::Came,
-            Kind::WaiverEnded,
-            Kind::Mended,
-            Kind::Waived,
-            Kind::NotJudged,
-            Kind::Cleared,
-            Kind::NotLookedAt,
-        ];
-        assert_eq!(kinds.map(of), [4, 1, 4, 5, 3, 1, 2]);
+        let kinds =
+            [Kind::New, Kind::WaiverEnded, Kind::Fixed, Kind::Waived, Kind::NotJudged, Kind::NotLookedAt];
+        assert_eq!(kinds.map(of), [4, 1, 4, 5, 2, 2]);
         assert!(
             told.iter()
-                .all(|(_, after, kind)| *kind != Kind::Mended || !matches!(after, None | Some(Unknown)))
+                .all(|(_, after, kind)| *kind != Kind::Fixed || !matches!(after, None | Some(Unknown)))
         );
     }
 
@@ -292,6 +316,34 @@ mod tests {
     fn a_report_does_not_differ_from_itself() {
         let diff = Diff::between(&sample(), &sample());
         assert!(diff.changes.is_empty() && diff.rules.is_empty() && diff.progress.is_empty(), "{diff:?}");
+    }
+
+    /// The title of a check names a problem; where it passes there is none.
+    #[test]
+    fn what_passes_is_counted_and_never_named() {
+        let (before, mut after) = (sample(), sample());
+        for one in after
+            .verdicts
+            .iter_mut()
+            .filter(|one| matches!(one.verdict, Verdict::Unknown | Verdict::NotYetJudged))
+        {
+            one.verdict = Verdict::Pass;
+        }
+        let diff = Diff::between(&before, &after);
+        assert_eq!((diff.newly_passing, diff.changes.len()), (2, 0), "{diff:?}");
+        let back = Diff::between(&after, &before);
+        assert_eq!((back.newly_passing, back.changes.len()), (0, 0), "not a finding either way: {back:?}");
+    }
+
+    #[test]
+    fn what_a_new_check_finds_is_kept_apart_from_what_the_site_changed() {
+        let (mut before, after) = (sample(), sample());
+        before.verdicts.remove(0);
+        assert_eq!(Diff::between(&before, &after).changes[0].kind, Kind::New);
+        before.packs[0].hash = "cd".repeat(32);
+        assert_eq!(Diff::between(&before, &after).changes[0].kind, Kind::NewCheck);
+        before.targets.clear();
+        assert_eq!(Diff::between(&before, &after).changes[0].kind, Kind::New, "its target is new as well");
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub use diff::{Change, Diff, Kind as ChangeKind, Progress as ProgressChange, Rul
 pub use goodstead_protocol::fact::{Cause, CauseKind};
 pub use progress::{Adoption, Capability, Entitlement, Milestone, Obstacle, Reached, Stage, Task};
 pub use report::{Access, Agent, Origin, Pack, Plugin, Report, Signature, Target};
-pub use score::{Area, AreaScore, Range, Readiness, TargetScore};
+pub use score::{Area, AreaScore, POINTS_AND_GAIN, Range, Readiness, TargetScore, percent, shown};
 pub use selection::Selection;
 pub use verdict::{Concern, Event, Evidence, Impact, Judgement, Likelihood, Link, Verdict, Waiver};
 

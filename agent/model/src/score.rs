@@ -14,6 +14,31 @@ pub struct Range {
     pub high: f64,
 }
 
+/// A score from 0 to 100 as people read it, the same everywhere: rounded down to a tenth, so that nothing looks better
+/// than it is. JSON has the exact value.
+pub fn shown(score: f64) -> String {
+    // Scores have steps of 0.01; as a float one can lie a hair below its step.
+    let hundredths = (score.clamp(0.0, 100.0) * 100.0).round() as i64;
+    format!("{}.{}", hundredths / 100, hundredths % 100 / 10)
+}
+
+/// A share in per cent as people read it: rounded down to a whole number.
+pub fn percent(share: f64) -> i64 {
+    (share.max(0.0) + 1e-9).floor() as i64
+}
+
+/// Why the points of a finding and its gain are two numbers.
+pub const POINTS_AND_GAIN: &str = "Points are a finding's share of all that is lost. Gain is what fixing it alone brings, \
+     which differs while other findings remain.";
+
+impl Range {
+    /// Both ends as [`shown`]; the second one is absent where they read the same.
+    pub fn shown(&self) -> (String, Option<String>) {
+        let (low, high) = (shown(self.low), shown(self.high));
+        if low == high { (high, None) } else { (low, Some(high)) }
+    }
+}
+
 /// What readiness is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -92,4 +117,27 @@ pub struct Readiness {
     /// Checks that need an earlier scan. They are part of no other number.
     #[serde(default)]
     pub not_yet_judged: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_score_is_rounded_down_to_a_tenth_whatever_float_holds_it() {
+        for hundredths in 0..=10_000_i64 {
+            let expected = format!("{}.{}", hundredths / 100, hundredths / 10 % 10);
+            assert_eq!(shown(hundredths as f64 / 100.0), expected);
+            assert_eq!(shown(hundredths as f64 * 0.01), expected);
+        }
+        assert_eq!([shown(-1e300), shown(1e300), shown(f64::NAN)], ["0.0", "100.0", "0.0"]);
+        assert_eq!([percent(99.99), percent(100.0), percent(71.4), percent(-1.0)], [99, 100, 71, 0]);
+    }
+
+    #[test]
+    fn a_range_reads_as_one_number_only_where_its_ends_do() {
+        let range = |low, high| Range { low, high }.shown();
+        assert_eq!(range(75.91, 75.99), ("75.9".to_owned(), None));
+        assert_eq!(range(75.89, 75.9), ("75.8".to_owned(), Some("75.9".to_owned())));
+    }
 }

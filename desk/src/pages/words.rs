@@ -1,6 +1,6 @@
 //! Values as people read them: scores, times, sizes, facts.
 
-use goodstead_model::Evidence;
+use goodstead_model::{Evidence, Range, shown};
 use goodstead_protocol::contract::Unit;
 use goodstead_protocol::fact::Fact;
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ const EVIDENCE: usize = 2000;
 /// A readiness as number or range, with the ends of its bar.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Gauge {
-    /// `63` or `40–63`.
+    /// `63.4` or `40.0–63.4`.
     pub(super) text: String,
     /// The same for a reader that speaks.
     pub(super) label: String,
@@ -24,13 +24,14 @@ pub(super) struct Gauge {
 }
 
 impl Gauge {
-    /// Of a score from 0 to 100. Numbers are rounded down: nothing looks better than it is.
+    /// Of a score from 0 to 100, in the numbers that the agent shows as well.
     pub(super) fn new(low: f64, high: f64, single: Option<f64>) -> Gauge {
-        let (from, to) = (low.floor(), high.floor());
-        let number = single.map(f64::floor).or((from == to).then_some(to));
-        let (text, label) = match number {
-            Some(number) => (format!("{number}"), format!("Readiness {number} of 100")),
-            None => (format!("{from}–{to}"), format!("Readiness between {from} and {to} of 100")),
+        let (from, to) = Range { low, high }.shown();
+        let one = |number: String| (number.clone(), format!("Readiness {number} of 100"));
+        let (text, label) = match (single, to) {
+            (Some(single), _) => one(shown(single)),
+            (None, None) => one(from),
+            (None, Some(to)) => (format!("{from}–{to}"), format!("Readiness between {from} and {to} of 100")),
         };
         // What is unknown never makes it green, and only what is known makes it red.
         let tone = match () {
@@ -79,15 +80,14 @@ pub(super) fn count(number: i64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// `12.3`, `0.05`, `40`: at most two digits behind the point.
+/// Points with one digit behind the point, as the agent shows them: `12.3`.
 pub(super) fn decimal(number: f64) -> String {
-    let text = format!("{number:.2}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    format!("{number:.1}")
 }
 
 /// A share as a whole number, rounded down: `79 %`.
 pub(super) fn percent(share: f64) -> String {
-    format!("{} %", share.floor())
+    format!("{} %", goodstead_model::percent(share))
 }
 
 /// `512 B`, `4.0 GiB`.
@@ -127,9 +127,9 @@ mod tests {
 
     #[test]
     fn a_score_is_a_number_only_where_the_agent_says_so() {
-        assert_eq!(Gauge::new(60.0, 63.9, Some(63.9)).text, "63");
-        assert_eq!(Gauge::new(40.0, 63.9, None).text, "40–63");
-        assert_eq!(Gauge::new(99.99, 99.99, None).text, "99");
+        assert_eq!(Gauge::new(60.0, 63.9, Some(63.9)).text, "63.9");
+        assert_eq!(Gauge::new(40.0, 63.9, None).text, "40.0–63.9");
+        assert_eq!(Gauge::new(99.99, 99.99, None).text, "99.9");
     }
 
     #[test]
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        assert_eq!([decimal(12.30), decimal(40.0), decimal(0.05)], ["12.3", "40", "0.05"]);
+        assert_eq!([decimal(12.30), decimal(40.0), decimal(36.75)], ["12.3", "40.0", "36.8"]);
         assert_eq!(
             [bytes(0), bytes(1023), bytes(1536), bytes(i64::MAX)],
             ["0 B", "1023 B", "1.5 KiB", "8.0 EiB"]

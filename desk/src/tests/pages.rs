@@ -148,11 +148,11 @@ async fn a_report_page_shows_all_that_matters() {
     client.accept(&node, &report).await;
     let page = client.get(&format!("/reports/{}", report.id)).await.text();
     for text in [
-        "31–58",
+        "31.5–58.2",
         "71 % of what matters was judged",
         "Weakest target: <b>postgresql:main</b>",
         "Committed data can be lost: fsync is off",
-        "<b>36.75</b> points",
+        "<b>36.8</b> points",
         "fixing only this gains 31.2",
         "<strong>can be damaged beyond repair</strong>",
         "ALTER SYSTEM SET fsync = on;",

@@ -1,11 +1,11 @@
 //! The difference of two reports, for a person at a terminal.
 
 use anstyle::Style;
-use goodstead_model::{Change, ChangeKind, Diff, ProgressChange, RulesChange, Side};
+use goodstead_model::{Change, ChangeKind, Diff, ProgressChange, RulesChange, Side, percent, shown};
 
 use super::page::{BOLD, DIM, GREEN, Page, RED, YELLOW};
 use super::value::plain;
-use super::words::{moment, range};
+use super::words::{count, moment, range};
 
 /// The difference in at most `width` columns.
 pub(crate) fn text(diff: &Diff, width: usize) -> String {
@@ -15,35 +15,40 @@ pub(crate) fn text(diff: &Diff, width: usize) -> String {
     for kind in KINDS {
         page.changes(kind, &diff.changes);
     }
+    if diff.newly_passing > 0 {
+        let said = format!("{BOLD}Newly passing{BOLD:#}  {}", count(diff.newly_passing, "check"));
+        put!(page, "\n{said}");
+    }
     page.moved(&diff.progress);
-    if diff.changes.is_empty() && diff.progress.is_empty() && diff.rules.is_empty() {
-        put!(page, "\n{GREEN}Nothing is otherwise.{GREEN:#}");
+    let same = diff.changes.is_empty() && diff.newly_passing == 0 && diff.progress.is_empty();
+    if same && diff.rules.is_empty() {
+        put!(page, "\n{GREEN}Nothing changed.{GREEN:#}");
     }
     page.text
 }
 
-/// In the order in which they are told.
+/// In the order in which they are shown.
 const KINDS: [ChangeKind; 8] = [
-    ChangeKind::Came,
+    ChangeKind::New,
+    ChangeKind::NewCheck,
     ChangeKind::WaiverEnded,
-    ChangeKind::Mended,
+    ChangeKind::Fixed,
     ChangeKind::Waived,
     ChangeKind::Changed,
     ChangeKind::NotJudged,
-    ChangeKind::Cleared,
     ChangeKind::NotLookedAt,
 ];
 
 fn heading(kind: ChangeKind) -> (&'static str, &'static str, Style) {
     match kind {
-        ChangeKind::Came => ("Came", "+", RED),
-        ChangeKind::WaiverEnded => ("Waived no more", "+", RED),
-        ChangeKind::Mended => ("Went", "-", GREEN),
+        ChangeKind::New => ("New", "+", RED),
+        ChangeKind::NewCheck => ("Found by new checks", "+", RED),
+        ChangeKind::WaiverEnded => ("Waiver ended", "+", RED),
+        ChangeKind::Fixed => ("Fixed", "-", GREEN),
         ChangeKind::Waived => ("Waived now", "~", YELLOW),
         ChangeKind::Changed => ("Changed", "~", YELLOW),
-        ChangeKind::NotJudged => ("Could not be judged any more", "?", YELLOW),
-        ChangeKind::Cleared => ("Judged now, and in order", "-", GREEN),
-        ChangeKind::NotLookedAt => ("Not looked at any more", "?", YELLOW),
+        ChangeKind::NotJudged => ("No longer judged", "?", YELLOW),
+        ChangeKind::NotLookedAt => ("No longer inspected", "?", YELLOW),
     }
 }
 
@@ -57,6 +62,9 @@ impl Page {
                 "      ",
                 &format!("{id}{host}, {}", moment(&side.time)),
             );
+            if let Some(limit) = &side.partial {
+                self.wrapped_in(YELLOW, "      ", "      ", &format!("partial: {limit}"));
+            }
         }
         if diff.before.host != diff.after.host {
             self.wrapped_in(YELLOW, "      ", "      ", "these are reports of different hosts");
@@ -67,7 +75,7 @@ impl Page {
             self.wrapped(
                 &format!("{BOLD}Coverage{BOLD:#}   "),
                 "  ",
-                &format!("{before:.0} % -> {after:.0} %"),
+                &format!("{} % -> {} %", percent(before), percent(after)),
             );
         }
     }
@@ -129,13 +137,71 @@ impl Page {
 
 /// From one score to the other. Where the rules changed the difference is no rise or fall of the site's.
 fn score(diff: &Diff) -> String {
-    let told = |side: &Side| side.readiness.map_or_else(|| "no number".to_owned(), range);
-    let by = match (diff.before.readiness, diff.after.readiness) {
+    let reads = |side: &Side| match (side.single, side.readiness) {
+        (Some(single), _) => shown(single),
+        (None, Some(ends)) => range(ends),
+        (None, None) => "no number".to_owned(),
+    };
+    let (before, after) = (reads(&diff.before), reads(&diff.after));
+    let by = match (diff.before.single, diff.after.single) {
         _ if !diff.rules.is_empty() => ", by other rules".to_owned(),
-        (Some(before), Some(after)) if (after.high - before.high).abs() >= 0.05 => {
-            format!(", {:+.1}", after.high - before.high)
+        _ if diff.before.partial != diff.after.partial => {
+            ", not comparable: not the same was inspected".to_owned()
         }
+        // The difference of what is shown, so that it can be checked by eye.
+        (Some(_), Some(_)) if before != after => match (before.parse::<f64>(), after.parse::<f64>()) {
+            (Ok(before), Ok(after)) => format!(", {:+.1}", after - before),
+            _ => String::new(),
+        },
+        (Some(_), None) | (None, Some(_)) => ", not comparable: a range and a number".to_owned(),
         _ => String::new(),
     };
-    format!("{} -> {}{by}", told(&diff.before), told(&diff.after))
+    format!("{before} -> {after}{by}")
+}
+
+#[cfg(test)]
+mod tests {
+    use goodstead_model::{Report, Verdict};
+
+    use super::*;
+    use crate::render::fixture;
+
+    /// The line on readiness, from a single number or a range to another.
+    fn line(before: (f64, f64, Option<f64>), after: (f64, f64, Option<f64>)) -> String {
+        let with = |(low, high, single): (f64, f64, Option<f64>)| -> Report {
+            let mut report = fixture::sample();
+            let readiness = report.readiness.as_mut().unwrap();
+            (readiness.range.low, readiness.range.high, readiness.single) = (low, high, single);
+            report
+        };
+        score(&Diff::between(&with(before), &with(after)))
+    }
+
+    #[test]
+    fn only_two_numbers_have_a_difference() {
+        let number = |single: f64| (single - 5.0, single, Some(single));
+        assert_eq!(line(number(46.55), number(52.39)), "46.5 -> 52.3, +5.8");
+        assert_eq!(line(number(46.5), number(46.5)), "46.5 -> 46.5");
+        let range = (46.5, 100.0, None);
+        assert_eq!(line(range, number(88.4)), "46.5..100.0 -> 88.4, not comparable: a range and a number");
+        assert_eq!(line(range, (50.0, 90.0, None)), "46.5..100.0 -> 50.0..90.0");
+    }
+
+    #[test]
+    fn a_part_is_not_compared_with_the_whole() {
+        let (full, mut part) = (fixture::sample(), fixture::sample());
+        part.selection.targets = vec!["linux".into()];
+        let text = text(&Diff::between(&full, &part), 200);
+        assert!(text.contains("partial: only linux") && text.contains("not comparable"), "{text}");
+    }
+
+    #[test]
+    fn what_passes_has_no_title() {
+        let (before, mut after) = (fixture::sample(), fixture::sample());
+        after.verdicts.iter_mut().filter(|one| one.verdict == Verdict::Unknown).for_each(|one| {
+            one.verdict = Verdict::Pass;
+        });
+        let text = text(&Diff::between(&before, &after), 100);
+        assert!(text.contains("1 check") && !text.contains("Memory ran out"), "{text}");
+    }
 }

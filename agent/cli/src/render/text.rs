@@ -8,7 +8,9 @@ use super::face::{Detail, Look};
 use super::page::{BOLD, DIM, GREEN, Page, RED, YELLOW, ascii, bar, grade, shortened};
 use super::unjudged::{self, Unjudged};
 use super::value::{observed, plain};
-use super::words::{NOT_YET, count, coverage, headline, looked_at, moment, partial, range, stays};
+use super::words::{
+    NOT_YET, count, coverage, headline, looked_at, moment, partial, points_and_gain, range, stays,
+};
 
 /// The report as it is looked at.
 pub(crate) fn report(report: &Report, look: &Look) -> String {
@@ -167,6 +169,9 @@ impl Page {
         }
         let said = format!("{BOLD}{}{BOLD:#}, most costly first", count(findings.len(), "finding"));
         self.wrapped_styled("", "  ", &said);
+        if let Some(note) = points_and_gain(report) {
+            self.wrapped_in(DIM, "", "", note);
+        }
         for finding in findings {
             self.finding(finding);
         }

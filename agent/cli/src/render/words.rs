@@ -1,6 +1,8 @@
 //! What every face says in the same words: readiness, counts, how an area, a capability or a task stands.
 
-use goodstead_model::{CauseKind, Event, Origin, Range, Readiness, Report, Task};
+use goodstead_model::{
+    CauseKind, Event, Judgement, Origin, POINTS_AND_GAIN, Range, Readiness, Report, Task, percent, shown,
+};
 use goodstead_protocol::fact::Cause;
 
 /// What was looked at.
@@ -31,12 +33,12 @@ pub(crate) fn day(time: &str) -> &str {
 pub(crate) fn headline(readiness: Option<&Readiness>) -> String {
     let Some(readiness) = readiness else { return "not available: nothing could be judged".to_owned() };
     match readiness.single {
-        Some(single) => format!("{single:.1}"),
+        Some(single) => shown(single),
         None => format!(
-            "at most {:.1}; {} not judged, so it may be as low as {:.1}",
-            readiness.range.high,
+            "at most {}; {} not judged, so it may be as low as {}",
+            shown(readiness.range.high),
             count(readiness.unknown, "check"),
-            readiness.range.low
+            shown(readiness.range.low)
         ),
     }
 }
@@ -52,8 +54,8 @@ pub(crate) fn coverage(readiness: &Readiness) -> String {
         more => format!("; {more} more need an earlier scan"),
     };
     format!(
-        "{:.0} %: {judged} of {} judged, {} failed{waived}{later}",
-        readiness.coverage,
+        "{} %: {judged} of {} judged, {} failed{waived}{later}",
+        percent(readiness.coverage),
         count(all, "applicable check"),
         readiness.failed
     )
@@ -74,11 +76,16 @@ pub(crate) const NOT_YET: &str =
 
 /// A score: one number where both ends are the same.
 pub(crate) fn range(range: Range) -> String {
-    if format!("{:.1}", range.low) == format!("{:.1}", range.high) {
-        format!("{:.1}", range.high)
-    } else {
-        format!("{:.1}..{:.1}", range.low, range.high)
+    match range.shown() {
+        (one, None) => one,
+        (low, Some(high)) => format!("{low}..{high}"),
     }
+}
+
+/// Why points and gain are two numbers, where they are for any finding.
+pub(crate) fn points_and_gain(report: &Report) -> Option<&'static str> {
+    let differ = |one: &Judgement| format!("{:.1}", one.points) != format!("{:.1}", one.gain);
+    report.findings().any(differ).then_some(POINTS_AND_GAIN)
 }
 
 /// `1 check`, `2 checks`.

@@ -1,6 +1,6 @@
 //! `goodstead report list`: the kept reports, the newest first.
 
-use goodstead_model::{Origin, Readiness, Report, Selection};
+use goodstead_model::{Origin, Readiness, Report, Selection, percent};
 use serde::Serialize;
 
 use crate::args::Format;
@@ -81,7 +81,7 @@ fn table(entries: &[Entry]) -> String {
             (None, None) => "this host".to_owned(),
         };
         let (readiness, findings, coverage) = match &entry.readiness {
-            Some(it) => (range(it.range), it.failed.to_string(), format!("{:.0} %", it.coverage)),
+            Some(it) => (range(it.range), it.failed.to_string(), format!("{} %", percent(it.coverage))),
             None => ("-".to_owned(), "-".to_owned(), "-".to_owned()),
         };
         // Twelve of 32 digits are enough to name it.

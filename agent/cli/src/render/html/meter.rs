@@ -1,6 +1,6 @@
 //! Scores drawn: what is sure as a whole line, what may be as a hatched one, so that nobody needs to see colours.
 
-use goodstead_model::{Range, Readiness};
+use goodstead_model::{Range, Readiness, shown};
 
 /// From 0 to 100 along a line.
 pub(super) struct Meter {
@@ -18,9 +18,11 @@ impl Meter {
     /// Of a score.
     pub(super) fn new(range: Range) -> Meter {
         let (low, high) = (range.low.clamp(0.0, 100.0), range.high.clamp(0.0, 100.0));
-        let (from, to) = (format!("{low:.1}"), format!("{high:.1}"));
         Meter {
-            text: if from == to { to } else { format!("{from}\u{2013}{to}") },
+            text: match range.shown() {
+                (one, None) => one,
+                (from, Some(to)) => format!("{from}\u{2013}{to}"),
+            },
             tone: tone(low, high),
             sure: format!("M0 4H{low:.2}"),
             open: if high > low { format!("M{low:.2} 4H{high:.2}") } else { String::new() },
@@ -55,12 +57,12 @@ impl Ring {
     pub(super) fn new(readiness: &Readiness) -> Ring {
         let (low, high) = (readiness.range.low.clamp(0.0, 100.0), readiness.range.high.clamp(0.0, 100.0));
         let (above, number, below) = match readiness.single {
-            Some(single) => ("", format!("{single:.1}"), "of 100".to_owned()),
-            None => ("at most", format!("{high:.1}"), format!("at least {low:.1}")),
+            Some(single) => ("", shown(single), "of 100".to_owned()),
+            None => ("at most", shown(high), format!("at least {}", shown(low))),
         };
         let label = match readiness.single {
             Some(_) => format!("Readiness {number} of 100"),
-            None => format!("Readiness at most {number} and at least {low:.1} of 100"),
+            None => format!("Readiness at most {number} and at least {} of 100", shown(low)),
         };
         Ring {
             above,

@@ -18,7 +18,7 @@ mod words;
 use askama::Template;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use goodstead_model::{Judgement, Origin, Readiness, Report, Target, Verdict};
+use goodstead_model::{Judgement, Origin, POINTS_AND_GAIN, Readiness, Report, Target, Verdict};
 use goodstead_page::{COLOURS, markdown};
 use sha2::{Digest, Sha256};
 

@@ -4,7 +4,7 @@ use goodstead_model::Range;
 
 /// `44 %`.
 pub(super) fn percent(share: f64) -> String {
-    format!("{share:.0}\u{a0}%")
+    format!("{}\u{a0}%", goodstead_model::percent(share))
 }
 
 /// Lost points with a minus that is read as one; nothing where nothing is lost.
@@ -14,6 +14,8 @@ pub(super) fn points(lost: f64) -> Option<String> {
 
 /// `Readiness is between 50.2 and 59.4. `, or nothing where both are the same.
 pub(super) fn between(range: Range) -> String {
-    let (low, high) = (format!("{:.1}", range.low), format!("{:.1}", range.high));
-    if low == high { String::new() } else { format!("Readiness is between {low} and {high}. ") }
+    match range.shown() {
+        (_, None) => String::new(),
+        (low, Some(high)) => format!("Readiness is between {low} and {high}. "),
+    }
 }

@@ -9,7 +9,8 @@ use super::escape::{code, fence, line, link, text};
 use crate::render::unjudged::{self, Unjudged};
 use crate::render::value::observed;
 use crate::render::words::{
-    NOT_YET, answer, count, counts, coverage, day, headline, looked_at, moment, partial, range, stays,
+    NOT_YET, answer, count, counts, coverage, day, headline, looked_at, moment, partial, points_and_gain,
+    range, stays,
 };
 
 /// Writing to a `String` cannot fail.
@@ -85,6 +86,9 @@ fn findings(out: &mut String, report: &Report) {
         return;
     }
     put!(out, "\n## {}, most costly first", count(findings.len(), "finding"));
+    if let Some(note) = points_and_gain(report) {
+        put!(out, "\n{note}");
+    }
     for finding in findings {
         head(out, finding);
         if let Some(waiver) = &finding.waiver {
