@@ -210,7 +210,7 @@ impl Log {
         };
         let why = verdict.err().map(|cause| match cause.kind {
             CauseKind::NotDeclared => "plugin.toml does not ask to connect to it",
-            CauseKind::NotPermitted => "TCP addresses are only connected to when agent.toml names them",
+            CauseKind::NotPermitted => "neither plugin.toml nor agent.toml names this TCP address",
             kind => kind.words(),
         });
         let directory = if verdict.is_ok() { directory_of(&address) } else { String::new() };

@@ -36,14 +36,27 @@ fn in_text(text: &str) -> Option<(String, u64)> {
         && !path.contains(char::is_whitespace)
         && !path.contains(char::is_control)
         && !VIRTUAL.iter().any(|directory| path.starts_with(directory));
-    let uri = file.then(|| reqwest::Url::from_file_path(path).ok())??;
-    Some((uri.into(), line))
+    file.then(|| (format!("file://{}", escaped(path)), line))
 }
 
 /// The check's file, relative to the directory of the packs.
 fn check_file(id: &str) -> String {
     let (pack, name) = id.split_once('.').unwrap_or(("checks", id));
-    format!("checks/{pack}/{name}.toml")
+    escaped(&format!("checks/{pack}/{name}.toml"))
+}
+
+/// A path as part of an address: every byte that RFC 3986 does not leave unreserved is escaped, because an id or a
+/// path of a report from elsewhere may hold anything.
+fn escaped(path: &str) -> String {
+    let mut address = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            address.push(char::from(byte));
+        } else {
+            address.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    address
 }
 
 #[cfg(test)]
@@ -64,6 +77,8 @@ mod tests {
             assert_eq!(at(other), None, "{other}");
         }
         let list = Fact::from_json(json!([1, "x", "/etc/hosts:2"])).unwrap();
+        assert_eq!(check_file("linux.swap-full"), "checks/linux/swap-full.toml");
+        assert_eq!(check_file("linux.a\u{1b}[ b"), "checks/linux/a%1B%5B%20b.toml");
         assert_eq!(in_value(&list), Some(("file:///etc/hosts".into(), 2)));
     }
 }
