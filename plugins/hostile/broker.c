@@ -85,7 +85,7 @@ HOSTILE(asks_while_links_are_swapped) {
 
 /* Questions that keep the agent busy for as long as it lets itself. */
 HOSTILE(walks_everything) {
-    for (int turn = 0; turn < 100; turn++) {
+    for (;;) {
         site->ask(site->context, text("{\"ask\": \"read_many\", \"globs\": [\"/**\", \"/*/**\", \"/*/*/**\", \"/*/*/*/**\"]}"));
     }
 }

@@ -227,7 +227,8 @@ fn example_of_the_manual(system: &System) {
     let example = page.split(".SH EXAMPLE\n.nf\n").nth(1).and_then(|rest| rest.split(".fi").next()).unwrap();
     let pack = system.0.join("etc/goodstead/checks/site");
     fs::create_dir_all(&pack).unwrap();
-    let header = "name = \"site\"\nversion = \"0.1.0\"\nrequires = { linux = \"*\" }\n";
+    let header =
+        "name = \"site\"\ntitle = \"Our rules\"\nversion = \"0.1.0\"\nrequires = { linux = \"*\" }\n";
     fs::write(pack.join("pack.toml"), header).unwrap();
     fs::write(pack.join("swap-missing.toml"), example.replace("\\-", "-")).unwrap();
     let tested = system.run(&["goodstead", "checks", "test", "/etc/goodstead/checks/site"]);

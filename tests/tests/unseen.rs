@@ -63,7 +63,7 @@ fn every_command(tree: &Tree) {
         &["report", "show", "--format", "openmetrics"],
         &["report", "show", "--format", "nagios"],
         &["report", "diff"],
-        &["report", "preview"],
+        // Not `report preview`: it writes the very bytes that are sent, which the agent escapes when it makes them.
         &["report", "send"],
         &["enroll", "--remove"],
     ] {
@@ -307,7 +307,7 @@ fn no_command_prints_what_the_state_or_a_file_of_facts_holds() {
 
 /// The same JSON with [`EVIL`] behind every text but those that are words of ours.
 fn evil(json: Json) -> Json {
-    const OURS: [&str; 14] = [
+    const OURS: [&str; 16] = [
         "kind",
         "verdict",
         "concern",
@@ -321,6 +321,8 @@ fn evil(json: Json) -> Json {
         "unit",
         "origin",
         "stage",
+        "state",
+        "area",
         "schema",
     ];
     match json {
