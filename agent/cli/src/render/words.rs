@@ -71,8 +71,7 @@ pub(crate) fn stays(event: &Event) -> String {
 }
 
 /// Why some checks wait, and until when.
-pub(crate) const NOT_YET: &str =
-    "compare with an earlier scan and are judged at the next full one; no number counts them";
+pub(crate) const NOT_YET: &str = "without an earlier scan to compare with: to be judged at the next full one, and not counted in any number";
 
 /// A score: one number where both ends are the same.
 pub(crate) fn range(range: Range) -> String {
