@@ -232,7 +232,7 @@ fn example_of_the_manual(system: &System) {
     fs::write(pack.join("pack.toml"), header).unwrap();
     fs::write(pack.join("swap-missing.toml"), example.replace("\\-", "-")).unwrap();
     let tested = system.run(&["goodstead", "checks", "test", "/etc/goodstead/checks/site"]);
-    assert!(tested.contains("3 passed"), "{tested}");
+    assert!(tested.contains("3 cases passed"), "{tested}");
     fs::remove_dir_all(system.0.join("etc/goodstead/checks")).unwrap();
 }
 
