@@ -99,6 +99,14 @@ fn many_plugins_that_flood_at_once_share_one_budget() {
         "floods_with_a_cause",
         "floods_with_settings",
         "floods_itself_with_files",
+        // More than run at once.
+        "floods_with_a_partial_list",
+        "floods_with_unknown_records",
+        "floods_with_hints",
+        "floods_with_large_hints",
+        "floods_with_titles",
+        "floods_with_data",
+        "floods_with_globs",
     ];
     let quiet = Site::new().tree.check(&["--fail-on", "never"]).1;
     let site = site(&modes);

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,7 +35,10 @@ const MOST_FACTS: usize = 32 << 20;
 const LARGEST_SHARE: usize = 16 << 20;
 
 /// The least that is one plugin's share, however many there are: many times what most hosts need.
-const LEAST_SHARE: usize = 4 << 20;
+const LEAST_SHARE: usize = 1 << 20;
+
+/// How many plugins run at once: what is being read of their messages takes the agent's memory, not what they keep.
+const AT_ONCE: usize = 3;
 
 /// The largest password file.
 const MAX_PASSWORD: u64 = 4 << 10;
@@ -112,14 +117,7 @@ pub(crate) fn scan(request: &Request<'_>) -> Scan {
                 host::elsewhere(request.host_contract)
             }
         });
-        let running: Vec<_> =
-            wanted.iter().map(|plugin| (*plugin, scope.spawn(|| run(plugin, request)))).collect();
-        let contributions: Vec<_> = running
-            .into_iter()
-            .map(|(plugin, thread)| {
-                (plugin.manifest.name.clone(), thread.join().unwrap_or_else(|_| lost(plugin)))
-            })
-            .collect();
+        let contributions = side_by_side(&wanted, |plugin| run(plugin, request));
         (host.join().unwrap_or_else(|_| host::elsewhere(request.host_contract)), contributions)
     });
     let mut scan = Scan {
@@ -132,7 +130,9 @@ pub(crate) fn scan(request: &Request<'_>) -> Scan {
         warnings: Vec::new(),
         timings_ms: BTreeMap::new(),
     };
-    for (name, contribution) in contributions {
+    for (plugin, contribution) in wanted.into_iter().zip(contributions) {
+        let name = plugin.manifest.name.clone();
+        let contribution = contribution.unwrap_or_else(|| lost(plugin));
         scan.targets.extend(contribution.targets);
         scan.warnings.extend(contribution.warnings);
         scan.timings_ms.insert(format!("plugin.{name}"), contribution.milliseconds);
@@ -144,7 +144,32 @@ pub(crate) fn scan(request: &Request<'_>) -> Scan {
     scan
 }
 
-/// The thread that led the conversation is gone: a fault of ours, told like one of the plugin's.
+/// Runs plugins, [`AT_ONCE`] at a time; what each contributed, in their order. None for one whose conversation panicked.
+fn side_by_side(
+    plugins: &[&Plugin],
+    run: impl Fn(&Plugin) -> Contribution + Sync,
+) -> Vec<Option<Contribution>> {
+    let next = AtomicUsize::new(0);
+    // Few threads lead many conversations: each thread keeps memory of its own that it has used once.
+    let lead = || {
+        let mut ended = Vec::new();
+        while let Some((index, plugin)) = {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            plugins.get(index).map(|plugin| (index, *plugin))
+        } {
+            ended.push((index, catch_unwind(AssertUnwindSafe(|| run(plugin))).ok()));
+        }
+        ended
+    };
+    let mut ended: Vec<(usize, Option<Contribution>)> = thread::scope(|scope| {
+        let threads: Vec<_> = plugins.iter().take(AT_ONCE).map(|_| scope.spawn(lead)).collect();
+        threads.into_iter().filter_map(|thread| thread.join().ok()).flatten().collect()
+    });
+    ended.sort_unstable_by_key(|(index, _)| *index);
+    ended.into_iter().map(|(_, contribution)| contribution).collect()
+}
+
+/// The conversation panicked: a fault of ours, told like one of the plugin's.
 fn lost(plugin: &Plugin) -> Contribution {
     let cause = Cause::new(CauseKind::PluginFailed, "the agent failed while it led the conversation");
     Contribution {
