@@ -11,6 +11,7 @@ pub mod browser;
 pub mod certificate;
 pub mod desk;
 pub mod endured;
+pub mod field;
 pub mod foreign;
 pub mod host;
 pub mod hostile;
