@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use goodstead_model::{Concern, Impact, Likelihood, Link, Verdict};
+use goodstead_protocol::contract::Contract;
 use goodstead_protocol::diagnostic::{Diagnostic, Place, Severity};
 use goodstead_protocol::document::Parsed;
 use goodstead_protocol::fact::{Cause, CauseKind};
@@ -45,6 +46,8 @@ pub struct Check {
     pub event: Option<Event>,
     /// What is shown beside the verdict.
     pub evidence: Vec<Condition>,
+    /// Where values of the evidence come from, as far as the plugin says so: see [`origin_of`].
+    pub(crate) origins: Vec<Condition>,
     /// Markdown: what happens, when, to whom.
     pub why: String,
     /// Markdown: what to do, as it stands in the file until it is rendered for a site.
@@ -149,6 +152,16 @@ pub(crate) fn read(parsed: Parsed<'_>, around: &Surroundings<'_>) -> ReadCheck {
     ReadCheck { check, diagnostics, unknown }
 }
 
+/// The fact that says where a value of a map comes from: `demo.settings_origin["port"]` beside `demo.settings["port"]`,
+/// where the contract has such a map. A plugin whose values may come from files instead of from what runs says there
+/// which file and line; evidence shows it beside the value.
+fn origin_of(path: &str, contract: &Contract) -> Option<String> {
+    let (map, key) = path.split_once('[')?;
+    let name = map.strip_prefix(&contract.plugin)?.strip_prefix('.')?;
+    let origin = format!("{name}_origin");
+    (contract.fields.contains_key(&origin) && key.ends_with("\"]")).then(|| format!("{map}_origin[{key}"))
+}
+
 impl Reader<'_> {
     /// An own check as far as it is known without its expressions. Where a word of it was made up to read on, its weight
     /// is not known.
@@ -169,6 +182,7 @@ impl Reader<'_> {
             pass: Condition::unknown(raw.pass.get_ref(), Cause::new(CauseKind::Evaluation, "")),
             event: None,
             evidence: Vec::new(),
+            origins: Vec::new(),
             why: raw.why.get_ref().clone(),
             remedy: Template::default(),
             links: Vec::new(),
@@ -216,6 +230,10 @@ impl Reader<'_> {
             .iter()
             .map(|source| self.expression(source, &inner, Condition::compile_evidence))
             .collect();
+        let named = evidence.iter().flatten().flat_map(Condition::paths);
+        let origins: BTreeSet<String> = named.filter_map(|path| origin_of(&path, contract)).collect();
+        let origins =
+            origins.iter().filter_map(|path| Condition::compile_evidence(path, &inner).ok()).collect();
         let remedy = Template::parse_with(raw.remedy.get_ref(), &target, &inner);
         let remedy = self.kept(remedy, &raw.remedy);
         let cases = self.cases(raw.cases, contract);
@@ -252,6 +270,7 @@ impl Reader<'_> {
             pass: pass?,
             event,
             evidence: evidence.into_iter().collect::<Option<_>>()?,
+            origins,
             why: raw.why.into_inner(),
             remedy: remedy?,
             links: raw.links.into_iter().map(Spanned::into_inner).collect(),

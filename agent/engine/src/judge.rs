@@ -215,8 +215,9 @@ fn judge_whole(check: &Check, scope: &Scope<'_>) -> Outcome {
     if verdict == Verdict::Unknown && event.is_some_and(|event| shows_at_first(event, scope)) {
         (verdict, cause) = (Verdict::Fail, None);
     }
-    let evidence: Vec<_> =
+    let mut evidence: Vec<_> =
         check.evidence.iter().map(|shown| evidence(shown, shown.source().to_owned(), scope)).collect();
+    evidence.extend(origins(check, scope));
     let mut outcome = Outcome { evidence, ..Outcome::bare(verdict, cause) };
     if verdict == Verdict::Fail && event.is_some() {
         outcome.failing.push((String::new(), outcome.evidence.clone()));
@@ -250,6 +251,7 @@ fn judge_each<'f>(
     let mut fuel = FUEL_OF_ITEMS;
     let mut shown: Vec<Evidence> =
         shared.into_iter().map(|shown| evidence(shown, shown.source().to_owned(), scope)).collect();
+    shown.extend(origins(check, scope));
     let of_all = shown.clone();
     for (name, item) in found.items {
         let scope = Scope { item, previous: previous(&name), ..*scope };
@@ -285,6 +287,12 @@ fn judge_each<'f>(
 
 fn evidence(condition: &Condition, path: String, scope: &Scope<'_>) -> Evidence {
     Evidence { path, value: bounded(condition.evaluate(scope)), unit: condition.unit() }
+}
+
+/// Where values of the evidence come from, of those of which the plugin knows it.
+fn origins(check: &Check, scope: &Scope<'_>) -> Vec<Evidence> {
+    let shown = check.origins.iter().map(|origin| evidence(origin, origin.source().to_owned(), scope));
+    shown.filter(|one| matches!(one.value, Fact::Text(_))).collect()
 }
 
 /// A list is cut to what a person looks at, and then says so.
@@ -352,6 +360,24 @@ mod tests {
         assert_eq!(found.why, "Another program listens there.");
         let passed = judged("", json!({"port": 81}));
         assert_eq!((passed.verdict, passed.why.as_str(), passed.remedy.as_str()), (Verdict::Pass, "", ""));
+    }
+
+    #[test]
+    fn evidence_says_where_a_value_comes_from_if_the_plugin_knows() {
+        let keys =
+            "pass = 'demo.settings[\"sync\"] == true'\nevidence = ['demo.settings[\"sync\"]', 'demo.port']";
+        let seen = |origin: Json| {
+            let found =
+                judged(keys, json!({"port": 80, "settings": {"sync": false}, "settings_origin": origin}));
+            let line = |one: &Evidence| format!("{} = {}", one.path, one.value.to_json());
+            found.evidence.iter().map(line).collect::<Vec<_>>()
+        };
+        let origin = r#"demo.settings_origin["sync"] = "as written in demo.conf:3""#;
+        assert_eq!(
+            seen(json!({"sync": "as written in demo.conf:3"})).last().map(String::as_str),
+            Some(origin)
+        );
+        assert_eq!(seen(json!({})).len(), 2);
     }
 
     #[test]

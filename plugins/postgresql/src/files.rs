@@ -20,6 +20,7 @@ const MAX_FILES: usize = 200;
 /// What the files say.
 #[derive(Debug, Default)]
 pub(crate) struct Configuration {
+    first_file: String,
     values: BTreeMap<String, Written>,
     errors: Vec<(String, String)>,
     /// Why there may be more errors than these.
@@ -29,10 +30,13 @@ pub(crate) struct Configuration {
     files: usize,
 }
 
+/// The line that decides about a setting.
 #[derive(Debug)]
-struct Written {
-    value: String,
-    place: String,
+pub(crate) struct Written {
+    /// As it is written, without quotes.
+    pub(crate) value: String,
+    /// FILE:LINE.
+    pub(crate) place: String,
 }
 
 /// Reads the files that begin with `config_file`. Without `data_directory` that is where they say, or beside them.
@@ -44,7 +48,7 @@ pub(crate) fn read(
     config_file: &str,
     data_directory: Option<&str>,
 ) -> Result<Configuration, Cause> {
-    let mut found = Configuration::default();
+    let mut found = Configuration { first_file: config_file.to_owned(), ..Configuration::default() };
     let text = site.read_text(config_file)?;
     found.file(site, config_file, &text, 0);
     let folder = data_directory.or(found.text("data_directory")).unwrap_or(folder_of(config_file));
@@ -52,7 +56,11 @@ pub(crate) fn read(
     match site.read_text(&auto) {
         Ok(text) => found.file(site, &auto, &text, 0),
         Err(cause) if cause.kind == CauseKind::Absent => {}
-        Err(cause) => found.unsure = found.unsure.take().or(Some(cause)),
+        Err(cause) => {
+            let detail =
+                format!("what ALTER SYSTEM wrote decides, and it could not be read: {}", cause.detail);
+            found.unsure.get_or_insert(Cause { detail, ..cause });
+        }
     }
     Ok(found)
 }
@@ -73,8 +81,23 @@ impl Configuration {
         self.unsure.is_none()
     }
 
-    /// The facts `configured`, `configured_at` and `config_errors`.
-    pub(crate) fn facts(self) -> [(&'static str, Fact); 3] {
+    /// Why something that could not be read may say otherwise.
+    pub(crate) fn unsure(&self) -> Option<&Cause> {
+        self.unsure.as_ref()
+    }
+
+    /// The settings in the files, by name in lower case.
+    pub(crate) fn values(&self) -> impl Iterator<Item = (&str, &Written)> {
+        self.values.iter().map(|(name, written)| (name.as_str(), written))
+    }
+
+    /// The path of the first file.
+    pub(crate) fn first_file(&self) -> &str {
+        &self.first_file
+    }
+
+    /// The facts `configured`, `configured_at` and `config_errors`, with the `more` errors of what the lines say.
+    pub(crate) fn facts(self, more: Result<Vec<(String, String)>, Cause>) -> [(&'static str, Fact); 3] {
         let mut configured = BTreeMap::new();
         let mut places = BTreeMap::new();
         for (name, written) in self.values {
@@ -84,12 +107,17 @@ impl Configuration {
             }
         }
         let error = |(place, problem): (String, String)| facts! { "place" => place, "problem" => problem };
-        let errors: Vec<_> = self.errors.into_iter().map(error).collect();
+        let (more, unjudged) = match more {
+            Ok(more) => (more, None),
+            Err(cause) => (Vec::new(), Some(cause)),
+        };
+        let errors: Vec<_> = self.errors.into_iter().chain(more).map(error).collect();
+        let unread = self.unread.or(unjudged);
         let unsure = self.unsure.map(Box::new);
         [
             ("configured", Fact::Map(Elements { items: configured, partial: unsure.clone() })),
             ("configured_at", Fact::Map(Elements { items: places, partial: unsure })),
-            ("config_errors", Fact::List(Elements { items: errors, partial: self.unread.map(Box::new) })),
+            ("config_errors", Fact::List(Elements { items: errors, partial: unread.map(Box::new) })),
         ]
     }
 
@@ -190,7 +218,7 @@ mod tests {
 
     fn facts_of(mut site: FakeSite) -> BTreeMap<&'static str, Json> {
         let found = read(&mut site, CONF, None).unwrap();
-        found.facts().into_iter().map(|(name, fact)| (name, fact.to_json())).collect()
+        found.facts(Ok(Vec::new())).into_iter().map(|(name, fact)| (name, fact.to_json())).collect()
     }
 
     #[test]

@@ -2,18 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use goodstead_plugin::{Address, Cause, CauseKind, Connection, Elements, Fact, Site, SiteExt, Target};
+use goodstead_plugin::{Cause, CauseKind, Connection, Elements, Fact, Site, SiteExt, Target, UnknownOr};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::certificate;
+use crate::effective::effective;
 use crate::files::{self, Configuration, resolve};
 use crate::hba;
 use crate::instance;
 use crate::limits::Limits;
 use crate::process;
 use crate::queries::{NAMES, Settings, Told, ask};
+use crate::service::{Places, Service};
 use crate::session::{Login, Session, Startup};
+use crate::stopped;
 use crate::walk;
 
 /// The database that every server has; another one can be named in `agent.toml`.
@@ -40,20 +43,45 @@ pub(crate) struct Hints {
 pub(crate) fn gather(target: &Target, site: &mut dyn Site) -> Result<Fact, Cause> {
     // A target that the admin configured has no hints, and a malformed one is no reason to know nothing.
     let hints: Hints = serde_json::from_value(target.hints.clone()).unwrap_or_default();
-    let told = told(target, site).and_then(|told| same_server(told, &hints));
+    let (told, answered) = match reached(target, site) {
+        Ok(connection) => (converse(site, target, connection), true),
+        Err(cause) => (Err(cause), false),
+    };
+    let told = told.and_then(|told| same_server(told, &hints));
 
     let running = told.as_ref().ok().and_then(|told| told.settings.as_ref().ok());
     let config_file = hints.config_file.or(running.and_then(|settings| settings.config_file.clone()));
     let data_directory =
         hints.data_directory.or(running.and_then(|settings| settings.data_directory.clone()));
-    let configuration = match config_file {
-        Some(path) => files::read(site, &path, data_directory.as_deref()),
+    let configuration = match &config_file {
+        Some(path) => files::read(site, path, data_directory.as_deref()),
         None => Err(Cause::new(CauseKind::NotAvailable, "it is not known where the configuration files are")),
     };
+    let places = Places { config_file: config_file.as_deref(), data_directory: data_directory.as_deref() };
+    let service = match &told {
+        Ok(_) => Service::up(),
+        // Where no files are known there is nothing to hold a process against.
+        Err(_) if config_file.is_none() => Service::unknown(answered),
+        Err(_) => Service::look(site, places, answered),
+    };
+    let release = match &told {
+        Ok(told) => told.release(),
+        Err(_) => stopped::release(site, places.config_file, places.data_directory),
+    };
+    let effective = configuration.as_ref().map_err(Clone::clone).and_then(|configuration| {
+        release.and_then(|release| effective(configuration, release)).ok_or_else(|| not_catalogued(release))
+    });
 
     let mut facts =
         backups_and_clients(target, site, &told, configuration.as_ref().ok(), data_directory.as_deref());
-    let files = Files::of(&told, configuration.as_ref().ok(), data_directory);
+    facts.insert("service".to_owned(), service.fact());
+    facts.insert("basis".to_owned(), service.basis().or_unknown());
+    // Of what runs, `pg_settings` is the origin.
+    let origins =
+        service.is_stopped().then(|| Cause::new(CauseKind::NotAvailable, "its files are not known"));
+    let none = || Fact::Map(Elements { items: BTreeMap::new(), partial: None });
+    facts.insert("settings_origin".to_owned(), origins.map_or_else(none, Fact::from));
+    let files = Files::of(&told, configuration.as_ref().ok(), data_directory.clone());
     let (rules, child) = match told {
         Ok(told) => {
             let child = own_process(&told);
@@ -67,9 +95,13 @@ pub(crate) fn gather(target: &Target, site: &mut dyn Site) -> Result<Fact, Cause
             facts.extend(NAMES.map(|name| (name.to_owned(), cause.clone().into())));
             facts.extend(instance::not_told(&cause));
             facts.extend(walk::unknown(&cause));
-            // Nobody but its own administrators has the files of a server.
-            if configuration.is_ok() {
+            if let Ok(configuration) = &configuration {
+                // Nobody but its own administrators has the files of a server.
                 facts.insert("managed".to_owned(), false.into());
+                if service.is_stopped() {
+                    let folder = data_directory.as_deref();
+                    facts.extend(stopped::facts(site, configuration, effective.as_ref(), release, folder));
+                }
             }
             (Err(cause.clone()), Err(cause))
         }
@@ -78,13 +110,25 @@ pub(crate) fn gather(target: &Target, site: &mut dyn Site) -> Result<Fact, Cause
     facts.insert("tls".to_owned(), certificate::facts(site, files.certificate.as_deref(), now()));
     facts.insert("process".to_owned(), process::facts(site, child));
     match configuration {
-        Ok(configuration) => facts.extend(configuration.facts().map(|(name, fact)| (name.to_owned(), fact))),
+        Ok(configuration) => {
+            let more = effective.map(|effective| effective.errors);
+            facts.extend(configuration.facts(more).map(|(name, fact)| (name.to_owned(), fact)));
+        }
         Err(cause) => {
             let names = ["configured", "configured_at", "config_errors"];
             facts.extend(names.map(|name| (name.to_owned(), cause.clone().into())));
         }
     }
     Ok(facts.into())
+}
+
+/// Why it is not known what a release makes of its files.
+fn not_catalogued(release: Option<i64>) -> Cause {
+    let detail = match release {
+        Some(release) => format!("Goodstead does not know the settings of PostgreSQL {release}"),
+        None => "it is not known of which release the files are".to_owned(),
+    };
+    Cause::new(CauseKind::NotAvailable, detail)
 }
 
 /// Where the rules and the certificate are; relative names count from the data folder.
@@ -154,23 +198,20 @@ fn backups_and_clients(
     backups.into_iter().chain(clients).map(|(name, fact)| (name.to_owned(), fact)).collect()
 }
 
-fn told(target: &Target, site: &mut dyn Site) -> Result<Told, Cause> {
+/// A connection to the target's address.
+fn reached(target: &Target, site: &mut dyn Site) -> Result<Connection, Cause> {
     let Some(address) = &target.address else {
         let detail = "no socket of this cluster was found: only a running server knows";
         return Err(Cause::new(CauseKind::NotAvailable, detail).remedy("start the server"));
     };
-    let connection = site.connect(address)?;
-    converse(site, target, address, connection)
+    site.connect(address)
 }
 
 /// The whole conversation, on a runtime of this thread: the process may have no other.
-fn converse(
-    site: &mut dyn Site,
-    target: &Target,
-    address: &Address,
-    connection: Connection,
-) -> Result<Told, Cause> {
+fn converse(site: &mut dyn Site, target: &Target, connection: Connection) -> Result<Told, Cause> {
     let Connection { descriptor, user } = connection;
+    let missing = || Cause::new(CauseKind::PluginFailed, "a connection without an address");
+    let address = target.address.as_ref().ok_or_else(missing)?;
     let login = Login {
         address,
         user: target.user.as_deref().unwrap_or(&user),

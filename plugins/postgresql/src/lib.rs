@@ -7,12 +7,15 @@
 //! be.
 #![deny(unsafe_code)]
 
+mod accept;
 mod backup;
+mod catalogue;
 mod certificate;
 mod clients;
 mod conf;
 mod databases;
 mod discover;
+mod effective;
 mod files;
 mod gather;
 mod hba;
@@ -23,8 +26,10 @@ mod process;
 mod queries;
 mod rights;
 mod row;
+mod service;
 mod session;
 mod settings;
+mod stopped;
 mod view;
 mod walk;
 

@@ -87,6 +87,16 @@ pub(crate) struct Told {
     pub(crate) clients: [(&'static str, Fact); 2],
 }
 
+impl Told {
+    /// Its major release.
+    pub(crate) fn release(&self) -> Option<i64> {
+        match self.facts.get("major") {
+            Some(Fact::Int(release)) => Some(*release),
+            _ => None,
+        }
+    }
+}
+
 /// The running settings.
 #[derive(Default)]
 pub(crate) struct Settings {
@@ -212,7 +222,8 @@ fn version(number: i64) -> BTreeMap<String, Fact> {
     facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect()
 }
 
-fn settings(rows: Vec<Row>, sees_all: bool, role: Role<'_>) -> Settings {
+/// The settings in rows as `pg_settings` has them.
+pub(crate) fn settings(rows: Vec<Row>, sees_all: bool, role: Role<'_>) -> Settings {
     let mut found = Settings::default();
     if !sees_all {
         found.partial = Some(role.not_monitor("sees only the settings that every role may see"));

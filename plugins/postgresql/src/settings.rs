@@ -5,8 +5,8 @@
 
 use goodstead_plugin::Fact;
 
-/// The settings that are no text, for files, which do not say what a value is.
-const CATALOG: &str = include_str!("catalog.txt");
+use crate::accept::{accept, switch};
+use crate::catalogue::{self, Kind, Setting};
 
 /// Words in the names of settings whose text may hold a password or a key. Their values do not leave this plugin.
 const CONFIDENTIAL: [&str; 7] = ["command", "conninfo", "key", "pass", "secret", "token", "credential"];
@@ -73,73 +73,32 @@ pub(crate) fn from_server(setting: &str, vartype: &str, unit: Option<&str>) -> O
 /// What a file says that `name` is. `None` when the value may hold a secret. A value that does not fit stays text: a
 /// comparison with it is unknown, never true or false.
 pub(crate) fn from_file(name: &str, value: &str) -> Option<Fact> {
-    let text = || Fact::from(value);
-    Some(match catalogued(name) {
-        Some(("bool", _)) => switch(value).map_or_else(text, Fact::Bool),
-        // `archive_mode = true` is `on`; elsewhere the words mean themselves.
-        Some(("enum", _)) => match switch(value) {
-            Some(true) => "on".into(),
-            Some(false) => "off".into(),
-            None => value.to_lowercase().into(),
-        },
-        Some(("real", None)) => {
-            value.trim().parse().ok().filter(|n: &f64| n.is_finite()).map_or_else(text, Fact::Float)
+    match catalogue::latest(name) {
+        Some(setting) if setting.kind != Kind::Text => {
+            let shown = accept(&setting, value).ok();
+            let fact = shown.and_then(|shown| from_server(&shown, setting.vartype(), unit_of(&setting)));
+            Some(fact.unwrap_or_else(|| value.into()))
         }
-        Some((_, unit)) => number(value, unit.unwrap_or(Unit::One)).unwrap_or_else(text),
-        None => match (number(value, Unit::One), value) {
-            (Some(number), _) => number,
-            (None, "on" | "true" | "yes") => true.into(),
-            (None, "off" | "false" | "no") => false.into(),
+        _ if CONFIDENTIAL.iter().any(|word| name.contains(word)) => None,
+        Some(_) => Some(value.into()),
+        None => match (value.parse::<i32>(), value) {
+            (Ok(number), _) => Some(Fact::Int(number.into())),
+            (_, "on" | "true" | "yes") => Some(true.into()),
+            (_, "off" | "false" | "no") => Some(false.into()),
             // The text of an extension's setting is anybody's guess.
-            _ if name.contains('.') || CONFIDENTIAL.iter().any(|word| name.contains(word)) => return None,
-            _ => text(),
+            _ if name.contains('.') => None,
+            _ => Some(value.into()),
         },
-    })
-}
-
-fn catalogued(name: &str) -> Option<(&'static str, Option<Unit>)> {
-    CATALOG.lines().find_map(|line| {
-        let mut words = line.split(' ');
-        (words.next() == Some(name)).then_some(())?;
-        Some((words.next()?, words.next().and_then(Unit::read)))
-    })
-}
-
-/// A switch in any of the server's spellings: unambiguous prefixes count, case does not.
-fn switch(value: &str) -> Option<bool> {
-    let value = value.trim().to_lowercase();
-    let starts = |word: &str, least: usize| value.len() >= least && word.starts_with(&value);
-    if value == "1" || starts("on", 2) || starts("true", 1) || starts("yes", 1) {
-        Some(true)
-    } else if value == "0" || starts("off", 2) || starts("false", 1) || starts("no", 1) {
-        Some(false)
-    } else {
-        None
     }
+}
+
+/// The unit as `pg_settings` has it.
+pub(crate) fn unit_of(setting: &Setting) -> Option<&'static str> {
+    Some(setting.unit).filter(|unit| !unit.is_empty())
 }
 
 fn is_mode(value: &str) -> bool {
     value.len() > 1 && value.starts_with('0') && value.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// A number with or without a unit; the unit that it carries goes before the setting's own.
-fn number(value: &str, unit: Unit) -> Option<Fact> {
-    let value = value.trim();
-    if is_mode(value) {
-        return None;
-    }
-    if let Some(digits) = value.strip_prefix("0x") {
-        return i32::from_str_radix(digits, 16).ok().map(|number| unit.apply(number.into()));
-    }
-    let end = value.find(|c: char| !(c.is_ascii_digit() || "+-.".contains(c))).unwrap_or(value.len());
-    let (number, suffix) = value.split_at(end);
-    let number = number.parse().ok().filter(|number: &f64| number.is_finite())?;
-    let suffix = suffix.trim_start();
-    let kinds_agree = |own: Unit| std::mem::discriminant(&own) == std::mem::discriminant(&unit);
-    match suffix {
-        "" => Some(unit.apply(number)),
-        _ => Unit::read(suffix).filter(|own| kinds_agree(*own)).map(|own| own.apply(number)),
-    }
 }
 
 #[cfg(test)]
@@ -192,7 +151,7 @@ mod tests {
             ("work_mem", "5min", "\"5min\""),
             ("checkpoint_timeout", "15min", "900"),
             ("checkpoint_timeout", "1h", "3600"),
-            ("statement_timeout", "500us", "0.0005"),
+            ("statement_timeout", "500us", "0"),
             ("statement_timeout", "250", "0.25"),
             ("log_rotation_age", "1d", "86400"),
             ("max_slot_wal_keep_size", "-1", "-1"),
@@ -215,17 +174,5 @@ mod tests {
             assert_eq!(from_file(name, "host=db password=hunter2"), None, "{name}");
         }
         assert!(from_file("password_encryption", "scram-sha-256").is_some());
-    }
-
-    #[test]
-    fn the_catalog_has_one_well_formed_line_a_setting() {
-        let lines: Vec<_> = CATALOG.lines().filter(|line| !line.starts_with('#')).collect();
-        for line in &lines {
-            let words: Vec<_> = line.split(' ').collect();
-            assert_eq!(words.len(), 3, "{line}");
-            assert!(["bool", "enum", "integer", "real"].contains(&words[1]), "{line}");
-            assert!(words[2] == "-" || Unit::read(words[2]).is_some(), "{line}");
-        }
-        assert!(lines.is_sorted() && lines.len() > 300);
     }
 }

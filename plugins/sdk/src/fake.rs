@@ -26,6 +26,7 @@ pub struct FakeSite {
     commands: BTreeMap<String, (i32, Vec<u8>)>,
     connections: BTreeMap<String, Result<OwnedFd, Cause>>,
     allowed: Option<Allowed>,
+    folder: bool,
 }
 
 /// What a manifest allows, made once: sites of tests hold thousands of files.
@@ -59,6 +60,13 @@ impl FakeSite {
     /// An empty site that allows what the manifest does.
     pub fn with_manifest(manifest: &Manifest) -> Self {
         FakeSite { allowed: Some(Allowed::from(&manifest.permissions)), ..FakeSite::default() }
+    }
+
+    /// The same files in a folder that is not a running host, as under `--root`.
+    #[must_use]
+    pub fn folder(mut self) -> Self {
+        self.folder = true;
+        self
     }
 
     /// A file and its content.
@@ -165,6 +173,9 @@ fn answer(granted: Granted, data: Vec<u8>) -> Answer {
 impl Site for FakeSite {
     fn ask(&mut self, request: Request) -> Result<Answer, Cause> {
         match request {
+            Request::Statfs { .. } | Request::Connect { .. } | Request::Run { .. } if self.folder => {
+                Err(Cause::new(CauseKind::NotApplicableHere, "it is only known on the live host"))
+            }
             Request::Read { path } => Ok(answer(Granted::Read, self.permitted_content(&path)?.to_vec())),
             Request::ReadMany { globs, except } => {
                 let (globs, except) = (Globs::new(&globs), Globs::new(&except));
