@@ -21,6 +21,7 @@ pub mod mounts;
 pub mod peak;
 pub mod postgres;
 pub mod reference;
+pub mod releases;
 pub mod runner;
 pub mod sample;
 pub mod scene;
@@ -35,11 +36,14 @@ pub fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in the checkout").to_owned()
 }
 
+/// Where cargo builds.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| checkout().join("target"), PathBuf::from)
+}
+
 /// The staged tree.
 pub fn stage() -> PathBuf {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| checkout().join("target"), PathBuf::from);
-    let stage = target.join("stage");
+    let stage = target().join("stage");
     assert!(
         stage.join("bin/goodstead").exists(),
         "nothing is staged: run `cargo xtask test`, or `cargo xtask stage` first"

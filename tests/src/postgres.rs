@@ -479,10 +479,18 @@ pub fn whoami() -> String {
 }
 
 /// Makes a folder the server's.
-fn give(folder: &Path) {
+pub(crate) fn give(folder: &Path) {
     if let Some((uid, gid)) = owner() {
         std::os::unix::fs::chown(folder, Some(uid), Some(gid)).expect("the owner");
     }
+}
+
+/// The command run as whom the server has to run.
+pub(crate) fn as_owner(command: &mut Command) -> &mut Command {
+    if let Some((uid, gid)) = owner() {
+        command.uid(uid).gid(gid);
+    }
+    command
 }
 
 /// As whom the server has to run, where that is not the caller: the owner of Debian's cluster folder.

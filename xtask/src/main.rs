@@ -7,6 +7,7 @@ mod demo;
 mod dist;
 mod packages;
 mod plugin;
+mod servers;
 mod sign;
 mod soak;
 mod stage;
@@ -72,7 +73,11 @@ enum Task {
         folder: PathBuf,
     },
     /// Write everything that is generated and committed; the tests compare
-    Generate,
+    Generate {
+        /// Instead: what is made from real servers and changes only with a new release of theirs
+        #[arg(value_enum)]
+        what: Option<Generated>,
+    },
     /// Fuzz every door through which foreign input comes, and tell what was found
     Soak {
         /// How long in all, shared among the targets
@@ -91,6 +96,12 @@ enum Task {
         #[arg(long, requires = "kills")]
         seed: Option<u64>,
     },
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Generated {
+    /// The settings of every release of PostgreSQL
+    Settings,
 }
 
 fn main() -> ExitCode {
@@ -117,7 +128,8 @@ fn run(task: &Task) -> Result<()> {
             Ok(())
         }
         Task::Sign { key, folder } => sign::sign(folder, &sign::read_key(key)?),
-        Task::Generate => test::generate(),
+        Task::Generate { what: None } => test::generate(),
+        Task::Generate { what: Some(Generated::Settings) } => servers::generate_settings(),
         Task::Soak { kills: Some(kills), seed, .. } => soak::kills(*kills, *seed),
         Task::Soak { tables: Some(tables), databases, .. } => soak::postgresql(*tables, *databases),
         Task::Soak { minutes, .. } => soak::run(*minutes),

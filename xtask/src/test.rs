@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::packages::{install_missing, unpack_missing};
+use crate::servers::fetch_missing;
 use crate::stage::stage;
 use crate::{cargo, succeed};
 
@@ -11,6 +12,7 @@ use crate::{cargo, succeed};
 pub(crate) fn run(rest: &[String]) -> Result<()> {
     install_missing()?;
     unpack_missing()?;
+    fetch_missing()?;
     stage("dev")?;
     succeed(cargo().args(["test", "--workspace", "--no-fail-fast"]).args(rest))
 }
