@@ -97,6 +97,24 @@ impl Cluster {
             .to_owned()
     }
 
+    /// The errors that a server which runs with an empty file finds in this one: the lines, as JSON.
+    pub fn file_errors(&self, conf: &str) -> String {
+        let other = self.folder.path().join("other.conf");
+        fs::write(&other, conf).expect("a file");
+        self.configure(b"");
+        let mut command = Command::new(self.release.programs.join("postgres"));
+        command.args(["--single", "-j", "-D"]).arg(self.data()).arg("postgres");
+        let copy = format!("cat {} > {}", other.display(), self.data().join("postgresql.conf").display());
+        let input = format!(
+            "COPY (SELECT 1) TO PROGRAM '{copy}'\n;\n\nCOPY (SELECT json_agg(s) FROM (SELECT sourceline AS line, error
+             FROM pg_file_settings WHERE error IS NOT NULL) s) TO STDOUT (FORMAT csv, QUOTE E'\\x01')\n;\n\n"
+        );
+        let output = self.run(&mut command, &input);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let value = text.split_once('[').map(|(_, rest)| format!("[{rest}")).unwrap_or_default();
+        value.rsplit_once(']').map(|(rest, _)| format!("{rest}]")).unwrap_or_default()
+    }
+
     /// How the server shows a setting with this value, if it accepts it.
     pub fn shown(&self, name: &str, value: &str) -> Option<String> {
         let output = self.postgres(&["-C", name, "-c", &format!("{name}={value}")], "");

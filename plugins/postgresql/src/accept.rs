@@ -43,6 +43,9 @@ pub(crate) fn accept(setting: &Setting, written: &str) -> Result<String, String>
                     range(least, most, setting.unit)
                 ));
             }
+            if name == "vacuum_buffer_usage_limit" && number > 0.0 && number < 128.0 {
+                return Err(format!("{name} ={} is neither 0 nor at least 128kB", shown(written)));
+            }
             Ok(match setting.kind {
                 Kind::Integer if OCTAL.contains(&name) => format!("{:04o}", number as i64),
                 _ => number.to_string(),

@@ -150,9 +150,10 @@ impl Configuration {
         }
         match site.read_text(path) {
             Ok(text) => self.file(site, path, &text, depth + 1),
-            Err(cause) if cause.kind == CauseKind::Absent && !required => {}
-            Err(cause) if cause.kind == CauseKind::Absent => {
-                self.error(place.to_owned(), &format!("the included file {path} does not exist"));
+            Err(cause) if is_absent(site, path, &cause) => {
+                if required {
+                    self.error(place.to_owned(), &format!("the included file {path} does not exist"));
+                }
             }
             Err(cause) => self.gap(cause),
         }
@@ -167,7 +168,7 @@ impl Configuration {
                     self.include(site, &resolve(path, &entry.name), place, depth, true);
                 }
             }
-            Err(cause) if cause.kind == CauseKind::Absent => {
+            Err(cause) if is_absent(site, path, &cause) => {
                 self.error(place.to_owned(), &format!("the included folder {path} does not exist"));
             }
             Err(cause) => self.gap(cause),
@@ -182,6 +183,13 @@ impl Configuration {
         self.unsure.get_or_insert(cause.clone());
         self.unread.get_or_insert(cause);
     }
+}
+
+/// Whether nothing is there. Of what has another name than the manifest names, whether it is there may be known.
+fn is_absent(site: &mut dyn Site, path: &str, cause: &Cause) -> bool {
+    let absent = |cause: &Cause| cause.kind == CauseKind::Absent;
+    absent(cause)
+        || cause.kind == CauseKind::NotDeclared && site.stat(path).is_err_and(|cause| absent(&cause))
 }
 
 pub(crate) fn folder_of(path: &str) -> &str {
