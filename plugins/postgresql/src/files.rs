@@ -91,6 +91,11 @@ impl Configuration {
         self.values.iter().map(|(name, written)| (name.as_str(), written))
     }
 
+    /// Where a setting is written.
+    pub(crate) fn place(&self, name: &str) -> Option<&str> {
+        self.values.get(&name.to_ascii_lowercase()).map(|written| written.place.as_str())
+    }
+
     /// The path of the first file.
     pub(crate) fn first_file(&self) -> &str {
         &self.first_file
@@ -106,12 +111,11 @@ impl Configuration {
                 configured.insert(name, fact);
             }
         }
-        let error = |(place, problem): (String, String)| facts! { "place" => place, "problem" => problem };
         let (more, unjudged) = match more {
             Ok(more) => (more, None),
             Err(cause) => (Vec::new(), Some(cause)),
         };
-        let errors: Vec<_> = self.errors.into_iter().chain(more).map(error).collect();
+        let errors = problems(self.errors.into_iter().chain(more));
         let unread = self.unread.or(unjudged);
         let unsure = self.unsure.map(Box::new);
         [
@@ -183,6 +187,19 @@ impl Configuration {
         self.unsure.get_or_insert(cause.clone());
         self.unread.get_or_insert(cause);
     }
+}
+
+/// Places with their problems as elements of a list: one for each place.
+pub(crate) fn problems(found: impl IntoIterator<Item = (String, String)>) -> Vec<Fact> {
+    let mut places: Vec<(String, String)> = Vec::new();
+    for (place, problem) in found {
+        match places.iter_mut().find(|(known, _)| *known == place) {
+            Some((_, problems)) if *problems == problem => {}
+            Some((_, problems)) => *problems = format!("{problems}; {problem}"),
+            None => places.push((place, problem)),
+        }
+    }
+    places.into_iter().map(|(place, problem)| facts! { "place" => place, "problem" => problem }).collect()
 }
 
 /// Whether nothing is there. Of what has another name than the manifest names, whether it is there may be known.

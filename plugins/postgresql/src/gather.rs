@@ -6,8 +6,9 @@ use goodstead_plugin::{Cause, CauseKind, Connection, Elements, Fact, Site, SiteE
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::ahead;
 use crate::certificate;
-use crate::effective::effective;
+use crate::effective::{Effective, effective};
 use crate::files::{self, Configuration, resolve};
 use crate::hba;
 use crate::instance;
@@ -15,7 +16,8 @@ use crate::limits::Limits;
 use crate::process;
 use crate::queries::{NAMES, Settings, Told, ask};
 use crate::service::{Places, Service};
-use crate::session::{Login, Session, Startup};
+use crate::session::{Login, Row, Session, Startup};
+use crate::start;
 use crate::stopped;
 use crate::walk;
 
@@ -89,6 +91,7 @@ pub(crate) fn gather(target: &Target, site: &mut dyn Site) -> Result<Fact, Cause
             let settings =
                 told.settings.map(|settings| instance_values(settings, configuration.as_ref().ok()));
             facts.insert("settings".to_owned(), settings.unwrap_or_else(Fact::from));
+            facts.extend(ahead(&told.rows, configuration.as_ref(), effective.as_ref(), release));
             (told.rules, child)
         }
         Err(cause) => {
@@ -101,14 +104,21 @@ pub(crate) fn gather(target: &Target, site: &mut dyn Site) -> Result<Fact, Cause
                 if service.is_stopped() {
                     let folder = data_directory.as_deref();
                     facts.extend(stopped::facts(site, configuration, effective.as_ref(), release, folder));
+                    // Nothing runs that could differ from the files.
+                    let none = || Fact::from(Vec::new());
+                    facts.extend(["pending_restart", "changes"].map(|name| (name.to_owned(), none())));
                 }
             }
             (Err(cause.clone()), Err(cause))
         }
     };
-    facts.insert("hba".to_owned(), hba::fact(site, files.hba.as_deref(), rules));
+    let rules = hba::facts(site, files.hba.as_deref(), rules, release);
+    facts.extend(rules.map(|(name, fact)| (name.to_owned(), fact)));
     facts.insert("tls".to_owned(), certificate::facts(site, files.certificate.as_deref(), now()));
     facts.insert("process".to_owned(), process::facts(site, child));
+    let start =
+        start::fact(site, configuration.as_ref(), effective.as_ref(), release, data_directory.as_deref());
+    facts.insert("start_errors".to_owned(), start);
     match configuration {
         Ok(configuration) => {
             let more = effective.map(|effective| effective.errors);
@@ -120,6 +130,29 @@ pub(crate) fn gather(target: &Target, site: &mut dyn Site) -> Result<Fact, Cause
         }
     }
     Ok(facts.into())
+}
+
+/// What the files will change of a server that runs.
+fn ahead(
+    rows: &Result<Vec<Row>, Cause>,
+    configuration: Result<&Configuration, &Cause>,
+    effective: Result<&Effective, &Cause>,
+    release: Option<i64>,
+) -> [(String, Fact); 2] {
+    let whole = configuration
+        .map_err(Clone::clone)
+        .and_then(|it| it.unsure().map_or(Ok(it), |cause| Err(cause.clone())));
+    let known = whole.and_then(|configuration| Ok((configuration, effective.map_err(Clone::clone)?)));
+    let (pending, changes) = match rows {
+        Ok(rows) => (
+            ahead::pending(rows, known.as_ref().ok().map(|(_, effective)| *effective)),
+            known.map(|(configuration, effective)| {
+                ahead::changes(rows, effective, configuration, release.unwrap_or_default())
+            }),
+        ),
+        Err(cause) => (cause.clone().into(), Err(cause.clone())),
+    };
+    [("pending_restart".to_owned(), pending), ("changes".to_owned(), changes.unwrap_or_else(Fact::from))]
 }
 
 /// Why it is not known what a release makes of its files.

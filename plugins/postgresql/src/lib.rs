@@ -8,6 +8,7 @@
 #![deny(unsafe_code)]
 
 mod accept;
+mod ahead;
 mod backup;
 mod catalogue;
 mod certificate;
@@ -29,6 +30,7 @@ mod row;
 mod service;
 mod session;
 mod settings;
+mod start;
 mod stopped;
 mod view;
 mod walk;

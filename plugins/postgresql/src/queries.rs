@@ -54,7 +54,7 @@ fn slots_query(version_num: i64) -> String {
 }
 
 /// The facts that only a running server knows.
-pub(crate) const NAMES: [&str; 12] = [
+pub(crate) const NAMES: [&str; 13] = [
     "version",
     "major",
     "minor",
@@ -65,16 +65,19 @@ pub(crate) const NAMES: [&str; 12] = [
     "uptime_seconds",
     "settings",
     "pending_restart",
+    "changes",
     "slots",
     "archiver",
 ];
 
 /// What a session told.
 pub(crate) struct Told {
-    /// The facts named in [`NAMES`], but for `settings`.
+    /// The facts named in [`NAMES`], but for `settings`, `pending_restart` and `changes`.
     pub(crate) facts: BTreeMap<String, Fact>,
     /// The settings, or why not.
     pub(crate) settings: Result<Settings, Cause>,
+    /// The same as `pg_settings` shows them.
+    pub(crate) rows: Result<Vec<Row>, Cause>,
     /// The rules of pg_hba.conf as the server reads them, or why not.
     pub(crate) rules: Result<Vec<Row>, Cause>,
     /// A process of the server that lives as long as it.
@@ -143,8 +146,6 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
     );
 
     let rows = session.rows(SETTINGS).await;
-    let pending = rows.as_ref().map(|rows| pending_restart(rows)).map_err(Clone::clone);
-    facts.insert("pending_restart".to_owned(), pending.or_unknown());
     let server = Server {
         number,
         in_recovery: switch(identity, "in_recovery") == Some(true),
@@ -154,7 +155,8 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
         rows: session.limits().rows,
     };
     facts.extend(instance::from_settings(rows.as_ref().map(Vec::as_slice).map_err(Clone::clone), &server));
-    let settings = rows.map(|rows| settings(rows, switch(identity, "sees_all") == Some(true), login.role()));
+    let settings =
+        rows.clone().map(|rows| settings(rows, switch(identity, "sees_all") == Some(true), login.role()));
 
     if let Err(cause) = session.bound().await {
         for name in ["slots", "archiver"] {
@@ -164,6 +166,7 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
         return Ok(Told {
             facts,
             settings,
+            rows,
             rules: Err(cause.clone()),
             process: None,
             cluster: Err(cause.clone()),
@@ -182,6 +185,7 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
     Ok(Told {
         facts,
         settings,
+        rows,
         rules: asked.rules,
         process: asked.process,
         cluster,
@@ -250,18 +254,6 @@ pub(crate) fn settings(rows: Vec<Row>, sees_all: bool, role: Role<'_>) -> Settin
         }
     }
     found
-}
-
-fn pending_restart(rows: &[Row]) -> Fact {
-    let waiting = rows.iter().filter(|row| switch(row, "pending_restart") == Some(true));
-    let waiting = waiting.filter_map(|row| {
-        let mut item = BTreeMap::from([("name".to_owned(), Fact::from(text(row, "name")?))]);
-        if let (Some(file), Some(line)) = (text(row, "sourcefile"), text(row, "sourceline")) {
-            item.insert("place".to_owned(), format!("{file}:{line}").into());
-        }
-        Some(Fact::from(item))
-    });
-    waiting.collect::<Vec<_>>().into()
 }
 
 fn slot(row: &Row) -> Option<Fact> {

@@ -50,6 +50,60 @@ pub(super) fn scope(written: &str) -> Scope {
     }
 }
 
+/// Whether the server refuses an address with this mask; a name of a host has none.
+///
+/// # Errors
+/// Why.
+pub(super) fn refused(address: &str, mask: Option<&str>) -> Result<(), String> {
+    let Some(mask) = mask else {
+        let Some((address, length)) = address.split_once('/') else { return Ok(()) };
+        let most = match address.parse() {
+            Ok(IpAddr::V4(_)) => 32,
+            Ok(IpAddr::V6(_)) => 128,
+            // Short and odd ways to write an address are the C library's to understand.
+            Err(_) if address.contains(':') || !address.contains(|c: char| c.is_ascii_alphabetic()) => {
+                return Ok(());
+            }
+            Err(_) => return Err("the name of a host has no mask".to_owned()),
+        };
+        return match length.parse::<u32>() {
+            Ok(length) if length <= most => Ok(()),
+            _ => Err(format!("the length of the mask is 0 to {most}")),
+        };
+    };
+    match (address.parse(), mask.parse()) {
+        (Ok(IpAddr::V4(_)), Ok(IpAddr::V4(_))) | (Ok(IpAddr::V6(_)), Ok(IpAddr::V6(_))) => Ok(()),
+        (_, Ok(_)) => Err("address and mask are of different families".to_owned()),
+        _ => Err("the address has no mask: write it with /32 or another length".to_owned()),
+    }
+}
+
+/// Whether every address that `inner` means is one that `outer` means, as far as numbers and `all` show.
+pub(super) fn contains(outer: &str, inner: &str) -> bool {
+    if outer == "all" {
+        return true;
+    }
+    match (network(outer), network(inner)) {
+        (Some((family, outer, length)), Some((of, inner, longer))) if family == of && length <= longer => {
+            let width: u32 = if family { 32 } else { 128 };
+            // Shifting by the whole width is no operation.
+            outer.checked_shr(width - length) == inner.checked_shr(width - length) || length == 0
+        }
+        _ => false,
+    }
+}
+
+/// Whether it is IPv4, the number, and the length of the mask.
+fn network(written: &str) -> Option<(bool, u128, u32)> {
+    let (address, mask) = written.split_once(['/', ' '])?;
+    let length = bits(mask)?;
+    match address.parse().ok()? {
+        IpAddr::V4(address) if length <= 32 => Some((true, u128::from(u32::from(address)), length)),
+        IpAddr::V6(address) if length <= 128 => Some((false, u128::from(address), length)),
+        _ => None,
+    }
+}
+
 /// The length of a mask that is written as a length or as an address.
 fn bits(mask: &str) -> Option<u32> {
     match mask.parse::<IpAddr>() {
@@ -62,6 +116,25 @@ fn bits(mask: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_network_holds_its_parts() {
+        for (outer, inner, expected) in [
+            ("10.0.0.0/8", "10.1.0.0/16", true),
+            ("10.0.0.0 255.0.0.0", "10.1.2.3/32", true),
+            ("10.1.0.0/16", "10.0.0.0/8", false),
+            ("10.0.0.0/8", "11.0.0.0/16", false),
+            ("0.0.0.0/0", "10.0.0.0/8", true),
+            ("0.0.0.0/0", "::1/128", false),
+            ("::/0", "fe80::/10", true),
+            ("all", "fe80::/10", true),
+            ("all", "db.example.test", true),
+            ("samenet", "10.0.0.0/8", false),
+            ("10.0.0.0/8", "all", false),
+        ] {
+            assert_eq!(contains(outer, inner), expected, "{outer} {inner}");
+        }
+    }
 
     #[test]
     fn every_way_to_write_an_address_is_understood() {

@@ -3,7 +3,7 @@
 use goodstead_plugin::{Cause, CauseKind, Site, SiteExt};
 
 use super::tokens::{Token, fields, lines};
-use super::{MOST, Rule, Rules, not_understood};
+use super::{MOST, Rule, Rules};
 use crate::files::{folder_of, resolve};
 
 /// How deep the server follows includes (`CONF_FILE_MAX_DEPTH`).
@@ -19,15 +19,23 @@ const MAX_LINES: usize = 20_000;
 ///
 /// # Errors
 /// Why the first file could not be read.
-pub(super) fn read(site: &mut dyn Site, path: &str) -> Result<Rules, Cause> {
+pub(super) fn read(site: &mut dyn Site, path: &str, release: Option<i64>) -> Result<Rules, Cause> {
     let text = site.read_text(path)?;
-    let mut reading = Reading { site, found: Rules::default(), files: 0, lines: 0 };
+    let mut reading = Reading { site, release, found: Rules::default(), files: 0, lines: 0 };
     reading.file(path, &text, 0);
-    Ok(reading.found)
+    let mut found = reading.found;
+    if found.rules.is_empty() && found.errors.is_empty() && found.unsure.is_none() {
+        found.errors.push((
+            path.to_owned(),
+            "there is no rule in it, and without one the server does not start".to_owned(),
+        ));
+    }
+    Ok(found)
 }
 
 struct Reading<'a> {
     site: &'a mut dyn Site,
+    release: Option<i64>,
     found: Rules,
     files: usize,
     lines: usize,
@@ -47,7 +55,9 @@ impl Reading<'_> {
             match fields.as_slice() {
                 [] => {}
                 [first, named, ..]
-                    if first.len() == 1 && first.iter().any(|token| token.text.starts_with("include")) =>
+                    if self.release.is_none_or(|release| release >= 16)
+                        && first.len() == 1
+                        && first.iter().any(|token| token.text.starts_with("include")) =>
                 {
                     let (Some(word), [name]) = (first.first(), named.as_slice()) else { continue };
                     self.include(&word.text, &resolve(folder_of(path), &name.text), &place, depth);
@@ -55,9 +65,9 @@ impl Reading<'_> {
                 fields => {
                     let fields: Vec<_> =
                         fields.iter().map(|field| self.expanded(field, path, depth)).collect();
-                    match Rule::of(place.clone(), &fields) {
-                        Some(rule) => self.found.rules.push(rule),
-                        None => self.gap(not_understood(&place)),
+                    match Rule::of(place.clone(), &fields, self.release) {
+                        Ok(rule) => self.found.rules.push(rule),
+                        Err(problem) => self.found.errors.push((place, problem)),
                     }
                 }
             }
@@ -68,7 +78,12 @@ impl Reading<'_> {
         match word {
             "include" | "include_if_exists" => match self.text(path, depth) {
                 Ok(text) => self.file(path, &text, depth + 1),
-                Err(cause) if cause.kind == CauseKind::Absent && word == "include_if_exists" => {}
+                Err(cause) if cause.kind == CauseKind::Absent => {
+                    if word == "include" {
+                        let problem = format!("the included file {path} does not exist");
+                        self.found.errors.push((place.to_owned(), problem));
+                    }
+                }
                 Err(cause) => self.gap(cause),
             },
             "include_dir" => match self.site.list(path) {
@@ -81,7 +96,10 @@ impl Reading<'_> {
                 }
                 Err(cause) => self.gap(cause),
             },
-            _ => self.gap(not_understood(place)),
+            _ => {
+                let problem = "a line that begins so is include, include_if_exists or include_dir";
+                self.found.errors.push((place.to_owned(), problem.to_owned()));
+            }
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod address;
 mod files;
+mod options;
 mod tokens;
 
 use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, facts};
@@ -20,25 +21,6 @@ const MOST: usize = 1_000;
 
 /// The most databases, or users, of one rule that are told.
 const MOST_NAMES: usize = 200;
-
-/// The ways to prove who one is; the server refuses a rule with another word. `oauth` came with 18.
-const METHODS: [&str; 15] = [
-    "trust",
-    "reject",
-    "scram-sha-256",
-    "md5",
-    "password",
-    "gss",
-    "sspi",
-    "ident",
-    "peer",
-    "pam",
-    "bsd",
-    "ldap",
-    "radius",
-    "cert",
-    "oauth",
-];
 
 /// One rule.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,13 +40,21 @@ struct Rule {
 #[derive(Debug, Default, PartialEq)]
 struct Rules {
     rules: Vec<Rule>,
+    /// Lines that the server refuses: place and problem.
+    errors: Vec<(String, String)>,
     unsure: Option<Cause>,
 }
 
-/// The fact `hba`: from `file` if it can be read, else from what the server `told`, and else unknown because of that.
-pub(crate) fn fact(site: &mut dyn Site, file: Option<&str>, told: Result<Vec<Row>, Cause>) -> Fact {
+/// The facts `hba` and `hba_errors`: from `file` if it can be read, else from what the server `told`, and else unknown
+/// because of that. Which lines are rules depends on the `release`, if that is known.
+pub(crate) fn facts(
+    site: &mut dyn Site,
+    file: Option<&str>,
+    told: Result<Vec<Row>, Cause>,
+    release: Option<i64>,
+) -> [(&'static str, Fact); 2] {
     let read = match file {
-        Some(path) => files::read(site, path),
+        Some(path) => files::read(site, path, release),
         None => Err(Cause::new(CauseKind::NotAvailable, "it is not known where pg_hba.conf is")),
     };
     let rules = match (read, told) {
@@ -72,54 +62,69 @@ pub(crate) fn fact(site: &mut dyn Site, file: Option<&str>, told: Result<Vec<Row
         (Err(_), Ok(rows)) => from_view(&rows, file.unwrap_or("pg_hba.conf")),
         // A server that would show them to another role is the way out; a file that is not there is none.
         (Err(unread), Err(hidden)) => {
-            return if hidden.kind == CauseKind::NotPermitted { hidden } else { unread }.into();
+            let cause = if hidden.kind == CauseKind::NotPermitted { hidden } else { unread };
+            return ["hba", "hba_errors"].map(|name| (name, cause.clone().into()));
         }
     };
-    let Rules { mut rules, mut unsure } = rules;
+    let Rules { mut rules, errors, mut unsure } = rules;
+    let refused = crate::files::problems(errors.clone());
+    let refused = Fact::List(Elements { items: refused, partial: unsure.clone().map(Box::new) });
+    if let Some((place, _)) = errors.first() {
+        let detail = format!("{place} is no rule that can be read, nor can the server read it");
+        unsure.get_or_insert(Cause::new(CauseKind::Partial, detail));
+    }
     if rules.len() > MOST {
         rules.truncate(MOST);
         unsure = Some(Cause::new(CauseKind::TooLarge, format!("only the first {MOST} rules are told")));
     }
     let items = rules.iter().enumerate().map(|(index, rule)| {
         let before = rules.get(..index).unwrap_or_default();
-        rule.fact(before.iter().any(|earlier| earlier.covers(rule)))
+        rule.fact(before.iter().find(|earlier| earlier.covers(rule)))
     });
-    Fact::List(Elements { items: items.collect(), partial: unsure.map(Box::new) })
+    let rules = Fact::List(Elements { items: items.collect(), partial: unsure.map(Box::new) });
+    [("hba", rules), ("hba_errors", refused)]
 }
 
 impl Rule {
-    /// A line's fields; `None` if it is no rule.
-    fn of(place: String, fields: &[Vec<Token>]) -> Option<Rule> {
-        let [kind, databases, users, rest @ ..] = fields else { return None };
-        let kind = only(kind)?.text.to_lowercase();
-        let (address, rest) = match kind.as_str() {
-            "local" => (None, rest),
-            "host" | "hostssl" | "hostnossl" | "hostgssenc" | "hostnogssenc" => {
-                let [address, rest @ ..] = rest else { return None };
-                let address = only(address)?;
-                // An address without a mask is followed by one.
-                match (rest, address::needs_mask(&address.text)) {
-                    ([mask, rest @ ..], true) => {
-                        (Some(format!("{} {}", address.text, only(mask)?.text)), rest)
-                    }
-                    (_, true) => return None,
-                    (rest, false) => (Some(address.text.clone()), rest),
-                }
-            }
-            _ => return None,
-        };
-        let [method, options @ ..] = rest else { return None };
-        let method = only(method)?.text.clone();
-        if !METHODS.contains(&method.as_str()) {
-            return None;
+    /// A line's fields, as a server of this release reads them.
+    ///
+    /// # Errors
+    /// Why the server refuses the line.
+    fn of(place: String, fields: &[Vec<Token>], release: Option<i64>) -> Result<Rule, String> {
+        let missing = |what: &str| format!("the rule ends before its {what}");
+        let [kind, rest @ ..] = fields else { return Err(missing("type")) };
+        let kind = only(kind, "type")?.text.to_lowercase();
+        if !["local", "host", "hostssl", "hostnossl", "hostgssenc", "hostnogssenc"].contains(&kind.as_str()) {
+            let kinds = "local, host, hostssl, hostnossl, hostgssenc or hostnogssenc";
+            return Err(format!("a rule begins with {kinds}"));
         }
-        let options = options.iter().flatten().map(|option| option.text.as_str());
-        Some(Rule {
+        let [databases, rest @ ..] = rest else { return Err(missing("database")) };
+        let [users, rest @ ..] = rest else { return Err(missing("role")) };
+        let (address, rest) = match (kind.as_str(), rest) {
+            ("local", rest) => (None, rest),
+            (_, []) => return Err(missing("address")),
+            (_, [address, rest @ ..]) => {
+                let address = &only(address, "address")?.text;
+                let (mask, rest) = match (address::needs_mask(address), rest) {
+                    (true, [mask, rest @ ..]) => (Some(&only(mask, "mask")?.text), rest),
+                    (true, []) => return Err(missing("mask: write the address with /32 or another length")),
+                    (false, rest) => (None, rest),
+                };
+                address::refused(address, mask.map(String::as_str))?;
+                let whole = mask.map_or_else(|| address.clone(), |mask| format!("{address} {mask}"));
+                (Some(whole), rest)
+            }
+        };
+        let [method, options @ ..] = rest else { return Err(missing("method")) };
+        let method = only(method, "method")?.text.clone();
+        let options: Vec<_> = options.iter().flatten().map(|option| option.text.as_str()).collect();
+        options::refused(&kind, &method, &options, release)?;
+        Ok(Rule {
             place,
             scope: address.as_deref().map_or(Scope::Local, address::scope),
             databases: names(databases),
             users: names(users),
-            client_certificate: wants_certificate(&method, options),
+            client_certificate: wants_certificate(&method, options.iter().copied()),
             kind,
             address,
             method,
@@ -132,14 +137,19 @@ impl Rule {
         let all = |names: &[String]| names.iter().any(|name| name == "all");
         // `all` does not mean the replication connections.
         let replication = later.databases.iter().any(|name| name == "replication");
-        let databases = (all(&self.databases) && !replication) || self.databases == later.databases;
-        let users = all(&self.users) || self.users == later.users;
-        let address = self.address == later.address || self.address.as_deref() == Some("all");
+        let among = |own: &[String], later: &[String]| later.iter().all(|name| own.contains(name));
+        let databases = (all(&self.databases) && !replication) || among(&self.databases, &later.databases);
+        let users = all(&self.users) || among(&self.users, &later.users);
+        let address = match (&self.address, &later.address) {
+            (Some(own), Some(later)) => own == later || address::contains(own, later),
+            (own, later) => own == later,
+        };
         kind && databases && users && address
     }
 
-    fn fact(&self, shadowed: bool) -> Fact {
-        facts! {
+    fn fact(&self, earlier: Option<&Rule>) -> Fact {
+        let shadowed = earlier.is_some();
+        let mut fact = facts! {
             "place" => self.place.as_str(),
             "type" => self.kind.as_str(),
             "databases" => told(&self.databases),
@@ -149,7 +159,11 @@ impl Rule {
             "method" => self.method.as_str(),
             "client_certificate" => self.client_certificate,
             "shadowed" => shadowed,
+        };
+        if let (Fact::Map(fields), Some(earlier)) = (&mut fact, earlier) {
+            fields.items.insert("shadowed_by".to_owned(), earlier.place.as_str().into());
         }
+        fact
     }
 }
 
@@ -162,10 +176,10 @@ fn told(names: &[String]) -> Fact {
 }
 
 /// The one token of a field that takes no list.
-fn only(field: &[Token]) -> Option<&Token> {
+fn only<'a>(field: &'a [Token], what: &str) -> Result<&'a Token, String> {
     match field {
-        [token] => Some(token),
-        _ => None,
+        [token] => Ok(token),
+        _ => Err(format!("the {what} of a rule is one word and not a list")),
     }
 }
 
@@ -196,10 +210,15 @@ fn from_view(rows: &[Row], file: &str) -> Rules {
         let place = format!("{}:{line}", text(row, "file").unwrap_or(file));
         match from_row(row, &place) {
             Some(rule) => found.rules.push(rule),
-            None => found.unsure = Some(not_understood(&place)),
+            None => found.errors.push((place, problem(row))),
         }
     }
     found
+}
+
+/// What the server says of a line that it refuses.
+fn problem(row: &Row) -> String {
+    text(row, "error").unwrap_or("the server refuses it").to_owned()
 }
 
 fn from_row(row: &Row, place: &str) -> Option<Rule> {
@@ -224,10 +243,6 @@ fn from_row(row: &Row, place: &str) -> Option<Rule> {
         address,
         method,
     })
-}
-
-fn not_understood(place: &str) -> Cause {
-    Cause::new(CauseKind::Partial, format!("{place} is no rule that can be read, nor can the server read it"))
 }
 
 #[cfg(test)]

@@ -5,6 +5,22 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 
+fn fact(site: &mut FakeSite, file: Option<&str>, told: Result<Vec<Row>, Cause>) -> Fact {
+    let [(_, rules), _] = facts(site, file, told, Some(16));
+    rules
+}
+
+/// The lines that are refused, with why.
+fn refused(text: &str, release: i64) -> String {
+    let [_, (_, errors)] = facts(&mut site().file(HBA, text), Some(HBA), hidden(), Some(release));
+    let errors = errors.to_json();
+    let line = |error: &Json| {
+        let text = |name: &str| error[name].as_str().unwrap().to_owned();
+        format!("{}: {}", text("place").rsplit('/').next().unwrap(), text("problem"))
+    };
+    errors.as_array().unwrap().iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
 const HBA: &str = "/etc/postgresql/15/main/pg_hba.conf";
 
 fn site() -> FakeSite {
@@ -77,7 +93,7 @@ fn includes_and_files_of_names_are_followed() {
         short(&json),
         [
             "host all all any trust",
-            "host app app network md5",
+            "host app app network md5 shadowed",
             "hostssl app app network cert client_certificate",
             "local one+two+three all local peer",
         ]
@@ -127,6 +143,34 @@ fn what_cannot_be_read_makes_the_rules_partial() {
     }
     let circle = told(site().file(HBA, "include pg_hba.conf\nlocal @pg_hba.conf all peer\n"));
     assert_eq!(circle["$cause"]["kind"], "too-large", "{circle}");
+}
+
+#[test]
+fn lines_that_the_server_refuses_are_named_with_the_reason() {
+    let text = "local all all peer\nhost app app 10.0.0.1 scram-sha-256\nhost app app 10.0.0.0/8 scram\n\
+                host app app 10.0.0.0/33 md5\nlocal app\nhostile all all all md5\nhost all all db.example.test/32 md5\n\
+                host all all 10.1/16 md5\ninclude more.conf\nhost all all ::1/128 trust\nhost all all 10.0.0.1 ff:: md5\n";
+    insta::assert_snapshot!(refused(text, 15), @"
+    pg_hba.conf:2: the address has no mask: write it with /32 or another length
+    pg_hba.conf:3: there is no such method; did you mean scram-sha-256?
+    pg_hba.conf:4: the length of the mask is 0 to 32
+    pg_hba.conf:5: the rule ends before its role
+    pg_hba.conf:6: a rule begins with local, host, hostssl, hostnossl, hostgssenc or hostnogssenc
+    pg_hba.conf:7: the name of a host has no mask
+    pg_hba.conf:9: a rule begins with local, host, hostssl, hostnossl, hostgssenc or hostnogssenc
+    pg_hba.conf:11: address and mask are of different families
+    ");
+    assert_eq!(
+        refused("# nothing\n", 15),
+        "pg_hba.conf: there is no rule in it, and without one the server does not start"
+    );
+}
+
+#[test]
+fn a_wider_network_before_a_narrower_one_shadows_it() {
+    let json = told(site().file(HBA, "host all all 10.0.0.0/8 reject\nhost app a,b 10.1.0.0/16 trust\n"));
+    assert_eq!((&json[1]["shadowed"], &json[1]["shadowed_by"]), (&json!(true), &json!(format!("{HBA}:1"))));
+    assert_eq!(json[0].get("shadowed_by"), None);
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn rules(number: i64) -> String {
     format!(
         "SELECT {file} AS file, line_number AS line, type, array_to_json(database) AS databases,
            array_to_json(user_name) AS users, address, netmask, auth_method AS method,
-           array_to_json(options) AS options, error IS NOT NULL AS broken,
+           array_to_json(options) AS options, error IS NOT NULL AS broken, error,
            error LIKE '%cannot match because%' AS idle
          FROM pg_hba_file_rules ORDER BY {}",
         if number >= 160_000 { "rule_number, file_name, line_number" } else { "line_number" }
