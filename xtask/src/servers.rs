@@ -56,16 +56,13 @@ pub(crate) fn fetch_missing() -> Result<()> {
 
 /// npm's archives hold no links: a file beside them lists those that the libraries need.
 fn link_libraries(package: &Path, list: &Path) -> Result<()> {
-    #[derive(serde::Deserialize)]
-    struct Link {
-        source: String,
-        target: String,
-    }
-    let links: Vec<Link> = serde_json::from_str(&fs::read_to_string(list)?)?;
-    for Link { source, target } in links {
-        let name = Path::new(&source).file_name().context("a link without a name")?;
-        let link = package.join(&target);
-        if !link.exists() && link.parent() == package.join(&source).parent() {
+    let links: Vec<Json> = serde_json::from_str(&fs::read_to_string(list)?)?;
+    for link in &links {
+        let path = |key: &str| link[key].as_str().map(Path::new).context("a link without both ends");
+        let (source, target) = (path("source")?, path("target")?);
+        let name = source.file_name().context("a link without a name")?;
+        let link = package.join(target);
+        if !link.exists() && target.parent() == source.parent() {
             symlink(name, link)?;
         }
     }
