@@ -7,7 +7,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use goodstead_fuzzed::replay::{MUTATIONS, files, replay};
-use goodstead_fuzzed::{abi, agent_toml, facts, frames, manifest, packs, plugin};
+use goodstead_fuzzed::{
+    abi, agent_toml, desk_intake, facts, frames, manifest, packs, plugin, reports, saved_facts, state,
+};
 use goodstead_linux::Linux;
 use goodstead_tests::checkout;
 
@@ -55,6 +57,27 @@ fn conditions_of_any_bytes() {
 fn configurations_of_any_bytes() {
     replay(&corpus("agent_toml"), MUTATIONS, agent_toml::run);
     agent_toml::run(&fs::read(checkout().join("agent/cli/src/agent.sample.toml")).unwrap());
+}
+
+#[test]
+fn reports_of_any_bytes_in_every_face() {
+    replay(&corpus("reports"), FEWER, reports::run);
+}
+
+#[test]
+fn saved_facts_of_any_bytes() {
+    replay(&corpus("saved_facts"), MUTATIONS, saved_facts::run);
+}
+
+#[test]
+fn a_state_of_any_bytes() {
+    replay(&corpus("state_file"), FEWER, state::file);
+    replay(&corpus("state_rows"), FEWER, state::rows);
+}
+
+#[test]
+fn what_comes_to_the_desk_of_any_bytes() {
+    replay(&corpus("desk_intake"), MUTATIONS, desk_intake::run);
 }
 
 #[test]

@@ -31,7 +31,8 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
             "goodstead-protocol",
         ],
     ),
-    ("tests/fuzzed", &["goodstead-protocol", "goodstead-plugin", "goodstead-engine"]),
+    // Doors of agent and desk, and what is known of their contracts.
+    ("tests/fuzzed", &["goodstead-protocol", "goodstead-plugin", "goodstead-engine", "goodstead-desk"]),
     ("xtask", &["goodstead-protocol", "goodstead-signing", "goodstead-tests"]),
 ];
 

@@ -13,7 +13,6 @@ use goodstead_protocol::intake::admit;
 use serde::{Deserialize, Serialize};
 
 use crate::files::read_named;
-use crate::plugins::Plugin;
 use crate::render::json;
 use crate::scan::{Scan, ScannedTarget};
 
@@ -60,7 +59,15 @@ impl SavedFacts {
                 .at(place())
                 .help("name a regular file, or `-` for standard input")
         })?;
-        let saved: SavedFacts = serde_json::from_slice(&bytes).map_err(|error| {
+        SavedFacts::from_bytes(&bytes, place)
+    }
+
+    /// Reads the bytes of a file, whose place is told with what is wrong.
+    ///
+    /// # Errors
+    /// They hold something else, or are of a newer format.
+    pub(crate) fn from_bytes(bytes: &[u8], place: impl Fn() -> Place) -> Result<SavedFacts, Diagnostic> {
+        let saved: SavedFacts = serde_json::from_slice(bytes).map_err(|error| {
             Diagnostic::error("bad-facts", format!("these are no saved facts: {error}"))
                 .at(place())
                 .help("goodstead check --save-facts FILE writes them")
@@ -76,17 +83,17 @@ impl SavedFacts {
         Ok(saved)
     }
 
-    /// The facts as a scan would have brought them, of the wanted targets whose plugin is installed.
-    pub(crate) fn into_scan(
+    /// The facts as a scan would have brought them, of the wanted targets whose plugin has a contract here.
+    pub(crate) fn into_scan<'p>(
         self,
-        plugins: &[Plugin],
+        contract_of: impl Fn(&str) -> Option<&'p Contract>,
         host_contract: &Contract,
         wanted: &BTreeMap<String, BTreeSet<String>>,
     ) -> Scan {
         let mut warnings = Vec::new();
         let mut targets = Vec::new();
         for mut target in self.targets {
-            let Some(plugin) = plugins.iter().find(|plugin| plugin.manifest.name == target.plugin) else {
+            let Some(contract) = contract_of(&target.plugin) else {
                 warnings.push(format!(
                     "{} is left out: the plugin `{}` is not installed",
                     target.id, target.plugin
@@ -98,7 +105,7 @@ impl SavedFacts {
             if !names.is_empty() && !names.contains(name) {
                 continue;
             }
-            let admitted = admit(&plugin.manifest.contract, target.facts);
+            let admitted = admit(contract, target.facts);
             target.facts = admitted.facts;
             target.notes.extend(admitted.notes);
             targets.push(target);

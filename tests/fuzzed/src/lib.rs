@@ -11,13 +11,17 @@
 
 pub mod abi;
 pub mod agent_toml;
+pub mod desk_intake;
 pub mod facts;
 pub mod frames;
 pub mod manifest;
 pub mod packs;
 pub mod plugin;
 pub mod replay;
+pub mod reports;
 mod sample;
+pub mod saved_facts;
+pub mod state;
 
 use goodstead_protocol::diagnostic::Diagnostic;
 

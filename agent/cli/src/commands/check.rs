@@ -209,7 +209,11 @@ fn observe(
 ) -> Result<(Origin, Scan), Diagnostic> {
     if let Some(file) = &args.facts {
         let saved = SavedFacts::read(file)?;
-        let scan = saved.into_scan(&installed.plugins.usable, &installed.host_contract, wanted);
+        let usable = &installed.plugins.usable;
+        let contract_of = |name: &str| {
+            usable.iter().find(|plugin| plugin.manifest.name == name).map(|plugin| &plugin.manifest.contract)
+        };
+        let scan = saved.into_scan(contract_of, &installed.host_contract, wanted);
         return Ok((Origin::Facts { path: file.display().to_string() }, scan));
     }
     let (origin, root) = match &args.root {

@@ -4,11 +4,12 @@ mod diff;
 mod find;
 mod list;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use goodstead_protocol::diagnostic::{Diagnostic, Severity};
 
+pub(crate) use self::find::read;
 use self::find::{find, kept};
 use super::check::log_face;
 use super::{Exit, Outcome, configuration, look, now, state, state_trouble};
@@ -96,10 +97,14 @@ fn not_whole(report: &KeptReport) -> Diagnostic {
         .help("goodstead report send sends the latest full one; --partial sends this one, marked as partial")
 }
 
-/// The bytes as they are: no colours, no line added.
+/// The bytes as they are: no colours, no line added. Only on a terminal, where a kept report that somebody changed could
+/// act, they pass the place that all text passes.
 fn preview(report: &KeptReport) -> Outcome {
     let mut out = io::stdout().lock();
-    match out.write_all(&report.body).and_then(|()| out.flush()) {
+    let shown = out.is_terminal().then(|| String::from_utf8_lossy(&report.body));
+    let tamed = shown.as_ref().map(|text| output::tame(text));
+    let bytes = tamed.as_ref().map_or(report.body.as_slice(), |text| text.as_bytes());
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Diagnostic::error("cannot-write", format!("the output cannot be written: {error}")))
         }

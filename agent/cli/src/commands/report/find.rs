@@ -109,7 +109,11 @@ struct Head {
     schema: u32,
 }
 
-fn read(bytes: &[u8], place: impl Fn() -> Place) -> Result<Report, Diagnostic> {
+/// The report in the bytes of a file, or of what is kept.
+///
+/// # Errors
+/// They are no report that this agent knows.
+pub(crate) fn read(bytes: &[u8], place: impl Fn() -> Place) -> Result<Report, Diagnostic> {
     let refused = |error: serde_json::Error| {
         if error.is_eof() {
             Diagnostic::error("bad-report", "this report is cut off")
