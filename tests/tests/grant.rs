@@ -44,11 +44,33 @@ fn it_lets_the_agent_in_even_past_rules_that_bar_everybody() {
         assert!(run.code == 2 && run.stderr.contains("only root and `postgres` can grant this"), "{run:?}");
         return;
     }
+    let odd = "an \"odd' name";
+    postgres.sql("CREATE DATABASE \"an \"\"odd' name\"");
+    for database in ["postgres", odd] {
+        postgres.sql_in(database, "CREATE TABLE early (id serial);");
+    }
     let run = apply();
+    for database in ["postgres", odd] {
+        postgres.sql_in(database, "CREATE TABLE late (id serial);");
+    }
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.stdout.contains("tried: `nobody` is let in") && !run.stdout.contains("added to"), "{run:?}");
     let (_, report) = tree.check(&["postgresql:test"]);
     assert_eq!(verdict(&report, "postgresql.fsync-off", "postgresql:test")["verdict"], "pass");
+
+    let may = "SELECT count(*) FILTER (WHERE has_sequence_privilege('nobody', oid, 'SELECT'))
+      || ' of ' || count(*) || ', ' || count(*) FILTER (WHERE has_sequence_privilege('nobody', oid, 'USAGE'))
+      FROM pg_class WHERE relkind = 'S'";
+    for database in ["postgres", odd] {
+        assert_eq!(
+            postgres.sql_in(database, may).trim(),
+            "2 of 2, 0",
+            "{database}: also of what was made later"
+        );
+    }
+    let files = "SELECT has_table_privilege('nobody', 'pg_file_settings', 'SELECT')
+      AND has_function_privilege('nobody', 'pg_show_all_file_settings()', 'EXECUTE')";
+    assert_eq!(postgres.sql(files), "t");
 
     let hba = postgres.data().join("pg_hba.conf");
     fs::write(&hba, "local all postgres trust\nlocal all all reject\n").unwrap();
