@@ -120,6 +120,7 @@ impl SavedFacts {
             plugin_logs: BTreeMap::new(),
             warnings,
             timings_ms: BTreeMap::new(),
+            from_files: self.origin != Origin::Live,
         }
     }
 }

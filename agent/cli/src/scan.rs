@@ -77,6 +77,8 @@ pub(crate) struct Scan {
     pub(crate) plugin_logs: BTreeMap<String, PluginLog>,
     pub(crate) warnings: Vec<String>,
     pub(crate) timings_ms: BTreeMap<String, f64>,
+    /// Whether nothing runs where the facts come from.
+    pub(crate) from_files: bool,
 }
 
 /// A target and its facts, held against the contract.
@@ -129,6 +131,7 @@ pub(crate) fn scan(request: &Request<'_>) -> Scan {
         plugin_logs: BTreeMap::new(),
         warnings: Vec::new(),
         timings_ms: BTreeMap::new(),
+        from_files: !request.root.is_live(),
     };
     for (plugin, contribution) in wanted.into_iter().zip(contributions) {
         let name = plugin.manifest.name.clone();

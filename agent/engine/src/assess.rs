@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use goodstead_model::{Adoption, Judgement, Milestone, Readiness, TargetScore, Task, Verdict};
-use goodstead_protocol::fact::Fact;
+use goodstead_protocol::fact::{CauseKind, Fact};
 
 use crate::event::History;
 use crate::judge::{Scopes, Target, judge_knowing};
@@ -47,8 +47,14 @@ pub fn assess(
 ) -> Assessment {
     let scopes = Scopes::new(targets, host).or_linux(given.linux.as_ref());
     let (mut judgements, histories) = judge_knowing(packs, targets, &scopes, &given.events, &given.time);
+    if given.from_files {
+        judgements.iter_mut().for_each(from_files);
+    }
     let idle = waivers.apply(&mut judgements);
     let mut progress = progress::judge(packs, targets, host, given, &judgements);
+    if given.from_files {
+        progress.retain_known();
+    }
     let scored = score(&input(targets, &judgements, &progress), figures);
     let (mut readiness, mut by_target) = (None, BTreeMap::new());
     if let Some(scored) = scored {
@@ -86,6 +92,21 @@ pub fn assess(
         tasks,
         counted,
         histories,
+    }
+}
+
+/// Adjusts a judgement for a host of which only files are at hand. A check that needs the running host can never be
+/// judged there, so it does not apply; the cause stays, and says why. Advice is for the host, not for the folder.
+fn from_files(judgement: &mut Judgement) {
+    let needs_the_host = judgement.cause.as_ref().is_some_and(|it| it.kind == CauseKind::NotApplicableHere);
+    if judgement.verdict == Verdict::Unknown && needs_the_host {
+        judgement.verdict = Verdict::NotApplicable;
+        judgement.evidence.clear();
+        judgement.why.clear();
+        judgement.links.clear();
+    }
+    if !judgement.remedy.is_empty() {
+        judgement.remedy.insert_str(0, "On the host that these files belong to, not here:\n\n");
     }
 }
 
@@ -208,6 +229,27 @@ mod tests {
             .prop_map(|(port, size, ratio, primary, tables, settings)| {
                 json!({"port": port, "size_bytes": size, "ratio": ratio, "primary": primary, "tables": tables, "settings": settings})
             })
+    }
+
+    #[test]
+    fn what_only_a_running_host_shows_does_not_apply_to_files() {
+        let live_only = |kind: &str| json!({"$unknown": {"kind": kind, "detail": "only live"}});
+        let sent = |kind| json!({"port": 80, "size_bytes": live_only(kind), "primary": live_only(kind)});
+        let figures = Figures::shipped().unwrap();
+        let assessed = |kind, from_files| {
+            let given = Given { from_files, ..Given::default() };
+            let targets = [target(0, sent(kind))];
+            assess(&packs(), &targets, &Fact::record(), &Waivers::default(), &figures, &given).judgements
+        };
+        let verdict = |judgements: &[Judgement], id: &str| {
+            judgements.iter().find(|one| one.id == id).map(|one| (one.verdict, one.cause.is_some())).unwrap()
+        };
+        let of_files = assessed("not-applicable-here", true);
+        assert_eq!(verdict(&of_files, "demo.small"), (Verdict::NotApplicable, true));
+        assert_eq!(verdict(&assessed("not-applicable-here", false), "demo.small"), (Verdict::Unknown, true));
+        assert_eq!(verdict(&assessed("not-permitted", true), "demo.small"), (Verdict::Unknown, true));
+        let failed = of_files.iter().find(|one| one.verdict == Verdict::Fail).unwrap();
+        assert!(failed.remedy.starts_with("On the host that these files belong to"), "{}", failed.remedy);
     }
 
     #[test]

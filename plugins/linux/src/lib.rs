@@ -17,16 +17,18 @@ mod services;
 mod software;
 mod storage;
 
-use goodstead_plugin::{Cause, CauseKind, Fact, Plugin, Proposal, Site, Target, UnknownOr, facts};
+use std::collections::BTreeMap;
+
+use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Plugin, Proposal, Site, Target, UnknownOr, facts};
 
 use crate::basics::clock;
 use crate::host::{foreseen, security, upkeep, workload};
 use crate::kernel::sysctl::Running;
-use crate::kernel::sysctl_files::SysctlFiles;
+use crate::kernel::sysctl_files::{Persisted, SysctlFiles};
 use crate::kernel::{counters, presence};
 use crate::machine::memory;
 use crate::services::processes::Processes;
-use crate::software::os::OsRelease;
+use crate::software::os::{self, OsRelease};
 use crate::storage::mounts::Mounts;
 
 /// The plugin.
@@ -54,7 +56,9 @@ impl Plugin for Linux {
         let swaps = when(running, || memory::swaps(site));
         let uptime = when(running, || presence::uptime_seconds(site));
         let visible = mounts.as_ref().map(|mounts| mounts.visible.as_slice());
-        let own_kernel = when(running, || presence::own_kernel(site, visible));
+        let own_kernel =
+            if running { presence::own_kernel(site, visible) } else { presence::own_kernel_of_files(site) };
+        let persisted = if running { Ok(Default::default()) } else { persisted(site, &files) };
         let processes = when(running, || Processes::read(site));
         let now = clock::now();
         let known = upkeep::Known {
@@ -73,7 +77,7 @@ impl Plugin for Linux {
             files.as_ref().map_err(Clone::clone).and_then(told).or_unknown()
         };
         let mut host = facts! {
-            "live" => live.or_unknown(),
+            "live" => live.clone().or_unknown(),
             "own_kernel" => own_kernel.or_unknown(),
             "systemd" => systemd.or_unknown(),
             "boot_id" => when(running, || presence::boot_id(site)).or_unknown(),
@@ -81,7 +85,12 @@ impl Plugin for Linux {
             "swaps" => swaps.or_unknown(),
             "ext4" => when(running, || counters::ext4(site, &now)).or_unknown(),
             "mounts" => mounts.map(|mounts| mounts.facts(site)).or_unknown(),
-            "sysctl" => sysctl.as_ref().map(Running::facts).map_err(Clone::clone).or_unknown(),
+            "basis" => live.clone().map(|live| if live { "running" } else { "files" }).or_unknown(),
+            "sysctl" => match &persisted {
+                _ if running => sysctl.as_ref().map(Running::facts).map_err(Clone::clone).or_unknown(),
+                written => written.as_ref().map(|it| Running::of_files(it).facts()).map_err(Clone::clone).or_unknown(),
+            },
+            "sysctl_origin" => persisted.map(origins).or_unknown(),
             "sysctl_files" => files.as_ref().map(|files| files.facts(sysctl.as_ref())).map_err(Clone::clone).or_unknown(),
             "sysctl_conf_read" => of_files(|files| files.single_read_at_boot().map(Fact::from)),
             "sysctl_set_at" => of_files(|files| Ok(files.places())),
@@ -94,13 +103,30 @@ impl Plugin for Linux {
     }
 }
 
+/// What the files of a system that is not running set at its next boot.
+fn persisted(
+    site: &mut dyn Site,
+    files: &Result<SysctlFiles, Cause>,
+) -> Result<BTreeMap<String, Persisted>, Cause> {
+    let files = files.as_ref().map_err(Clone::clone)?;
+    let image =
+        || Cause::new(CauseKind::NotApplicableHere, "no init system is installed that would apply the files");
+    Ok(files.persisted(os::init(site)?.ok_or_else(image)?))
+}
+
+/// The map `sysctl_origin`.
+fn origins(persisted: BTreeMap<String, Persisted>) -> Fact {
+    let items = persisted.into_iter().map(|(key, one)| (key, Fact::Text(one.origin))).collect();
+    Fact::Map(Elements { items, partial: None })
+}
+
 /// What `gather` finds on a live host; nothing is asked for elsewhere.
 fn when<T>(running: bool, gather: impl FnOnce() -> Result<T, Cause>) -> Result<T, Cause> {
     if running { gather() } else { Err(presence::not_live()) }
 }
 
 /// Facts by name.
-type Record = std::collections::BTreeMap<String, Fact>;
+type Record = BTreeMap<String, Fact>;
 
 /// Facts by name, of pairs.
 fn named<const N: usize>(facts: [(&str, Fact); N]) -> Record {

@@ -113,6 +113,7 @@ fn a_host_is_told_whole() {
     "password":"locked"
     "shell":"/bin/bash"
     "uid":1000}]
+    "basis":"running"
     "boot_id":"0b7e"
     "btrfs":[]
     "ca_bundle":{"file":"/etc/ssl/certs/ca-certificates.crt"
@@ -278,6 +279,7 @@ fn a_host_is_told_whole() {
     "tool_value":"4194304"
     "value":"4194304"
     "winner":true}]
+    "sysctl_origin":{}
     "sysctl_set_at":{"kernel/pid_max":"/usr/lib/sysctl.d/50-pid-max.conf:1"}
     "systemd":true
     "tasks":{"blocked":0
@@ -309,10 +311,13 @@ fn a_host_is_told_whole() {
 fn of_a_folder_the_files_are_told_and_running_values_are_not() {
     let folder = site()
         .file("/usr/lib/os-release", "PRETTY_NAME=Example\n")
+        .file("/usr/lib/systemd/systemd", "")
         .file("/etc/sysctl.d/a.conf", "kernel.panic = 10\n");
     let json = facts_of(folder);
     assert!(json.contains("\"live\":false"), "{json}");
     assert!(json.contains("\"boot_value\":\"10\""), "{json}");
+    assert!(json.contains("\"basis\":\"files\"") && json.contains("\"own_kernel\":true"), "{json}");
+    assert!(json.contains("as written in /etc/sysctl.d/a.conf:1, not running"), "{json}");
     let cause = "the running value is only known on the live host";
     // Whatever is unknown is unknown for this reason, or because this folder has no such file.
     let absent = json.matches("\"kind\":\"absent\"").count();

@@ -386,7 +386,12 @@ fn judge(
         .collect();
     let figures = Figures::shipped()?;
     let given = progress.given(&packs.usable, &targets, earlier.memory, earlier.state, time);
-    let given = Given { events: earlier.events(time), linux: earlier.linux.clone(), ..given };
+    let given = Given {
+        events: earlier.events(time),
+        linux: earlier.linux.clone(),
+        from_files: scan.from_files,
+        ..given
+    };
     scan.warnings.extend(progress.warnings());
     let mut assessment = assess(&packs.usable, &targets, &scan.host, earlier.accepted, &figures, &given);
     scan.warnings.extend(accepted::idle(&assessment, &origin));

@@ -9,7 +9,7 @@ use super::page::{BOLD, DIM, GREEN, Page, RED, YELLOW, ascii, bar, grade, shorte
 use super::unjudged::{self, Unjudged};
 use super::value::{observed, plain};
 use super::words::{
-    NOT_YET, count, coverage, headline, looked_at, moment, partial, points_and_gain, range, stays,
+    NOT_YET, basis, count, coverage, headline, looked_at, moment, partial, points_and_gain, range, stays,
 };
 
 /// The report as it is looked at.
@@ -51,6 +51,9 @@ impl Page {
                 "{partial}. It does not say how the whole host stands, and does not replace what does."
             );
             self.wrapped_in(YELLOW, "", "", &said);
+        }
+        if let Some(basis) = basis(report) {
+            self.wrapped("", "", &format!("{basis}."));
         }
         put!(self, "");
         let readiness = report.readiness.as_ref();

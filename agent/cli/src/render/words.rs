@@ -1,7 +1,8 @@
 //! What every face says in the same words: readiness, counts, how an area, a capability or a task stands.
 
 use goodstead_model::{
-    CauseKind, Event, Judgement, Origin, POINTS_AND_GAIN, Range, Readiness, Report, Task, percent, shown,
+    CauseKind, Event, Judgement, Origin, POINTS_AND_GAIN, Range, Readiness, Report, Task, Verdict, percent,
+    shown,
 };
 use goodstead_protocol::fact::Cause;
 
@@ -17,6 +18,27 @@ pub(crate) fn looked_at(report: &Report) -> String {
 /// `partial: only linux`; nothing for a report that says how the whole host stands.
 pub(crate) fn partial(report: &Report) -> Option<String> {
     report.partial().map(|limit| format!("partial: {limit}"))
+}
+
+/// What the verdicts rest on where they do not rest on a running host: files, or the outputs in a support bundle. Also how many
+/// checks do not apply for that reason.
+pub(crate) fn basis(report: &Report) -> Option<String> {
+    let needs_the_host = |one: &&Judgement| {
+        let cause = one.cause.as_ref();
+        one.verdict == Verdict::NotApplicable
+            && cause.is_some_and(|it| it.kind == CauseKind::NotApplicableHere)
+    };
+    let left_out = report.verdicts.iter().filter(needs_the_host).count();
+    let from = match &report.origin {
+        Origin::Root { .. } => "From files, as they decide the next start; nothing runs here".to_owned(),
+        Origin::Live | Origin::Facts { .. } if left_out == 0 => return None,
+        Origin::Live | Origin::Facts { .. } => "From files, not from a running host".to_owned(),
+    };
+    Some(match left_out {
+        0 => from,
+        1 => format!("{from}. 1 check needs the running host and does not apply"),
+        more => format!("{from}. {more} checks need the running host and do not apply"),
+    })
 }
 
 /// When: `2026-11-22 03:24:34 UTC`.

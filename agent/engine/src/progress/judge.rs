@@ -42,6 +42,9 @@ pub struct Given {
     pub events: Events,
     /// Facts of `linux` where they were gathered for other checks to read, and it is not a target of this scan.
     pub linux: Option<Fact>,
+    /// Whether nothing runs where the facts come from: a folder or a support bundle. What only a running host shows
+    /// does not apply there, and advice is for the host that the files belong to.
+    pub from_files: bool,
 }
 
 /// What earlier scans left, by deployment and id.
@@ -61,6 +64,17 @@ pub(crate) struct Progress {
     pub(crate) tasks: Vec<TaskFound>,
     /// What the tasks that add up counted in this scan alone, by deployment and id.
     pub(crate) counted: BTreeMap<(String, String), Counts>,
+}
+
+impl Progress {
+    /// Leaves out the milestones and tasks that only a running host shows.
+    pub(crate) fn retain_known(&mut self) {
+        let known = |cause: &Option<Cause>| {
+            cause.as_ref().is_none_or(|cause| cause.kind != CauseKind::NotApplicableHere)
+        };
+        self.milestones.retain(|one| known(&one.cause));
+        self.tasks.retain(|one| known(&one.cause));
+    }
 }
 
 /// Judges the packs' capabilities, milestones and tasks. `verdicts` are those of the same scan: what stands in the way.

@@ -5,6 +5,7 @@
 
 use goodstead_plugin::{Cause, CauseKind, FileKind, Site, SiteExt};
 
+use crate::software::os;
 use crate::storage::mountinfo::Mount;
 
 /// The flag of a kernel thread in the ninth field of /proc/PID/stat (`PF_KTHREAD`, include/linux/sched.h).
@@ -21,7 +22,8 @@ pub(crate) fn not_live() -> Cause {
 /// Why it cannot be told.
 pub(crate) fn live(site: &mut dyn Site) -> Result<bool, Cause> {
     match site.read("/proc/sys/kernel/osrelease") {
-        Ok(_) => Ok(true),
+        // A copied /proc is not a running kernel: the agent answers for the space of file systems on the live host only.
+        Ok(_) => Ok(!site.statfs(&["/"]).is_err_and(|cause| cause.kind == CauseKind::NotApplicableHere)),
         Err(cause) if cause.kind == CauseKind::Absent => Ok(false),
         Err(cause) => Err(cause),
     }
@@ -48,6 +50,15 @@ pub(crate) fn own_kernel(site: &mut dyn Site, mounts: Result<&[Mount], &Cause>) 
         },
         Err(cause) => Err(cause),
     }
+}
+
+/// Whether the kernel's settings belong to a system that is not running: one that boots decides them by its files. An
+/// image of a container has no init system.
+///
+/// # Errors
+/// Why it cannot be told.
+pub(crate) fn own_kernel_of_files(site: &mut dyn Site) -> Result<bool, Cause> {
+    os::full_system(site)
 }
 
 fn flags(stat: &str) -> Option<u64> {

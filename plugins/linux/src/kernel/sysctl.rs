@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Files, Site, SiteExt};
 
+use crate::kernel::sysctl_files::Persisted;
+
 const ROOT: &str = "/proc/sys/";
 
 /// Globs below /proc/sys that are not read.
@@ -134,6 +136,14 @@ impl Running {
     /// Why there may be more settings than these.
     pub(crate) fn partial(&self) -> Option<&Cause> {
         self.partial.as_ref()
+    }
+
+    /// The settings that files set at the next boot, where nothing runs; all others are unknown.
+    pub(crate) fn of_files(persisted: &BTreeMap<String, Persisted>) -> Running {
+        let values = persisted.iter().map(|(key, one)| (key.clone(), one.value.clone()));
+        let detail = "no file sets it, and only the live host knows what it is then";
+        let partial = Some(Cause::new(CauseKind::NotApplicableHere, detail));
+        Running { values: values.collect(), partial }
     }
 
     /// The map `sysctl`.

@@ -10,6 +10,7 @@ use goodstead_plugin::{Cause, CauseKind, Elements, Fact, File, FileKind, Site, S
 
 use crate::kernel::sysctl::{Running, left_alone};
 use crate::kernel::sysctl_line::{Assignment, canonical, parse};
+use crate::software::os::Init;
 
 /// From the highest to the lowest.
 const FOLDERS: [&str; 5] =
@@ -36,6 +37,15 @@ pub(crate) struct SysctlFiles {
     single: Vec<Assignment>,
     single_read_at_boot: bool,
     partial: Option<Cause>,
+}
+
+/// A setting as files set it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Persisted {
+    /// The value in the form of [`canonical`], or why it is unknown.
+    pub(crate) value: Result<String, Cause>,
+    /// For people: which line sets it.
+    pub(crate) origin: String,
 }
 
 impl SysctlFiles {
@@ -113,6 +123,28 @@ impl SysctlFiles {
             Some(cause) if !self.single_read_at_boot => Err(cause.clone()),
             _ => Ok(self.single_read_at_boot),
         }
+    }
+
+    /// What the files set at the next boot of a system with this `init`, by key, each with its place; patterns are not
+    /// expanded, because the settings that they would match are only known to a running kernel.
+    pub(crate) fn persisted(&self, init: Init) -> BTreeMap<String, Persisted> {
+        let lines = self.boot.iter();
+        let deciding = match init {
+            Init::Systemd => deciding(lines),
+            Init::Other => deciding(lines.chain(&self.single)),
+        };
+        let known = deciding.into_values().filter(|line| !line.is_glob() && !left_alone(&line.key));
+        let persisted = |line: &Assignment| {
+            let value = match (&self.partial, &line.value) {
+                (_, None) => return None,
+                // A file that could not be read may decide instead.
+                (Some(cause), _) => Err(cause.clone()),
+                (None, Some(value)) => Ok(value.clone()),
+            };
+            let origin = format!("as written in {}:{}, not running", line.file, line.number);
+            Some((line.key.clone(), Persisted { value, origin }))
+        };
+        known.filter_map(persisted).collect()
     }
 
     /// The map `sysctl_set_at`: the place of the line that decides each setting at boot. Patterns are not expanded.
@@ -247,6 +279,46 @@ mod tests {
         vm/swappiness = 2 /etc/sysctl.d/50-default.conf:1 loses boot 3 tool 3 running -
         vm/swappiness = 3 /usr/lib/sysctl.d/60-late.conf:1 wins boot 3 tool 3 running -
         ");
+    }
+
+    #[test]
+    fn what_holds_after_the_next_boot_depends_on_what_applies_it() {
+        let files = read(
+            FakeSite::new()
+                .file(
+                    "/usr/lib/sysctl.d/50-default.conf",
+                    "kernel.panic = 1\nnet.ipv4.conf.*.rp_filter = 2\n",
+                )
+                .file("/etc/sysctl.d/60-own.conf", "kernel.panic = 0x0a\n-vm.swappiness\n")
+                .file("/etc/sysctl.conf", "kernel.panic = 30\nfs.suid_dumpable = 0\n"),
+        );
+        let told = |init| {
+            let one =
+                |(key, one): (String, Persisted)| format!("{key} = {} {}", one.value.unwrap(), one.origin);
+            files.persisted(init).into_iter().map(one).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            told(Init::Systemd),
+            ["kernel/panic = 10 as written in /etc/sysctl.d/60-own.conf:1, not running"]
+        );
+        assert_eq!(
+            told(Init::Other),
+            [
+                "fs/suid_dumpable = 0 as written in /etc/sysctl.conf:2, not running",
+                "kernel/panic = 30 as written in /etc/sysctl.conf:1, not running",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_may_decide_every_value() {
+        let files = read(FakeSite::new().file("/etc/sysctl.d/a.conf", "kernel.panic = 1\n").refused_file(
+            "/etc/sysctl.d/b.conf",
+            CauseKind::NotPermitted,
+            "no",
+        ));
+        let value = files.persisted(Init::Systemd).remove("kernel/panic").unwrap().value;
+        assert_eq!(value.unwrap_err().kind, CauseKind::NotPermitted);
     }
 
     #[test]

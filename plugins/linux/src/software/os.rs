@@ -76,19 +76,46 @@ fn unescape(text: &str) -> String {
     plain
 }
 
-/// Whether an init system is installed, so that this is a system that boots and no image of a container.
+/// What starts the services of a system that boots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Init {
+    /// systemd, which applies the sysctl.d files itself.
+    Systemd,
+    /// OpenRC, runit or dinit, whose scripts call sysctl(8).
+    Other,
+}
+
+/// Where they are installed; systemd before the others, which a system that has it may keep beside it.
+const INITS: [(&str, Init); 6] = [
+    ("/usr/lib/systemd/systemd", Init::Systemd),
+    ("/lib/systemd/systemd", Init::Systemd),
+    ("/sbin/openrc", Init::Other),
+    ("/usr/bin/openrc", Init::Other),
+    ("/usr/bin/runit", Init::Other),
+    ("/usr/bin/dinit", Init::Other),
+];
+
+/// The init system that is installed. `None` for the image of a container, which has none.
 ///
 /// # Errors
 /// Why it cannot be told.
-pub(crate) fn full_system(site: &mut dyn Site) -> Result<bool, Cause> {
-    for init in ["/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/sbin/openrc"] {
-        match site.stat(init) {
-            Ok(_) => return Ok(true),
+pub(crate) fn init(site: &mut dyn Site) -> Result<Option<Init>, Cause> {
+    for (path, init) in INITS {
+        match site.stat(path) {
+            Ok(_) => return Ok(Some(init)),
             Err(cause) if cause.kind == CauseKind::Absent => {}
             Err(cause) => return Err(cause),
         }
     }
-    Ok(false)
+    Ok(None)
+}
+
+/// Whether an init system is installed, so that this is a system that boots and not the image of a container.
+///
+/// # Errors
+/// Why it cannot be told.
+pub(crate) fn full_system(site: &mut dyn Site) -> Result<bool, Cause> {
+    Ok(init(site)?.is_some())
 }
 
 #[cfg(test)]
@@ -126,5 +153,8 @@ mod tests {
     fn a_system_that_boots_has_an_init() {
         assert_eq!(full_system(&mut FakeSite::new().file("/usr/lib/systemd/systemd", "")), Ok(true));
         assert_eq!(full_system(&mut FakeSite::new().file("/bin/sh", "")), Ok(false));
+        for (path, expected) in INITS {
+            assert_eq!(init(&mut FakeSite::new().file(path, "")), Ok(Some(expected)), "{path}");
+        }
     }
 }

@@ -28,7 +28,7 @@ use self::meter::{Meter, Ring};
 use self::not_judged::NotJudged;
 use self::progress::Progress;
 use self::words::percent;
-use super::words::{NOT_YET, count, moment, partial};
+use super::words::{NOT_YET, basis, count, moment, partial};
 
 const STYLE: &str = include_str!("../../../templates/report.css");
 const SCRIPT: &str = include_str!("../../../templates/report.js");
@@ -52,6 +52,8 @@ struct Page<'a> {
     form: &'static str,
     /// `partial: only linux`; absent for a full scan of the running host.
     partial: Option<String>,
+    /// What the verdicts rest on where nothing runs.
+    basis: Option<String>,
     /// `2026-11-22 08:00:00 UTC`.
     time: String,
     readiness: Option<Headline<'a>>,
@@ -105,6 +107,7 @@ impl<'a> Page<'a> {
             subject,
             form,
             partial: partial(report),
+            basis: basis(report),
             time: moment(&report.time),
             readiness: report.readiness.as_ref().map(Headline::new),
             targets: report.targets.iter().map(|target| TargetView::new(target, report)).collect(),

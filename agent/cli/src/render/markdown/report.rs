@@ -9,8 +9,8 @@ use super::escape::{code, fence, line, link, text};
 use crate::render::unjudged::{self, Unjudged};
 use crate::render::value::observed;
 use crate::render::words::{
-    NOT_YET, answer, count, counts, coverage, day, headline, looked_at, moment, partial, points_and_gain,
-    range, stays,
+    NOT_YET, answer, basis, count, counts, coverage, day, headline, looked_at, moment, partial,
+    points_and_gain, range, stays,
 };
 
 /// Writing to a `String` cannot fail.
@@ -22,6 +22,9 @@ macro_rules! put {
 pub(crate) fn report(report: &Report) -> String {
     let mut out = String::new();
     put!(out, "# Goodstead: {}, {}\n", text(&looked_at(report)), text(&moment(&report.time)));
+    if let Some(basis) = basis(report) {
+        put!(out, "{}.\n", text(&basis));
+    }
     if let Some(partial) = partial(report) {
         put!(out, "**{}**\n", text(&partial));
     }
