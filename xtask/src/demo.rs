@@ -25,9 +25,12 @@ pub(crate) fn run(exit: bool) -> Result<()> {
     let bin = stage("dev")?.join("bin");
     let folder = tempfile::Builder::new().prefix("goodstead-demo-").tempdir()?;
     // Held to the end: the server stops with it.
-    let server = start_server();
+    let mut server = start_server();
     let (mut desk, url, token) = start_desk(&bin, folder.path())?;
-    let outcome = walk(&bin, folder.path(), &url, &token, server.as_ref());
+    let mut outcome = walk(&bin, folder.path(), &url, &token, server.as_ref());
+    if let Some(server) = server.as_mut().filter(|_| outcome.is_ok()) {
+        outcome = stopped(&bin, folder.path(), server);
+    }
     if outcome.is_ok() && !exit {
         println!("\nThe desk stays at {url} until Ctrl-C.");
         wait_for_ctrl_c()?;
@@ -79,6 +82,43 @@ fn walk(bin: &Path, folder: &Path, url: &str, token: &str, server: Option<&Postg
     succeed(&mut agent(&["report", "send"]))?;
     let id = report.get("id").and_then(Json::as_str).unwrap_or_default();
     println!("\nThe desk shows it at {url}/ and {url}/reports/{id}");
+    Ok(())
+}
+
+/// Stops the server and checks what is left of it: its files, laid out as Debian has them in a snapshot of a host.
+fn stopped(bin: &Path, folder: &Path, server: &mut Postgres) -> Result<()> {
+    let (major, data) = (server.major(), server.data());
+    server.down();
+    let root = folder.join("snapshot");
+    let configuration = root.join(format!("etc/postgresql/{major}/orders"));
+    let cluster = root.join(format!("var/lib/postgresql/{major}/orders"));
+    for made in [&configuration, &cluster.join("global"), &root.join("usr/lib")] {
+        std::fs::create_dir_all(made)?;
+    }
+    std::fs::copy("/etc/os-release", root.join("usr/lib/os-release"))?;
+    for kept in ["PG_VERSION", "postgresql.auto.conf", "global/pg_control"] {
+        std::fs::copy(data.join(kept), cluster.join(kept))?;
+    }
+    for moved in ["pg_hba.conf", "pg_ident.conf"] {
+        std::fs::copy(data.join(moved), configuration.join(moved))?;
+    }
+    let settings = std::fs::read_to_string(data.join("postgresql.conf"))?;
+    let place = format!("data_directory = '/var/lib/postgresql/{major}/orders'\n");
+    std::fs::write(configuration.join("postgresql.conf"), settings + &place)?;
+    println!(
+        "\n== The server is stopped. The same faults in its files: goodstead check postgresql --root SNAPSHOT"
+    );
+    let mut command = Command::new(bin.join("goodstead"));
+    command.arg("--config-dir").arg(folder.join("elsewhere")).arg("--state-dir").arg(folder.join("state"));
+    command.args(["check", "postgresql", "--quiet", "--root"]).arg(&root);
+    let shown = command.output()?;
+    let text = String::from_utf8_lossy(&shown.stdout);
+    print!("{text}");
+    ensure!(shown.status.code() == Some(1), "goodstead check --root ended with {}", shown.status);
+    ensure!(
+        text.contains("postgresql.fsync-off"),
+        "fsync = off is not found in the files of a stopped server"
+    );
     Ok(())
 }
 

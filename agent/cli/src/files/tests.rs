@@ -69,6 +69,14 @@ fn nothing_but_a_regular_file_is_read_and_nothing_is_waited_for() {
 }
 
 #[test]
+fn a_file_that_is_larger_than_it_says_is_not_read_whole() {
+    // Files of the kernel say that they are empty.
+    let error = read_regular(Path::new("/proc/self/maps"), 10).map(drop).unwrap_err();
+    assert!(error.to_string().contains("larger than 10 bytes"), "{error}");
+    assert!(!read_regular(Path::new("/proc/self/maps"), 1 << 20).unwrap().0.is_empty());
+}
+
+#[test]
 fn what_others_may_write_is_not_sound_nor_what_lies_below() {
     let folder = folder();
     let deep = folder.path().join("a/b");
