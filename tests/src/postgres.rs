@@ -431,6 +431,8 @@ impl Postgres {
         );
         self.sql(&format!("GRANT SELECT ON pg_hba_file_rules TO {user}"));
         self.sql(&format!("GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO {user}"));
+        self.sql(&format!("GRANT SELECT ON pg_file_settings TO {user}"));
+        self.sql(&format!("GRANT EXECUTE ON FUNCTION pg_show_all_file_settings() TO {user}"));
     }
 
     /// Lets the agent in with all that `goodstead grant` grants.

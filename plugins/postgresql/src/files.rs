@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt, facts};
 
 use crate::conf;
+use crate::row::text;
+use crate::session::Row;
 use crate::settings::from_file;
 
 /// How deep the server follows includes (`CONF_FILE_MAX_DEPTH`).
@@ -63,6 +65,24 @@ pub(crate) fn read(
         }
     }
     Ok(found)
+}
+
+/// The files as the server that runs reads them, by the rows of `pg_file_settings` in their order.
+pub(crate) fn from_view(config_file: &str, rows: &[Row]) -> Configuration {
+    let mut found = Configuration { first_file: config_file.to_owned(), ..Configuration::default() };
+    for row in rows {
+        let line = text(row, "sourceline").unwrap_or("?");
+        let place = format!("{}:{line}", text(row, "sourcefile").unwrap_or(config_file));
+        match (text(row, "name"), text(row, "setting"), text(row, "error")) {
+            (Some(name), Some(value), _) => {
+                let written = Written { value: value.to_owned(), place };
+                found.values.insert(name.to_ascii_lowercase(), written);
+            }
+            (_, _, Some(problem)) => found.error(place, problem),
+            _ => {}
+        }
+    }
+    found
 }
 
 impl Configuration {

@@ -59,6 +59,7 @@ pub(crate) fn gather(target: &Target, site: &mut dyn Site) -> Result<Fact, Cause
         Some(path) => files::read(site, path, data_directory.as_deref()),
         None => Err(Cause::new(CauseKind::NotAvailable, "it is not known where the configuration files are")),
     };
+    let configuration = seen_by_server(configuration, &told, config_file.as_deref());
     let places = Places { config_file: config_file.as_deref(), data_directory: data_directory.as_deref() };
     let service = match &told {
         Ok(_) => Service::up(),
@@ -116,8 +117,14 @@ pub(crate) fn gather(target: &Target, site: &mut dyn Site) -> Result<Fact, Cause
     facts.extend(rules.map(|(name, fact)| (name.to_owned(), fact)));
     facts.insert("tls".to_owned(), certificate::facts(site, files.certificate.as_deref(), now()));
     facts.insert("process".to_owned(), process::facts(site, child));
-    let start =
-        start::fact(site, configuration.as_ref(), effective.as_ref(), release, data_directory.as_deref());
+    let start = start::fact(
+        site,
+        configuration.as_ref(),
+        effective.as_ref(),
+        release,
+        data_directory.as_deref(),
+        service.live,
+    );
     facts.insert("start_errors".to_owned(), start);
     match configuration {
         Ok(configuration) => {
@@ -130,6 +137,23 @@ pub(crate) fn gather(target: &Target, site: &mut dyn Site) -> Result<Fact, Cause
         }
     }
     Ok(facts.into())
+}
+
+/// The configuration as the running server reads it, where the files themselves cannot be read in full.
+fn seen_by_server(
+    read: Result<Configuration, Cause>,
+    told: &Result<Told, Cause>,
+    config_file: Option<&str>,
+) -> Result<Configuration, Cause> {
+    match (&read, told, config_file) {
+        (Ok(configuration), _, _) if configuration.is_whole() => read,
+        (_, Ok(Told { files: Ok(rows), .. }), Some(path)) => Ok(files::from_view(path, rows)),
+        // A role that may see them is the way out, where there is nothing to read.
+        (Err(_), Ok(Told { files: Err(hidden), .. }), Some(_)) if hidden.kind == CauseKind::NotPermitted => {
+            Err(hidden.clone())
+        }
+        _ => read,
+    }
 }
 
 /// What the files will change of a server that runs.

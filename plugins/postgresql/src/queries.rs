@@ -80,6 +80,8 @@ pub(crate) struct Told {
     pub(crate) rows: Result<Vec<Row>, Cause>,
     /// The rules of pg_hba.conf as the server reads them, or why not.
     pub(crate) rules: Result<Vec<Row>, Cause>,
+    /// The lines of the configuration files as the server reads them, or why not.
+    pub(crate) files: Result<Vec<Row>, Cause>,
     /// A process of the server that lives as long as it.
     pub(crate) process: Option<i64>,
     /// Its version as a number, if the server's limits hold for this session from here on; else why they do not.
@@ -168,6 +170,7 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
             settings,
             rows,
             rules: Err(cause.clone()),
+            files: Err(cause.clone()),
             process: None,
             cluster: Err(cause.clone()),
             clients: clients::unknown(&cause),
@@ -187,6 +190,7 @@ pub(crate) async fn ask(session: &Session, login: Login<'_>) -> Result<Told, Cau
         settings,
         rows,
         rules: asked.rules,
+        files: asked.files,
         process: asked.process,
         cluster,
         clients,

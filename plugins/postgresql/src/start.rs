@@ -6,7 +6,7 @@
 use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt};
 
 use crate::effective::Effective;
-use crate::files::{Configuration, problems, resolve};
+use crate::files::{Configuration, folder_of, problems, resolve};
 
 /// The first release that refuses to start while there is a recovery.conf.
 const WITHOUT_RECOVERY_CONF: i64 = 12;
@@ -18,6 +18,7 @@ pub(crate) fn fact(
     effective: Result<&Effective, &Cause>,
     release: Option<i64>,
     data_directory: Option<&str>,
+    live: bool,
 ) -> Fact {
     let (configuration, effective) = match (configuration, effective) {
         (Ok(configuration), Ok(effective)) => (configuration, effective),
@@ -28,7 +29,7 @@ pub(crate) fn fact(
         return cause.clone().into();
     }
     let mut start =
-        Start { site, configuration, effective, data_directory, found: effective.at_start.clone() };
+        Start { site, configuration, effective, data_directory, live, found: effective.at_start.clone() };
     start.tls();
     if let Some(release) = release {
         start.libraries(release);
@@ -42,6 +43,7 @@ struct Start<'a> {
     configuration: &'a Configuration,
     effective: &'a Effective,
     data_directory: Option<&'a str>,
+    live: bool,
     found: Vec<(String, String)>,
 }
 
@@ -56,6 +58,11 @@ impl Start<'_> {
     fn path(&self, name: &str) -> Option<String> {
         let path = self.effective.shown(name).filter(|path| !path.is_empty())?;
         if path.starts_with('/') { Some(path.to_owned()) } else { Some(resolve(self.data_directory?, path)) }
+    }
+
+    /// Whether a file that is missing would be here if it existed. Copies of a host rarely hold all of its folders.
+    fn belongs_here(&mut self, path: &str) -> bool {
+        self.live || self.site.find(folder_of(path), "*").is_ok()
     }
 
     fn tls(&mut self) {
@@ -78,7 +85,7 @@ impl Start<'_> {
                         self.found.push((self.place(&[name, "ssl"]), problem));
                     }
                 }
-                Err(cause) if cause.kind == CauseKind::Absent => {
+                Err(cause) if cause.kind == CauseKind::Absent && self.belongs_here(&path) => {
                     let problem = format!("ssl is on and {name} does not exist: {path}");
                     self.found.push((self.place(&[name, "ssl"]), problem));
                 }
@@ -141,10 +148,14 @@ mod tests {
             .file(&format!("{LIBRARIES}/pg_stat_statements.so"), "")
     }
 
-    fn told(mut site: FakeSite) -> Vec<String> {
+    fn told(site: FakeSite) -> Vec<String> {
+        told_of(site, true)
+    }
+
+    fn told_of(mut site: FakeSite, live: bool) -> Vec<String> {
         let configuration = read(&mut site, CONF, None).unwrap();
         let effective = effective(&configuration, 15).unwrap();
-        let fact = fact(&mut site, Ok(&configuration), Ok(&effective), Some(15), Some(DATA)).to_json();
+        let fact = fact(&mut site, Ok(&configuration), Ok(&effective), Some(15), Some(DATA), live).to_json();
         let line = |error: &serde_json::Value| {
             let text = |name: &str| error[name].as_str().unwrap().to_owned();
             format!("{}: {}", text("place").rsplit('/').next().unwrap(), text("problem"))
@@ -186,6 +197,16 @@ mod tests {
     }
 
     #[test]
+    fn what_a_copy_of_a_host_leaves_out_is_not_missing() {
+        let tls =
+            "ssl = on\nssl_cert_file = '/etc/ssl/certs/db.pem'\nssl_key_file = '/etc/ssl/private/db.key'\n";
+        assert_eq!(told_of(site(tls), false), Vec::<String>::new());
+        assert_eq!(told_of(site(tls), true).len(), 2);
+        let with_folder = site(tls).file("/etc/ssl/certs/other.pem", "");
+        assert_eq!(told_of(with_folder, false).len(), 1, "the folder of the certificates was copied");
+    }
+
+    #[test]
     fn a_library_that_is_not_installed_ends_the_start() {
         let found = told(site("shared_preload_libraries = 'pg_stat_statements, $libdir/pglogical'\n"));
         assert_eq!(
@@ -215,7 +236,7 @@ mod tests {
             site("wal_level = minimal\n").refused_file(&auto, CauseKind::NotPermitted, "no permission");
         let configuration = read(&mut site, CONF, None).unwrap();
         let effective = effective(&configuration, 15).unwrap();
-        let fact = fact(&mut site, Ok(&configuration), Ok(&effective), Some(15), Some(DATA)).to_json();
+        let fact = fact(&mut site, Ok(&configuration), Ok(&effective), Some(15), Some(DATA), true).to_json();
         assert_eq!(fact["$unknown"]["kind"], "not-permitted");
     }
 }

@@ -82,7 +82,9 @@ fn origins(rows: &[Row], release: i64) -> Fact {
     let origin = |row: &Row| {
         let place = text(row, "sourcefile").zip(text(row, "sourceline"));
         let words = match place {
-            Some((file, line)) => format!("as written in {file}:{line}, not running"),
+            Some((file, line)) => {
+                format!("as written in {file}:{line}, not running (change it there before the start)")
+            }
             None => format!("the built-in default of PostgreSQL {release}, not running"),
         };
         Some((text(row, "name")?.to_owned(), Fact::from(words)))
@@ -138,7 +140,10 @@ mod tests {
         assert_eq!((&settings["max_connections"], &settings["work_mem"]), (&json!(300), &json!(4_194_304)));
         assert_eq!(settings["data_checksums"]["$unknown"]["kind"], "not-available");
         let origins = &facts["settings_origin"];
-        assert_eq!(origins["fsync"], format!("as written in {CONF}:2, not running"));
+        assert_eq!(
+            origins["fsync"],
+            format!("as written in {CONF}:2, not running (change it there before the start)")
+        );
         assert_eq!(origins["work_mem"], "the built-in default of PostgreSQL 15, not running");
         assert_eq!((&facts["data_directory"], &facts["listen"]["remote"]), (&json!(DATA), &json!(false)));
         assert_eq!(facts["in_recovery"], false);

@@ -82,6 +82,7 @@ const TOPICS: [Topic; 13] = [
 pub(crate) struct Asked {
     pub(crate) facts: Facts,
     pub(crate) rules: Result<Vec<Row>, Cause>,
+    pub(crate) files: Result<Vec<Row>, Cause>,
     pub(crate) process: Option<i64>,
     pub(crate) system_identifier: Option<String>,
 }
@@ -105,10 +106,10 @@ pub(crate) async fn ask(session: &Session, server: &Server) -> Asked {
             Err(cause) => facts.extend(unknown_for(topic.names, &cause)),
         }
     }
-    let (roles, rules) = roles::ask(session, server).await;
+    let roles::Seen { facts: roles, rules, files } = roles::ask(session, server).await;
     facts.extend(roles);
     facts.extend(statements::ask(session, server).await);
-    Asked { facts, rules, process, system_identifier }
+    Asked { facts, rules, files, process, system_identifier }
 }
 
 /// Every fact of this module, unknown for one reason.

@@ -51,8 +51,15 @@ fn a_running_server_is_described() {
     let names: Vec<_> = facts["databases"].as_array().unwrap().iter().map(|item| &item["name"]).collect();
     assert_eq!(names, ["postgres", "template0", "template1"]);
     assert_eq!(facts["archiver"], json!({"archived_count": 0, "failed_count": 0}));
-    // The files lie where the manifest does not reach.
-    assert_eq!(facts["configured"]["$unknown"]["kind"], "not-declared");
+    // The files lie where the manifest does not reach, and the server's view of them is not granted.
+    assert_eq!(facts["configured"]["$unknown"]["kind"], "not-permitted");
+    server.sql(&[
+        "GRANT SELECT ON pg_file_settings TO goodstead",
+        "GRANT EXECUTE ON FUNCTION pg_show_all_file_settings() TO goodstead",
+    ]);
+    let seen = crate::facts(&target(), server.connect().into());
+    assert_eq!(seen["configured"]["max_connections"], 50, "{}", seen["configured"]);
+    assert_eq!((&seen["config_errors"], &seen["start_errors"]), (&json!([]), &json!([])));
     assert!(!server.log().contains("ERROR"), "{}", server.log());
 
     // Another cluster that claims the same port does not get this one's facts.
