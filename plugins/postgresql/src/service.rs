@@ -31,6 +31,8 @@ pub(crate) struct Service {
     pub(crate) running: Result<bool, Cause>,
     /// Why it is meant to run; `None` if it is not.
     expected: Result<Option<String>, Cause>,
+    /// The command that starts it, where the packages' places show it.
+    start: Option<String>,
 }
 
 impl Service {
@@ -38,16 +40,21 @@ impl Service {
     pub(crate) fn look(site: &mut dyn Site, places: Places<'_>, answered: bool) -> Service {
         if !is_live(site) {
             let only = || Cause::new(CauseKind::NotApplicableHere, "only a running host has running servers");
-            return Service { live: false, running: Err(only()), expected: Err(only()) };
+            return Service { live: false, running: Err(only()), expected: Err(only()), start: None };
         }
         let running = if answered { Ok(true) } else { has_process(site, places) };
         let left_pid = running == Ok(false) && has_pid_file(site, places);
-        Service { live: true, running, expected: expected(site, places, left_pid) }
+        Service {
+            live: true,
+            running,
+            expected: expected(site, places, left_pid),
+            start: start_command(places),
+        }
     }
 
     /// A server that answered.
     pub(crate) fn up() -> Service {
-        Service { live: true, running: Ok(true), expected: Ok(None) }
+        Service { live: true, running: Ok(true), expected: Ok(None), start: None }
     }
 
     /// A server of which nothing but its address is known.
@@ -55,7 +62,7 @@ impl Service {
         let unknown =
             || Cause::new(CauseKind::NotAvailable, "it is not known where the files of this server are");
         let running = if answered { Ok(true) } else { Err(unknown()) };
-        Service { live: true, running, expected: Err(unknown()) }
+        Service { live: true, running, expected: Err(unknown()), start: None }
     }
 
     /// What the settings are drawn from.
@@ -84,6 +91,7 @@ impl Service {
                 _ => self.expected.as_ref().map(Option::is_some).map_err(Clone::clone),
             }.or_unknown(),
             "reason" => reason.map_err(Clone::clone).or_unknown(),
+            "start" => self.start.clone().unwrap_or_default(),
         }
     }
 }
@@ -222,6 +230,18 @@ fn own_unit(places: Places<'_>) -> Option<String> {
     }
 }
 
+/// Debian's own command works with and without systemd; names with anything odd in them are nobody's cluster there.
+fn start_command(places: Places<'_>) -> Option<String> {
+    let unit = own_unit(places)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-@".contains(c);
+    let cluster =
+        unit.strip_prefix("postgresql@").and_then(|rest| rest.strip_suffix(".service")?.split_once('-'));
+    unit.chars().all(plain).then(|| match cluster {
+        Some((release, name)) => format!("pg_ctlcluster {release} {name} start"),
+        None => format!("systemctl start {unit}"),
+    })
+}
+
 /// The first word that is not a comment.
 fn start_word(text: &str) -> Option<String> {
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
@@ -262,7 +282,7 @@ mod tests {
         assert_eq!(
             found,
             serde_json::json!({"running": false, "expected": true,
-                "reason": "/etc/postgresql/15/main/start.conf says auto"})
+                "reason": "/etc/postgresql/15/main/start.conf says auto", "start": "pg_ctlcluster 15 main start"})
         );
     }
 
