@@ -175,8 +175,10 @@ fn a_host_is_told_whole() {
     "multipath":[]
     "names":{"host":"db1"
     "in_hosts":true
+    "localhost_in_hosts":false
     "own_resolves":true
     "resolver_file":"present"
+    "resolver_ignored":[]
     "servers":["192.0.2.1"]
     "sources":["files"
     "dns"]}
@@ -193,6 +195,7 @@ fn a_host_is_told_whole() {
     "title":"Debian GNU/Linux 12 (bookworm)"
     "version_id":"12"}
     "own_kernel":true
+    "package_sources":[]
     "packages":{"changed_seconds":0}
     "physical_disks":[]
     "portable":false
@@ -217,6 +220,12 @@ fn a_host_is_told_whole() {
     "mode":"0644"
     "owner":"root"
     "path":"/etc/shadow"
+    "read_by":"others"
+    "written_by":"owner"},{"group":"root"
+    "kind":"system"
+    "mode":"0755"
+    "owner":"root"
+    "path":"/etc"
     "read_by":"others"
     "written_by":"owner"},{"group":"root"
     "kind":"system"

@@ -8,15 +8,21 @@ use x509_parser::prelude::X509Certificate;
 use crate::basics::clock::rfc3339;
 
 /// Folders and patterns where services keep theirs.
-const PLACES: [&str; 8] = [
+const PLACES: [&str; 14] = [
     "/etc/letsencrypt/live/*/cert.pem",
     "/etc/ssl/*.pem",
     "/etc/ssl/*.crt",
-    "/etc/{nginx,apache2,httpd}/{ssl,certs,tls}/*.crt",
-    "/etc/{nginx,apache2,httpd}/{ssl,certs,tls}/*cert*.pem",
-    "/etc/{nginx,apache2,httpd}/{ssl,certs,tls}/fullchain*.pem",
-    "/etc/kubernetes/pki/*.crt",
+    "/etc/*/*.crt",
+    "/etc/*/{ssl,tls,certs,cert,pki,server}/*.crt",
+    "/etc/*/{ssl,tls,certs,cert,pki,server}/*cert*.pem",
+    "/etc/*/{ssl,tls,certs,cert,pki,server}/fullchain*.pem",
+    "/etc/*/{ssl,tls,certs,cert}/*/*.crt",
+    "/etc/*/{ssl,tls,certs,cert}/*/fullchain*.pem",
     "/etc/kubernetes/pki/etcd/*.crt",
+    "/etc/pve/local/pve-ssl.pem",
+    "/var/lib/rancher/{k3s,rke2}/server/tls/*.crt",
+    "/var/lib/kubelet/pki/*.crt",
+    "/opt/*/{ssl,tls,certs,cert}/*.crt",
 ];
 
 /// Folders that hold hundreds of authorities, mostly as links: of these only files of their own are read.
@@ -69,9 +75,10 @@ pub(crate) fn certificates(site: &mut dyn Site, now: &Result<i64, Cause>) -> Fac
     }
     let globs: Vec<&str> = wanted.iter().map(String::as_str).collect();
     let mut items = Vec::new();
-    match site.read_many(&globs, &["/etc/**/*key*", "/etc/**/*priv*"]) {
+    match site.read_many(&globs, &["/**/*key*", "/**/*priv*"]) {
         Ok(found) => {
-            partial = partial.or(found.partial);
+            // A link of /etc out of these places leads to something of others, as /etc/rmt does.
+            partial = partial.or(found.partial.filter(|cause| cause.kind != CauseKind::NotDeclared));
             for file in found.files.into_iter().take(MAX_FILES) {
                 if IGNORED.iter().any(|name| file.path.ends_with(name)) {
                     continue;

@@ -1,6 +1,8 @@
 //! Owner, group and mode of the files and folders that decide who controls the host. None of them is opened.
 
-use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt, Stat, facts};
+use goodstead_plugin::{
+    Cause, CauseKind, Elements, Fact, FileKind, Foreseen, Request, Site, SiteExt, Stat, facts,
+};
 
 use crate::access::accounts::Accounts;
 
@@ -14,6 +16,10 @@ pub(crate) const WATCHED: [(&str, &[&str]); 4] = [
     (
         "system",
         &[
+            "/",
+            "/etc",
+            "/root",
+            "/root/.ssh/authorized_keys",
             "/etc/passwd",
             "/etc/group",
             "/etc/sudoers",
@@ -36,6 +42,22 @@ pub(crate) const WATCHED: [(&str, &[&str]); 4] = [
     ("path-folder", &["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"]),
 ];
 
+/// Folders in each file of which root acts upon, and whose files are looked at one by one.
+pub(crate) const FOLDERS: [&str; 9] = [
+    "/etc/cron.d",
+    "/etc/cron.daily",
+    "/etc/cron.hourly",
+    "/etc/cron.monthly",
+    "/etc/cron.weekly",
+    "/etc/pam.d",
+    "/etc/profile.d",
+    "/etc/sudoers.d",
+    "/etc/systemd/system",
+];
+
+/// More files than this of one folder are not looked at.
+const MAX_FILES: usize = 200;
+
 /// The list `sensitive_files`.
 ///
 /// # Errors
@@ -57,11 +79,37 @@ pub(crate) fn sensitive_files(
             match site.stat(path) {
                 Ok(stat) => items.push(fact(path, kind, &stat, accounts)),
                 Err(cause) if cause.kind == CauseKind::Absent => {}
+                // Where this user may not go, nobody else but the owner and the group may.
+                Err(cause) if cause.kind == CauseKind::NotPermitted && path.starts_with("/root/") => {}
                 Err(cause) => _ = partial.get_or_insert(Box::new(cause)),
             }
         }
     }
+    let files = within(site);
+    let ask = |path: &String| Request::Stat { path: path.clone() };
+    let site: &mut dyn Site = &mut Foreseen::ask(site, files.iter().map(ask));
+    for path in files {
+        // What went away in between, or leads elsewhere, is not a file of that folder.
+        if let Ok(stat) = site.stat(&path)
+            && stat.kind == FileKind::File
+        {
+            items.push(fact(&path, "system", &stat, accounts));
+        }
+    }
     Ok(Fact::List(Elements { items, partial }))
+}
+
+/// The files of [`FOLDERS`], all asked for in two round trips. A folder that cannot be listed is closed to others, too.
+fn within(site: &mut dyn Site) -> Vec<String> {
+    let mut found = Vec::new();
+    let list = |folder: &&str| Request::List { path: (*folder).to_owned() };
+    let mut listed = Foreseen::ask(site, FOLDERS.iter().map(list));
+    for folder in FOLDERS {
+        let entries = listed.list(folder).unwrap_or_default().into_iter();
+        let files = entries.filter(|entry| entry.kind == FileKind::File).take(MAX_FILES);
+        found.extend(files.map(|entry| format!("{folder}/{}", entry.name)));
+    }
+    found
 }
 
 fn fact(path: &str, kind: &str, stat: &Stat, accounts: &Accounts) -> Fact {
@@ -88,7 +136,6 @@ fn widest(mode: u32) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use goodstead_plugin::FileKind;
     use goodstead_plugin::fake::FakeSite;
 
     use super::*;
@@ -138,6 +185,7 @@ mod tests {
         host-key /etc/ssh/ssh_host_rsa_key root:root 0644 r others w owner
         password-file /etc/shadow root:shadow 0640 r group w owner
         password-file /etc/gshadow root:root 0000 r owner w owner
+        system /etc root:root 0755 r others w owner
         system /etc/passwd root:root 0644 r others w owner
         system /etc/group root:root 0644 r others w owner
         system /etc/cron.d root:7 0777 r others w others

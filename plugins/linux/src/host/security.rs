@@ -7,7 +7,7 @@ use crate::access::sudo::Sudoers;
 use crate::access::{ca_bundle, certificates, sensitive_files, sshd, sudo};
 use crate::network::names;
 use crate::software::os::OsRelease;
-use crate::software::{os, packages, reboot, support, updates};
+use crate::software::{apt_sources, os, packages, reboot, support, updates};
 use crate::{Record, named, when};
 
 /// The facts by name; `now` is in seconds since 1970.
@@ -27,6 +27,7 @@ pub(crate) fn facts(
         ("support", supported.or_unknown()),
         ("reboot", when(running, || Ok(reboot::reboot(site, now))).or_unknown()),
         ("packages", now.clone().map(|now| packages::packages(site, now)).or_unknown()),
+        ("package_sources", apt_sources::package_sources(site).or_unknown()),
         ("updates", now.clone().and_then(|now| updates::updates(site, now)).or_unknown()),
         ("accounts", accounts.as_ref().map(Accounts::facts).map_err(Clone::clone).or_unknown()),
         ("sudo", sudoers(site, &accounts).or_unknown()),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use goodstead_plugin::{Cause, CauseKind, Fact, FileKind, Granted, Request, Site, SiteExt};
+use goodstead_plugin::{Cause, CauseKind, Fact, FileKind, Granted, Request, Site, SiteExt, facts};
 
 /// Where sources are named, the administrator's file before the distribution's.
 const SWITCHES: [&str; 2] = ["/etc/nsswitch.conf", "/usr/etc/nsswitch.conf"];
@@ -33,6 +33,8 @@ pub(crate) fn names(site: &mut dyn Site, running: bool) -> Fact {
     put("sources", texts(sources));
     put("resolver_file", resolver_file(site).map_or_else(Fact::from, Fact::from));
     put("servers", texts(servers(site)));
+    put("resolver_ignored", ignored(site).map_or_else(Fact::from, Fact::from));
+    put("localhost_in_hosts", hosts_knows(site, "localhost").map_or_else(Fact::from, Fact::from));
     match host {
         Ok(Some(host)) => put("host", host.into()),
         Ok(None) => {}
@@ -151,6 +153,59 @@ fn servers(site: &mut dyn Site) -> Result<Vec<String>, Cause> {
     }
 }
 
+/// The lines of /etc/resolv.conf that were meant to name a server and do not: each with its number and what is wrong.
+fn ignored(site: &mut dyn Site) -> Result<Vec<Fact>, Cause> {
+    let text = match site.read_text("/etc/resolv.conf") {
+        Ok(text) => text,
+        Err(cause) if cause.kind == CauseKind::Absent => return Ok(Vec::new()),
+        Err(cause) => return Err(cause),
+    };
+    let lines = text.lines().zip(1_i64..).filter_map(|(line, number)| Some((number, what_is_wrong(line)?)));
+    Ok(lines.take(MAX_SERVERS).map(|(number, wrong)| facts! { "line" => number, "wrong" => wrong }).collect())
+}
+
+/// What keeps a line from naming a server, where that was meant; the words are those of the contract.
+fn what_is_wrong(line: &str) -> Option<&'static str> {
+    let mut words = line.split_whitespace();
+    let first = words.next()?;
+    if first != "nameserver" {
+        return (is_slip_of(first, "nameserver") && words.next().is_some()).then_some("keyword");
+    }
+    if line.starts_with([' ', '\t']) {
+        return Some("indented");
+    }
+    let Some(address) = words.next() else { return Some("address") };
+    // IPv6 addresses of a link have its name behind them.
+    let plain = address.split('%').next().unwrap_or_default();
+    let numbers =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'x');
+    // inet_aton(3) also takes short and hexadecimal forms, which are left alone.
+    let odd_but_read = plain.split('.').count() < 4 && plain.split('.').all(numbers);
+    (plain.parse::<std::net::IpAddr>().is_err() && !odd_but_read).then_some("address")
+}
+
+/// Whether two different words of small letters differ by one or two letters at most, as a slip of the fingers leaves them.
+fn is_slip_of(written: &str, meant: &str) -> bool {
+    let written = written.to_ascii_lowercase();
+    let (a, b): (Vec<char>, Vec<char>) = (written.chars().collect(), meant.chars().collect());
+    if a.len().abs_diff(b.len()) > 2 {
+        return false;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut before = i;
+        let mut next = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let above = row.get(j + 1).copied().unwrap_or_default();
+            let left = next.last().copied().unwrap_or_default();
+            next.push((before + usize::from(x != y)).min(above + 1).min(left + 1));
+            before = above;
+        }
+        row = next;
+    }
+    row.last().is_some_and(|distance| *distance <= 2)
+}
+
 #[cfg(test)]
 mod tests {
     use goodstead_plugin::fake::FakeSite;
@@ -181,7 +236,7 @@ mod tests {
             told(host().file("/etc/hosts", "127.0.0.1 localhost\n127.0.1.1\tdb1.example.test DB1 # own\n"));
         assert_eq!(
             json.to_string(),
-            r#"{"host":"db1","in_hosts":true,"own_resolves":true,"resolver_file":"present","servers":["192.0.2.1","2001:db8::1"],"sources":["files","mdns4_minimal","dns"]}"#
+            r#"{"host":"db1","in_hosts":true,"localhost_in_hosts":true,"own_resolves":true,"resolver_file":"present","resolver_ignored":[],"servers":["192.0.2.1","2001:db8::1"],"sources":["files","mdns4_minimal","dns"]}"#
         );
     }
 
@@ -204,6 +259,27 @@ mod tests {
         let json = names(&mut site, false).to_json();
         assert_eq!((json["host"].as_str(), json["in_hosts"].as_bool()), (Some("web1"), Some(false)));
         assert_eq!(json["own_resolves"]["$unknown"]["kind"], "not-applicable-here");
+    }
+
+    #[test]
+    fn lines_that_were_meant_to_name_a_server_are_told() {
+        let text = "nameservr 192.0.2.1\n nameserver 192.0.2.1\nnameserver 192.0.2.300\nnameserver\nnameserver dns1\n\
+            # nameservr 192.0.2.1\nnameserver fe80::1%eth0\nNameserver 192.0.2.1\nnameserver 127.1\nsearch names\n\
+            options edns0\nlookup file bind\nnameserver 192.0.2.1 # first\n";
+        let json = told(FakeSite::new().file("/etc/resolv.conf", text));
+        let lines: Vec<_> =
+            json["resolver_ignored"].as_array().unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            lines,
+            [
+                r#"{"line":1,"wrong":"keyword"}"#,
+                r#"{"line":2,"wrong":"indented"}"#,
+                r#"{"line":3,"wrong":"address"}"#,
+                r#"{"line":4,"wrong":"address"}"#,
+                r#"{"line":5,"wrong":"address"}"#,
+                r#"{"line":8,"wrong":"keyword"}"#,
+            ]
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The age of the software: the distribution and its end of support, packages, updates, and restarts that are due.
 
 pub(crate) mod apt_conf;
+pub(crate) mod apt_sources;
 pub(crate) mod os;
 pub(crate) mod packages;
 pub(crate) mod reboot;

@@ -18,6 +18,14 @@ const DATABASES: [&str; 5] = [
     "/usr/lib/sysimage/rpm/Packages.db",
 ];
 
+/// The states of a package of which a run left something undone (dpkg(1), package states). Those that wait for a trigger
+/// are set up.
+const UNFINISHED: [&str; 3] = [" half-installed", " unpacked", " half-configured"];
+
+/// How many of them are told, and how much of a name.
+const MAX_NAMES: usize = 50;
+const MAX_NAME: usize = 100;
+
 /// The record `packages`.
 pub(crate) fn packages(site: &mut dyn Site, now: i64) -> Fact {
     let mut record = BTreeMap::new();
@@ -28,7 +36,34 @@ pub(crate) fn packages(site: &mut dyn Site, now: i64) -> Fact {
         };
         record.extend(fact.map(|fact| (name.to_owned(), fact)));
     }
+    match broken(site) {
+        Ok(None) => {}
+        Ok(Some(names)) => _ = record.insert("broken".to_owned(), names),
+        Err(cause) => _ = record.insert("broken".to_owned(), cause.into()),
+    }
     record.into()
+}
+
+/// Packages that are unpacked or half installed and not set up, in dpkg's order; nothing where there is no dpkg.
+fn broken(site: &mut dyn Site) -> Result<Option<Fact>, Cause> {
+    let status = match site.read("/var/lib/dpkg/status") {
+        Ok(status) => status,
+        Err(cause) if cause.kind == CauseKind::Absent => return Ok(None),
+        Err(cause) => return Err(cause),
+    };
+    let mut names = Vec::new();
+    let mut package = "";
+    for line in status.split(|byte| *byte == b'\n') {
+        if let Some(name) = line.strip_prefix(b"Package: ") {
+            package = std::str::from_utf8(name).unwrap_or_default();
+        } else if let Some(state) = line.strip_prefix(b"Status: ")
+            && UNFINISHED.iter().any(|unfinished| state.ends_with(unfinished.as_bytes()))
+            && names.len() < MAX_NAMES
+        {
+            names.push(Fact::from(package.chars().take(MAX_NAME).collect::<String>()));
+        }
+    }
+    Ok(Some(names.into()))
 }
 
 /// When the newest note of a run that did not end was written.
@@ -84,13 +119,22 @@ mod tests {
             .file("/var/lib/dpkg/updates/0010", "")
             .stat_of("/var/lib/dpkg/updates/0010", changed_at(400))
             .stat_of("/var/lib/dpkg/status", changed_at(900));
-        assert_eq!(told(site), r#"{"changed_seconds":100,"interrupted_seconds":600}"#);
+        assert!(told(site).contains(r#""changed_seconds":100,"interrupted_seconds":600"#));
     }
 
     #[test]
     fn an_empty_folder_and_the_note_being_written_are_nothing() {
         assert_eq!(told(FakeSite::new().file("/var/lib/dpkg/updates/tmp.i", "")), "{}");
         assert_eq!(told(FakeSite::new()), "{}");
+    }
+
+    #[test]
+    fn packages_that_are_not_set_up_are_told() {
+        let status = "Package: fine\nStatus: install ok installed\n\nPackage: half\nStatus: install ok half-configured\n\n\
+            Package: gone\nStatus: deinstall ok config-files\nDescription: x\n Status: install ok unpacked\n\n\
+            Package: raw\nStatus: install reinstreq unpacked\n\nPackage: waits\nStatus: install ok triggers-pending\n";
+        let site = FakeSite::new().file("/var/lib/dpkg/status", status);
+        assert!(told(site).contains(r#""broken":["half","raw"]"#));
     }
 
     #[test]
