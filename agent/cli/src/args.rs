@@ -129,6 +129,10 @@ pub(crate) struct Check {
     /// Inspect a folder that holds a root file system instead of the live host
     #[arg(long, value_name = "DIR", conflicts_with = "facts", value_hint = ValueHint::DirPath)]
     pub(crate) root: Option<PathBuf>,
+    /// Inspect a support bundle of sos report or Troubleshoot instead of the live host: an archive (.tar, .tar.gz, .tar.xz,
+    /// .tar.bz2) or the unpacked folder
+    #[arg(long, value_name = "FILE|DIR", conflicts_with_all = ["facts", "root"], value_hint = ValueHint::AnyPath)]
+    pub(crate) bundle: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) shown: Shown,
     /// Write the report to a file instead of standard output, whole or not at all; without --format its extension decides

@@ -14,6 +14,14 @@ pub(crate) fn now() -> String {
     Timestamp::from_second(present().as_second()).unwrap_or_default().to_string()
 }
 
+/// A time in seconds since 1970, RFC 3339 in UTC; the nearest one that can be written.
+pub(crate) fn written(seconds: i64) -> String {
+    let seconds = u64::try_from(seconds).unwrap_or(0);
+    let time = UNIX_EPOCH.checked_add(std::time::Duration::from_secs(seconds));
+    let time = time.map_or(Timestamp::MAX, at);
+    Timestamp::from_second(time.as_second()).unwrap_or_default().to_string()
+}
+
 fn at(time: SystemTime) -> Timestamp {
     // Before the year 0 a date has a sign, which RFC 3339 does not know.
     let nearest = if time < UNIX_EPOCH { Timestamp::UNIX_EPOCH } else { Timestamp::MAX };

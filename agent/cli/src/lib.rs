@@ -11,6 +11,7 @@ mod archive;
 mod args;
 mod begun;
 mod broker;
+mod bundle;
 mod clock;
 mod commands;
 mod complete;

@@ -95,6 +95,8 @@ pub(crate) struct Task<'a> {
     pub(crate) configured: Vec<FoundTarget>,
     /// Every option of the plugin.
     pub(crate) options: BTreeMap<String, u64>,
+    /// When the support bundle was made that is inspected, in seconds since 1970.
+    pub(crate) recorded: Option<i64>,
     /// The only target names wanted; empty for all.
     pub(crate) wanted: &'a BTreeSet<String>,
     /// The passwords of the configured targets, which the plugin is given.
@@ -146,6 +148,7 @@ fn converse(task: &Task<'_>, started: Started, library: OwnedFd, broker: &mut Br
             continue;
         }
         found.target.options.clone_from(&task.options);
+        found.target.recorded = task.recorded;
         let emitted = match &failure {
             Some(cause) => Err(cause.clone()),
             None => conversation.gather(&found.target, broker).inspect_err(|cause| {

@@ -215,6 +215,7 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
         confinement: &confinement,
         configured,
         options: request.config.options(&plugin.manifest).values,
+        recorded: request.root.bundle().map(|bundle| bundle.made),
         wanted: request.wanted.get(name).unwrap_or(&none),
         credentials: &in_log,
     };

@@ -105,6 +105,10 @@ fn from_files(judgement: &mut Judgement) {
         judgement.why.clear();
         judgement.links.clear();
     }
+    // A command that would make more known is for a running host; only rights to the files help here.
+    if let Some(cause) = judgement.cause.as_mut().filter(|it| it.kind != CauseKind::NotPermitted) {
+        cause.remedy = None;
+    }
     if !judgement.remedy.is_empty() {
         judgement.remedy.insert_str(0, "On the host that these files belong to, not here:\n\n");
     }

@@ -23,8 +23,8 @@ pub use selection::Selection;
 pub use verdict::{Concern, Event, Evidence, Impact, Judgement, Likelihood, Link, Verdict, Waiver};
 
 /// The report's schema number: an integer of its own. 2 brought the verdict `waived`, which a reader of 1 would refuse
-/// without knowing why. 3 brought the selection, without which a reader takes a partial report for a full one, and the
-/// verdict `not-yet-judged`. Samples of every number are located in `samples/` and keep loading.
+/// without knowing why. 3 brought the selection, without which a reader takes a partial report for a full one, the
+/// verdict `not-yet-judged` and the origin `bundle`. Samples of every number are located in `samples/` and keep loading.
 pub const SCHEMA: u32 = 3;
 
 /// The largest report that is sent, in bytes: agents set larger ones aside, and desks refuse them (desk/API.md).

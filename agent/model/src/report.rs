@@ -81,6 +81,13 @@ pub enum Origin {
         /// The folder.
         path: String,
     },
+    /// A support bundle: files and outputs of commands that a host recorded of itself.
+    Bundle {
+        /// The archive or the unpacked folder.
+        path: String,
+        /// When it was made: RFC 3339 in UTC.
+        made: String,
+    },
     /// Facts that were saved earlier.
     Facts {
         /// The file.

@@ -44,6 +44,7 @@ impl Report {
         match &self.origin {
             Origin::Live => {}
             Origin::Root { path } => parts.push(format!("only the file system in {path}")),
+            Origin::Bundle { path, .. } => parts.push(format!("only the support bundle {path}")),
             Origin::Facts { path } => parts.push(format!("only the facts in {path}")),
         }
         if !targets.is_empty() {

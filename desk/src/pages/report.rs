@@ -164,6 +164,7 @@ fn origin(origin: &Origin) -> String {
     match origin {
         Origin::Live => "the running host".into(),
         Origin::Root { path } => format!("the folder {path}"),
+        Origin::Bundle { path, made } => format!("the support bundle {path}, made at {made}"),
         Origin::Facts { path } => format!("saved facts, {path}"),
     }
 }

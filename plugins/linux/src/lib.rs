@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Plugin, Proposal, Site, Target, UnknownOr, facts};
 
 use crate::basics::clock;
+use crate::host::recorded::Recorded;
 use crate::host::{foreseen, security, upkeep, workload};
 use crate::kernel::sysctl::Running;
 use crate::kernel::sysctl_files::{Persisted, SysctlFiles};
@@ -37,16 +38,29 @@ pub struct Linux;
 
 impl Plugin for Linux {
     fn discover(&self, site: &mut dyn Site) -> Result<Vec<Proposal>, Cause> {
-        let Some(os) = OsRelease::read(site)? else { return Ok(Vec::new()) };
-        let title = os.title().to_owned();
+        let title = match OsRelease::read(site) {
+            Ok(Some(os)) => os.title().to_owned(),
+            Ok(None) => return Ok(Vec::new()),
+            // A support bundle without it is still one of a host.
+            Err(cause) if cause.kind == CauseKind::NotApplicableHere => "Linux".to_owned(),
+            Err(cause) => return Err(cause),
+        };
         Ok(vec![Proposal { name: None, title, address: None, hints: Default::default() }])
     }
 
-    fn gather(&self, _target: &Target, site: &mut dyn Site) -> Result<Fact, Cause> {
-        let live = presence::live(site);
-        // Where it cannot be told, everything is tried: each answer carries its own cause.
-        let running = live != Ok(false);
-        let site: &mut dyn Site = &mut foreseen::foresee(site, running);
+    fn gather(&self, target: &Target, site: &mut dyn Site) -> Result<Fact, Cause> {
+        let live = if target.recorded.is_some() { Ok(false) } else { presence::live(site) };
+        // Where it cannot be told, everything is tried: each answer carries its own cause. So it is with a bundle.
+        let running = live != Ok(false) || target.recorded.is_some();
+        let mut site = foreseen::foresee(site, running);
+        let mut recorded;
+        let site: &mut dyn Site = match target.recorded {
+            Some(made) => {
+                recorded = Recorded::new(&mut site, made);
+                &mut recorded
+            }
+            None => &mut site,
+        };
         let mounts = when(running, || Mounts::read(site));
         let sysctl = when(running, || Running::read(site));
         let files = SysctlFiles::read(site);
@@ -60,7 +74,7 @@ impl Plugin for Linux {
             if running { presence::own_kernel(site, visible) } else { presence::own_kernel_of_files(site) };
         let persisted = if running { Ok(Default::default()) } else { persisted(site, &files) };
         let processes = when(running, || Processes::read(site));
-        let now = clock::now();
+        let now = target.recorded.map_or_else(clock::now, Ok);
         let known = upkeep::Known {
             running,
             systemd: &systemd,
@@ -85,7 +99,10 @@ impl Plugin for Linux {
             "swaps" => swaps.or_unknown(),
             "ext4" => when(running, || counters::ext4(site, &now)).or_unknown(),
             "mounts" => mounts.map(|mounts| mounts.facts(site)).or_unknown(),
-            "basis" => live.clone().map(|live| if live { "running" } else { "files" }).or_unknown(),
+            "basis" => match (target.recorded, &live) {
+                (Some(_), _) => Ok("bundle"),
+                (None, live) => live.clone().map(|live| if live { "running" } else { "files" }),
+            }.or_unknown(),
             "sysctl" => match &persisted {
                 _ if running => sysctl.as_ref().map(Running::facts).map_err(Clone::clone).or_unknown(),
                 written => written.as_ref().map(|it| Running::of_files(it).facts()).map_err(Clone::clone).or_unknown(),

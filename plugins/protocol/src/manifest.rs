@@ -46,8 +46,34 @@ pub struct Manifest {
     pub grant: Option<Grant>,
     /// The texts beside its facts that it writes itself.
     pub texts: Texts,
+    /// Where support bundles hold what it asks for, by the kind of bundle: `sos` or `troubleshoot`.
+    pub bundles: BTreeMap<String, BundleFiles>,
     /// Which facts it emits.
     pub contract: Contract,
+}
+
+/// Where one kind of support bundle holds what a plugin asks for. Paths are relative to the bundle.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BundleFiles {
+    /// Commands by name, each with the files of which the first that is there holds its output. Commands that are not
+    /// among the permissions are answered from bundles only.
+    #[serde(default)]
+    pub run: BTreeMap<String, Vec<String>>,
+    /// What the collector takes whole where it leaves the file or folder of this name: globs as in the permissions. What
+    /// is missing of these was missing on the host; anything else that is missing is unknown.
+    #[serde(default)]
+    pub complete: BTreeMap<String, Vec<String>>,
+}
+
+impl BundleFiles {
+    /// Whether all paths in it stay in the bundle.
+    fn is_sound(&self) -> bool {
+        let inside =
+            |path: &String| !path.is_empty() && path.split('/').all(|name| !matches!(name, "" | "." | ".."));
+        self.run.values().flatten().chain(self.complete.keys()).all(inside)
+            && self.complete.values().flatten().all(|glob| Glob::new(glob).is_ok())
+    }
 }
 
 /// The texts beside facts that a plugin writes itself, each only where it is declared here. Otherwise the agent writes
@@ -182,6 +208,8 @@ struct RawManifest {
     options: BTreeMap<String, Spanned<OptionField>>,
     grant: Option<Grant>,
     texts: Option<Spanned<Texts>>,
+    #[serde(default)]
+    bundles: BTreeMap<String, Spanned<BundleFiles>>,
     facts: RawContract,
 }
 
@@ -250,6 +278,7 @@ impl Manifest {
         let permissions = permissions(raw.permissions, document, &mut errors);
         let options = options(raw.options, document, &mut errors);
         let texts = texts(raw.texts, document, &mut errors);
+        let bundles = bundles(raw.bundles, document, &mut errors);
         match validate(&name, raw.facts, document) {
             Ok(contract) if errors.is_empty() => Ok(Manifest {
                 title: if raw.title.is_empty() { name.clone() } else { raw.title },
@@ -263,6 +292,7 @@ impl Manifest {
                 options,
                 grant: raw.grant,
                 texts,
+                bundles,
                 contract,
             }),
             Ok(_) => Err(errors),
@@ -375,6 +405,22 @@ fn texts(raw: Option<Spanned<Texts>>, document: &Document, errors: &mut Vec<Diag
     raw.into_inner()
 }
 
+fn bundles(
+    raw: BTreeMap<String, Spanned<BundleFiles>>,
+    document: &Document,
+    errors: &mut Vec<Diagnostic>,
+) -> BTreeMap<String, BundleFiles> {
+    let mut sound = |(kind, files): (String, Spanned<BundleFiles>)| {
+        if !files.get_ref().is_sound() {
+            let message = format!("a path or glob of the bundle `{kind}` is not usable");
+            let help = "files are relative to the bundle, without `.` and `..`; globs are absolute";
+            errors.push(Diagnostic::error("bad-path", message).at(document.place(files.span())).help(help));
+        }
+        (kind, files.into_inner())
+    };
+    raw.into_iter().map(&mut sound).collect()
+}
+
 fn options(
     raw: BTreeMap<String, Spanned<OptionField>>,
     document: &Document,
@@ -413,6 +459,16 @@ mod tests {
     fn another_protocol_is_named_before_anything_else() {
         let text = GOOD.replace("protocol = 1", "protocol = 9").replace("read =", "teleport =");
         insta::assert_snapshot!(read(&text).unwrap_err(), @"plugin.toml:3:12: this plugin speaks protocol 9, this agent 1 (install a newer Goodstead)");
+    }
+
+    #[test]
+    fn files_of_bundles_stay_in_the_bundle() {
+        let with = |path: &str| read(&format!("{GOOD}[bundles.sos]\nrun = {{ a = ['{path}'] }}\n"));
+        let manifest = with("sos_commands/kernel/sysctl_-a").unwrap();
+        assert_eq!(manifest.bundles["sos"].run["a"], ["sos_commands/kernel/sysctl_-a"]);
+        for path in ["", "/etc/passwd", "../x", "a/../b", "a//b", "./a"] {
+            assert!(with(path).unwrap_err().contains("is not usable"), "{path}");
+        }
     }
 
     #[test]

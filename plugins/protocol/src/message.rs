@@ -220,6 +220,10 @@ pub struct Target {
     /// Every option that the plugin's manifest declares, as the admin set it or by its default.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub options: BTreeMap<String, u64>,
+    /// Of a support bundle: when it was made, in seconds since 1970. Ages are those at that time, and what the site answers
+    /// was recorded then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<i64>,
 }
 
 /// What a plugin can ask of its site. The broker grants what the manifest declares.

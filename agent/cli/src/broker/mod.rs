@@ -11,6 +11,7 @@ mod door;
 mod hand;
 mod log;
 mod permit;
+mod recorded;
 mod reply;
 mod resolve;
 mod root;
@@ -96,7 +97,7 @@ pub(crate) struct Broker {
 
 impl Broker {
     pub(crate) fn new(root: &Arc<Root>, manifest: &Manifest, actor: Result<User, Cause>) -> Self {
-        let permit = Arc::new(Permit::new(&manifest.permissions));
+        let permit = Arc::new(Permit::of(manifest, root));
         Broker {
             connections: Connections::new(root, &permit),
             root: Arc::clone(root),
@@ -301,6 +302,9 @@ impl Broker {
                 Err(Cause::new(CauseKind::PluginFailed, "several requests, and none is in it"))
             }
             Request::Run { command } => {
+                if self.root.bundle().is_some() {
+                    return plain(Granted::Run { code: Some(0) }, self.recorded_output(command)?);
+                }
                 self.live("the output of a command")?;
                 let declared = self.permit.command(command)?;
                 let actor = self.actor.as_ref().map_err(Clone::clone)?;

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 
 use goodstead_protocol::fact::{Cause, CauseKind};
 use goodstead_protocol::glob::{Below, Globs};
-use goodstead_protocol::manifest::{Command, Permissions};
+use goodstead_protocol::manifest::{Command, Manifest, Permissions};
+
+use super::root::Root;
 
 /// What a path is wanted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +50,11 @@ pub(crate) struct Permit {
     connect_tcp: Vec<SocketAddr>,
     run: BTreeMap<String, Command>,
     own_proc: String,
+    /// Of a support bundle: which files hold what commands printed.
+    outputs: BTreeMap<String, Vec<String>>,
+    /// Of a support bundle: what it holds whole.
+    complete: BTreeSet<String>,
+    complete_globs: Globs,
 }
 
 impl Permit {
@@ -61,7 +68,44 @@ impl Permit {
             connect_tcp: permissions.connect_tcp.clone(),
             run: permissions.run.clone(),
             own_proc: format!("/proc/{}", std::process::id()),
+            outputs: BTreeMap::new(),
+            complete: BTreeSet::new(),
+            complete_globs: Globs::new::<String>([]),
         }
+    }
+
+    /// What a plugin may have done in `root`: as its manifest says, and in a support bundle by its table of these.
+    pub(crate) fn of(manifest: &Manifest, root: &Root) -> Self {
+        let mut permit = Permit::new(&manifest.permissions);
+        let Some(recorded) = root.bundle() else { return permit };
+        permit.own_proc = root.writer().unwrap_or_default();
+        if let Some(files) = manifest.bundles.get(recorded.kind.name()) {
+            permit.outputs = files.run.clone();
+            let taken = files.complete.iter().filter(|(proof, _)| root.holds(proof));
+            let globs: Vec<String> = taken.flat_map(|(_, globs)| globs.clone()).collect();
+            permit.complete_globs = Globs::new(&globs);
+            permit.complete = globs.into_iter().collect();
+        }
+        permit
+    }
+
+    /// The files of a support bundle of which the first that is there holds what the command printed.
+    pub(crate) fn outputs(&self, command: &str) -> Result<&[String], Cause> {
+        let missing = || {
+            let detail = format!("a support bundle does not hold what the command `{command}` would print");
+            Cause::new(CauseKind::NotApplicableHere, detail)
+        };
+        self.outputs.get(command).map(Vec::as_slice).ok_or_else(missing)
+    }
+
+    /// Whether a support bundle holds all that the host had at `path`.
+    pub(crate) fn is_whole(&self, path: &str) -> bool {
+        self.complete_globs.is_match(path)
+    }
+
+    /// Whether a support bundle holds all that the host had of what matches.
+    pub(crate) fn are_whole(&self, globs: &[String]) -> bool {
+        globs.iter().all(|glob| self.complete.contains(glob))
     }
 
     /// Whether `path`, which has its shortest form, may be touched for what is wanted.
@@ -104,7 +148,7 @@ impl Permit {
 
     /// `/proc/self` is a link to this process's directory: a path in that by the name that a manifest has for it.
     fn by_own_name(&self, path: &str) -> Option<String> {
-        let rest = path.strip_prefix(&self.own_proc)?;
+        let rest = path.strip_prefix(&self.own_proc).filter(|_| !self.own_proc.is_empty())?;
         (rest.is_empty() || rest.starts_with('/')).then(|| format!("/proc/self{rest}"))
     }
 

@@ -21,6 +21,7 @@ use super::hand::Pace;
 use super::permit::{Permit, Want};
 use super::reply::{self, MAX_REPLY};
 use super::resolve::{Located, Scope};
+use crate::bundle::Recorded;
 use crate::users;
 
 /// The most names of one directory that are wanted; names that nobody wants do not count.
@@ -43,6 +44,7 @@ const MAX_AT_ONCE: usize = 1 << 20;
 pub(crate) struct Root {
     folder: OwnedFd,
     live: bool,
+    recorded: Option<Recorded>,
 }
 
 /// A folder in the root, open for what is in it, and for listing unless it was opened as a mere place.
@@ -81,7 +83,31 @@ impl Root {
     fn open(path: &Path, live: bool) -> std::io::Result<Root> {
         let path = path.canonicalize()?;
         let folder = rustix::fs::openat(CWD, &path, FOLDER, Mode::empty())?;
-        Ok(Root { folder, live })
+        Ok(Root { folder, live, recorded: None })
+    }
+
+    /// The same folder as the root of a support bundle.
+    pub(crate) fn recorded(self, recorded: Recorded) -> Root {
+        Root { recorded: Some(recorded), ..self }
+    }
+
+    /// What only a support bundle has; `None` elsewhere.
+    pub(crate) fn bundle(&self) -> Option<&Recorded> {
+        self.recorded.as_ref()
+    }
+
+    /// Where `/proc/self` leads in a bundle: the process that wrote it.
+    pub(crate) fn writer(&self) -> Option<String> {
+        self.recorded.as_ref()?;
+        let link = rustix::fs::readlinkat(&self.folder, "proc/self", Vec::new()).ok()?;
+        let number =
+            link.to_str().ok().filter(|it| it.chars().all(|c| c.is_ascii_digit()) && !it.is_empty())?;
+        Some(format!("/proc/{number}"))
+    }
+
+    /// Whether the bundle holds something of this name.
+    pub(crate) fn holds(&self, relative: &str) -> bool {
+        rustix::fs::statat(&self.folder, relative, AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
     pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
@@ -304,6 +330,14 @@ impl Root {
     /// What is known of a file without opening it.
     pub(crate) fn stat(&self, path: &str, permit: &Permit, led: &mut Option<String>) -> Result<Stat, Cause> {
         let located = self.locate(path, Scope { permit, want: Want::Stat }, led)?;
+        if let Some(recorded) = &self.recorded {
+            let unknown = || {
+                let detail =
+                    format!("owner, mode and time of {path} in a support bundle are not those on the host");
+                Cause::new(CauseKind::NotApplicableHere, detail)
+            };
+            return recorded.stats.get(&located.resolved).cloned().ok_or_else(unknown);
+        }
         let stat = rustix::fs::fstat(&located.descriptor).map_err(|errno| self.explain(errno, path))?;
         Ok(Stat {
             kind: kind(FileType::from_raw_mode(stat.st_mode)),

@@ -13,6 +13,7 @@ use goodstead_protocol::message::{FileEntry, FileList, Granted, Outcome, Request
 use super::hand::{Pace, Pulse, late};
 use super::log::Trace;
 use super::permit::Permit;
+use super::recorded::as_recorded;
 use super::reply::{self, MAX_REPLY};
 use super::root::Root;
 use super::walk::{self, SharedHaul};
@@ -82,6 +83,7 @@ fn look(
             Err(Cause::new(CauseKind::PluginFailed, detail))
         }
     };
+    let seen = as_recorded(request, seen, root, permit);
     trace.extend(led.map(|led| (super::log::named(request), led)));
     seen
 }

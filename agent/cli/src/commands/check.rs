@@ -22,6 +22,8 @@ use super::wanted::{begin_copies, wanted};
 use super::{Exit, Installed, Outcome, configuration, look, now};
 use crate::args::{Check, Format, LeastImpact};
 use crate::broker::{AccessLog, Root};
+use crate::bundle::Bundle;
+use crate::clock;
 use crate::config::Config;
 use crate::installation::Installation;
 use crate::packs::{self, Packs};
@@ -216,13 +218,34 @@ fn observe(
         let scan = saved.into_scan(contract_of, &installed.host_contract, wanted);
         return Ok((Origin::Facts { path: file.display().to_string() }, scan));
     }
-    let (origin, root) = match &args.root {
-        Some(path) => (Origin::Root { path: path.display().to_string() }, open_root(path)?),
-        None => (
+    let manifests = installed.plugins.usable.iter().map(|plugin| &plugin.manifest);
+    let bundle = match (&args.bundle, &args.root) {
+        (Some(path), _) => Some((path, Bundle::open(path, manifests)?)),
+        (None, Some(path)) => Bundle::unpacked(path).map(|bundle| (path, bundle)),
+        (None, None) => None,
+    };
+    let (origin, root) = match (&bundle, &args.root) {
+        (Some((path, bundle)), _) => {
+            let made = clock::written(bundle.recorded.made);
+            (Origin::Bundle { path: path.display().to_string(), made }, open_root(&bundle.folder)?)
+        }
+        (None, Some(path)) => (Origin::Root { path: path.display().to_string() }, open_root(path)?),
+        (None, None) => (
             Origin::Live,
             Root::live()
                 .map_err(|error| Diagnostic::error("no-root", format!("/ cannot be opened: {error}")))?,
         ),
+    };
+    let notes = bundle.as_ref().map(|(_, bundle)| bundle.notes.clone()).unwrap_or_default();
+    // The folder of an archive stays until the scan is over.
+    let mut _kept = None;
+    let root = match bundle {
+        Some((_, bundle)) => {
+            let Bundle { recorded, private, .. } = bundle;
+            _kept = private;
+            root.recorded(recorded)
+        }
+        None => root,
     };
     let progress = progress(wanted);
     let request = Request {
@@ -236,8 +259,9 @@ fn observe(
         time,
         author: false,
     };
-    let scan = scan(&request);
+    let mut scan = scan(&request);
     progress.finish_and_clear();
+    scan.warnings.extend(notes);
     Ok((origin, scan))
 }
 
@@ -258,6 +282,11 @@ fn no_targets(args: &Check, origin: &Origin) -> Diagnostic {
         )
         .at(Place::file(path.clone()))
         .help("name the folder with the root file system of a host: it has etc/os-release or usr/lib/os-release"),
+        Origin::Bundle { path, .. } => {
+            Diagnostic::error("no-targets", "nothing in the support bundle can be inspected")
+                .at(Place::file(path.clone()))
+                .help("it has to hold files of a host: etc, proc, or what commands printed")
+        }
         Origin::Facts { path } => Diagnostic::error(
             "no-targets",
             "none of the saved targets was asked for, or their plugins are not installed",
@@ -440,7 +469,7 @@ pub(super) fn origin_key(origin: &Origin) -> Option<String> {
     match origin {
         Origin::Live => Some("live".to_owned()),
         Origin::Root { path } => Some(fs::canonicalize(path).ok()?.display().to_string()),
-        Origin::Facts { .. } => None,
+        Origin::Bundle { .. } | Origin::Facts { .. } => None,
     }
 }
 

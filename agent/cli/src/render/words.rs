@@ -11,6 +11,7 @@ pub(crate) fn looked_at(report: &Report) -> String {
     match &report.origin {
         Origin::Live => report.host.clone().unwrap_or_else(|| "this host".to_owned()),
         Origin::Root { path } => format!("the file system in {path}"),
+        Origin::Bundle { path, .. } => format!("the support bundle {path}"),
         Origin::Facts { path } => format!("the facts in {path}"),
     }
 }
@@ -31,6 +32,12 @@ pub(crate) fn basis(report: &Report) -> Option<String> {
     let left_out = report.verdicts.iter().filter(needs_the_host).count();
     let from = match &report.origin {
         Origin::Root { .. } => "From files, as they decide the next start; nothing runs here".to_owned(),
+        Origin::Bundle { made, .. } => {
+            format!(
+                "From a bundle made at {}: what the host recorded then, and ages at that time",
+                moment(made)
+            )
+        }
         Origin::Live | Origin::Facts { .. } if left_out == 0 => return None,
         Origin::Live | Origin::Facts { .. } => "From files, not from a running host".to_owned(),
     };

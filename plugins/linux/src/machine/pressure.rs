@@ -20,7 +20,7 @@ fn average(readings: &Readings, resource: &str, line: &str) -> Result<Fact, Caus
     let path = format!("/proc/pressure/{resource}");
     // Kernels that are built with it switched off have no such file, or one that cannot be read: neither means 0.
     let text = readings.get(&path).map_err(|cause| match cause.kind {
-        CauseKind::NotPermitted | CauseKind::TimedOut => cause,
+        CauseKind::NotPermitted | CauseKind::TimedOut | CauseKind::NotApplicableHere => cause,
         _ => Cause::new(CauseKind::NotAvailable, "this kernel does not measure pressure")
             .remedy("boot with psi=1 on the kernel's command line (from Linux 4.20)"),
     })?;

@@ -95,6 +95,7 @@ pub fn plugin() -> Json {
         ),
         "grant": grant(),
         "texts": texts(),
+        "bundles": named("Where support bundles hold what it asks for, by their kind.", &bundle_files()),
         "facts": {
             "type": "object", "additionalProperties": false,
             "patternProperties": { "^[a-z][a-z0-9_]*(\\[\\]|\\{\\})?(\\.[a-z][a-z0-9_]*(\\[\\]|\\{\\})?)*$": fact() },
@@ -153,6 +154,26 @@ fn grant() -> Json {
             "file": arguments("Further arguments with which the client prints the path of the access file."),
             "line": text("The line of the access file that lets the user in."),
             "reload": arguments("Further arguments with which the product reads the access file again."),
+        }),
+    )
+}
+
+/// Where one kind of support bundle holds what a plugin asks for.
+fn bundle_files() -> Json {
+    let file = text("A file of the bundle, relative to it.");
+    let glob = path("An absolute path or a glob of such.");
+    let run = "Commands by name, each with the files of which the first that is there holds its output.";
+    let complete = "Globs of what the collector takes whole where it leaves the file or folder of this name.";
+    table(
+        "Paths are relative to the bundle.",
+        &[],
+        &json!({
+            "run": named(run, &list(&file, "Files, the best first.")),
+            "complete": {
+                "type": "object",
+                "additionalProperties": list(&glob, "What is missing of these was missing on the host."),
+                "description": complete,
+            },
         }),
     )
 }

@@ -92,6 +92,7 @@ impl<'a> Page<'a> {
         let (subject, form) = match &report.origin {
             Origin::Live => (report.host.as_deref().unwrap_or("this host"), "The running host"),
             Origin::Root { path } => (path.as_str(), "A file system in a folder"),
+            Origin::Bundle { path, .. } => (path.as_str(), "A support bundle"),
             Origin::Facts { path } => (path.as_str(), "Facts that were saved earlier"),
         };
         let anchors = Anchors::new(report);
