@@ -10,13 +10,13 @@ use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use goodstead_model::{Cause, Signature};
+use goodstead_model::Signature;
 use goodstead_protocol::diagnostic::{Diagnostic, Place};
 use goodstead_protocol::document::Document;
 use goodstead_protocol::manifest::Manifest;
 
 use crate::files::read_regular;
-use crate::trust::{Copies, Standing, Trust, sealed_copy};
+use crate::trust::{Copies, NotSealed, Standing, Trust, sealed_copy};
 
 /// The largest manifest.
 pub(crate) const MAX_MANIFEST: u64 = 1 << 20;
@@ -38,12 +38,12 @@ impl Plugin {
     ///
     /// # Errors
     /// Nobody does, or the library is not the signed one, or cannot be read.
-    pub(crate) fn sealed(&self, begun: &Copies) -> Result<(OwnedFd, Signature), Cause> {
+    pub(crate) fn sealed(&self, begun: &Copies) -> Result<(OwnedFd, Signature), NotSealed> {
         match &self.standing {
             Standing::Vouched(signature, library) => {
                 Ok((sealed_copy(&self.library, library, begun)?, signature.clone()))
             }
-            Standing::Refused(refusal) => Err(refusal.cause()),
+            Standing::Refused(refusal) => Err(NotSealed::Refused(refusal.clone())),
         }
     }
 

@@ -202,7 +202,7 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
     // The runner starts while the library is copied and verified.
     let start = || runner::start(&request.installation.runner());
     let started = plugin.vouched().then(start);
-    let sealed = plugin.sealed(request.copies);
+    let sealed = plugin.sealed(request.copies).map_err(|refused| refused.cause());
     let signature = sealed.as_ref().ok().map(|(_, signature)| signature.clone());
     let none = BTreeSet::new();
     let confinement = confinement(time_limit(plugin, request), request.config.require_full_isolation);

@@ -128,8 +128,8 @@ fn accept(args: &Install, installation: &Installation, config: &Config) -> Outco
         return Err(Diagnostic::error("unknown-plugin", format!("no plugin or pack `{name}` is installed"))
             .help("goodstead plugins list and goodstead checks list show them all"));
     }
-    if let Some(Err(cause)) = plugin.map(|plugin| plugin.sealed(&Copies::default())) {
-        return Err(Diagnostic::error("plugin-refused", cause.to_string()));
+    if let Some(Err(refused)) = plugin.map(|plugin| plugin.sealed(&Copies::default())) {
+        return Err(Diagnostic::error("plugin-refused", refused.cause().to_string()));
     }
     remember(installation, &learned, true)?;
     let versions = learned.versions.iter();
@@ -290,7 +290,8 @@ fn verify_plugin(
     match plugin.sealed(&Copies::default()) {
         Ok((_, Signature::Signed { .. })) => {}
         Ok(_) => return Err(not_signed("the plugin")),
-        Err(cause) => {
+        Err(refused) => {
+            let cause = refused.cause();
             let found = Diagnostic::error("plugin-refused", cause.detail.clone());
             return Err(found.maybe_help(cause.remedy.clone()));
         }

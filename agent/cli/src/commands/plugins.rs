@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anstyle::Style;
-use goodstead_model::{Cause, Report, Signature};
+use goodstead_model::{Report, Signature};
 use goodstead_protocol::contract::{Field, Sensitivity};
 use goodstead_protocol::diagnostic::{Diagnostic, did_you_mean};
 use goodstead_protocol::manifest::Manifest;
@@ -19,7 +19,7 @@ use crate::render::table::{self, plain};
 use crate::render::{diagnostics, json, output};
 use crate::state::{KeptReport, State, StateError};
 use crate::trust::Copies;
-use crate::trust::NOT_RUN;
+use crate::trust::NotSealed;
 
 const BOLD: Style = Style::new().bold();
 
@@ -82,7 +82,7 @@ fn list(plugins: &Plugins, last: Option<&Report>, format: Format, sound: bool) -
                 let manifest = &plugin.manifest;
                 let (signature, refused) = match vouched(plugin) {
                     Ok(signature) => (Some(signature), None),
-                    Err(cause) => (None, Some(why(&cause).to_owned())),
+                    Err(refused) => (None, Some(refused.why().to_owned())),
                 };
                 json!({
                     "signature": signature, "refused": refused, "isolation": isolation(plugin, last),
@@ -116,20 +116,15 @@ fn list(plugins: &Plugins, last: Option<&Report>, format: Format, sound: bool) -
 }
 
 /// Who vouches for the manifest and for the library as it lies there now.
-pub(super) fn vouched(plugin: &Plugin) -> Result<Signature, Cause> {
+pub(super) fn vouched(plugin: &Plugin) -> Result<Signature, NotSealed> {
     plugin.sealed(&Copies::default()).map(|(_, signature)| signature)
-}
-
-/// Why nobody does, for readers who did not ask for a scan.
-pub(super) fn why(cause: &Cause) -> &str {
-    cause.detail.strip_prefix(NOT_RUN).unwrap_or(&cause.detail)
 }
 
 fn signed_by(plugin: &Plugin) -> String {
     match vouched(plugin) {
         Ok(Signature::Signed { key }) => key,
         Ok(Signature::Unsigned | Signature::Local) => "unsigned, allowed".to_owned(),
-        Err(cause) => format!("refused: {}", why(&cause)),
+        Err(refused) => format!("refused: {}", refused.why()),
     }
 }
 
@@ -176,9 +171,9 @@ pub(super) fn provenance(plugin: &Plugin) -> String {
         Ok(Signature::Unsigned | Signature::Local) => {
             format!("{BOLD}Not signed{BOLD:#}, which agent.toml allows\n\n")
         }
-        Err(cause) => {
-            let remedy = cause.remedy.as_ref().map(|remedy| format!("\n  {remedy}")).unwrap_or_default();
-            format!("{BOLD}Refused{BOLD:#}: {}{remedy}\n\n", why(&cause))
+        Err(refused) => {
+            let remedy = refused.remedy().map(|remedy| format!("\n  {remedy}")).unwrap_or_default();
+            format!("{BOLD}Refused{BOLD:#}: {}{remedy}\n\n", refused.why())
         }
     }
 }

@@ -5,7 +5,7 @@ use goodstead_engine::Pack as EnginePack;
 use goodstead_model::Pack;
 use goodstead_protocol::PROTOCOL;
 
-use super::plugins::{isolation, last_of, vouched, why};
+use super::plugins::{isolation, last_of, vouched};
 use super::{Exit, Installed, Outcome, configuration, now};
 use crate::args::Format;
 use crate::config::Config;
@@ -76,7 +76,7 @@ fn plugin_status(plugin: &Plugin, config: &Config) -> PluginStatus {
     let name = manifest.name.clone();
     let (signature, refused) = match vouched(plugin) {
         Ok(signature) => (Some(signature), None),
-        Err(cause) => (None, Some(why(&cause).to_owned())),
+        Err(refused) => (None, Some(refused.why().to_owned())),
     };
     let connects = !manifest.permissions.connect.is_empty();
     let user =

@@ -12,7 +12,7 @@ use rustix::fs::{MemfdFlags, SealFlags};
 
 use super::copies::Copies;
 use super::revoked::Revoked;
-use super::{Fingerprint, Refusal};
+use super::{Fingerprint, NotSealed, Refusal};
 use crate::files::open_regular;
 
 /// The largest library: it lies in memory while the plugin runs.
@@ -46,14 +46,14 @@ pub(super) type Copied = (File, Fingerprint);
 ///
 /// # Errors
 /// It cannot be read, or is not the one that may run.
-pub(crate) fn sealed_copy(path: &Path, library: &Library, begun: &Copies) -> Result<OwnedFd, Cause> {
+pub(crate) fn sealed_copy(path: &Path, library: &Library, begun: &Copies) -> Result<OwnedFd, NotSealed> {
     let copied = begun.take(path).unwrap_or_else(|| copy(path));
     let (memory, found) = copied.map_err(|error| {
         let detail = format!("the library {} cannot be read: {error}", path.display());
-        Cause::new(CauseKind::PluginFailed, detail)
-            .remedy("reinstall the plugin: its library is missing or damaged")
+        let cause = Cause::new(CauseKind::PluginFailed, detail);
+        NotSealed::Unreadable(cause.remedy("reinstall the plugin: its library is missing or damaged"))
     })?;
-    library.check(&found, path).map_err(|refusal| refusal.cause())?;
+    library.check(&found, path).map_err(NotSealed::Refused)?;
     Ok(memory.into())
 }
 

@@ -45,9 +45,6 @@ use statement::{SignedStatement, Statement};
 /// Where all of this is described; named wherever something is refused.
 const MANUAL: &str = "docs/SIGNING.md";
 
-/// How the cause begins when nobody vouches for a plugin.
-pub(crate) const NOT_RUN: &str = "the plugin was not run: ";
-
 /// The signature beside a pack's files.
 pub(crate) const PACK_SIGNATURE: &str = "pack.sig";
 
@@ -83,6 +80,41 @@ pub(crate) struct Refusal {
     pub(crate) remedy: String,
 }
 
+/// Why a plugin's library is not handed over.
+#[derive(Debug, Clone)]
+pub(crate) enum NotSealed {
+    /// Nobody vouches for it.
+    Refused(Refusal),
+    /// It cannot be read.
+    Unreadable(Cause),
+}
+
+impl NotSealed {
+    /// Why, in half a sentence, for readers who did not ask for a scan.
+    pub(crate) fn why(&self) -> &str {
+        match self {
+            NotSealed::Refused(refusal) => &refusal.reason,
+            NotSealed::Unreadable(cause) => &cause.detail,
+        }
+    }
+
+    /// What to do about it, if anything is known.
+    pub(crate) fn remedy(&self) -> Option<&str> {
+        match self {
+            NotSealed::Refused(refusal) => Some(&refusal.remedy),
+            NotSealed::Unreadable(cause) => cause.remedy.as_deref(),
+        }
+    }
+
+    /// As the cause of the plugin's facts being unknown.
+    pub(crate) fn cause(&self) -> Cause {
+        match self {
+            NotSealed::Refused(refusal) => refusal.cause(),
+            NotSealed::Unreadable(cause) => cause.clone(),
+        }
+    }
+}
+
 /// Whether a plugin may run, as far as its manifest tells.
 #[derive(Debug, Clone)]
 pub(crate) enum Standing {
@@ -107,7 +139,8 @@ impl Refusal {
 
     /// As the cause of a plugin's facts being unknown.
     pub(crate) fn cause(&self) -> Cause {
-        Cause::new(CauseKind::NotPermitted, format!("{NOT_RUN}{}", self.reason)).remedy(&self.remedy)
+        Cause::new(CauseKind::NotPermitted, format!("the plugin was not run: {}", self.reason))
+            .remedy(&self.remedy)
     }
 }
 

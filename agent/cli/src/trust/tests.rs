@@ -52,7 +52,7 @@ fn a_library_that_is_replaced_after_the_check_does_not_run() {
     // Replaced after the signature was checked and before the library is taken: refused.
     fs::write(&library, "an intruder").unwrap();
     let refused = plugin.sealed(&Copies::default()).unwrap_err();
-    insta::assert_snapshot!(refused.detail, @"the plugin was not run: its library p.so is not as it was signed");
+    insta::assert_snapshot!(refused.cause().detail, @"the plugin was not run: its library p.so is not as it was signed");
     // Replaced after it was taken: what runs is what was verified, and nobody can write to that.
     fs::write(&library, "the library").unwrap();
     let (sealed, signature) = plugin.sealed(&Copies::default()).unwrap();
