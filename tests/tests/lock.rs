@@ -155,10 +155,7 @@ fn the_kernel_sees_a_process_that_has_nothing() {
 
 #[test]
 fn nothing_stays_open_but_the_channel() {
-    if !is_root() {
-        // Only root may look into a process that is not dumpable.
-        return;
-    }
+    assert!(is_root(), "only root may look into a process that is not dumpable: run this test as root");
     let tree = Tree::new();
     for way in ways() {
         // A careless agent leaves a descriptor open, and a terminal behind the standard ones.
@@ -198,9 +195,7 @@ fn nothing_stays_open_but_the_channel() {
 
 #[test]
 fn root_that_is_not_told_whom_to_become_loads_nothing() {
-    if !is_root() {
-        return;
-    }
+    assert!(is_root(), "this test starts the runner as root: run it as root");
     let tree = Tree::new();
     for (user, group) in [
         (None, None),
