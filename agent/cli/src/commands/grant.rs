@@ -11,8 +11,10 @@ mod sockets;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anstyle::Style;
 use goodstead_protocol::diagnostic::{Diagnostic, did_you_mean};
@@ -31,6 +33,12 @@ const BOLD: Style = Style::new().bold();
 
 /// How much of what a client prints is read, in bytes.
 const MAX_PRINTED: u64 = 64 << 10;
+
+/// How long a client may take: a grant is a few statements, and waits for locks at most.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often it is looked whether a client that has printed all has ended.
+const TICK: Duration = Duration::from_millis(10);
 
 /// Runs the command.
 pub(crate) fn run(args: &args::Grant, installation: &Installation) -> Outcome {
@@ -228,7 +236,7 @@ impl<'a> Filled<'a> {
             );
             return output::write(&note, None);
         }
-        if self.let_in(user) {
+        if self.let_in(user)? {
             return output::write(&format!("tried: `{}` is let in\n", self.user), None);
         }
         let printed = self.expect(owner, &self.grant.file, None)?;
@@ -237,7 +245,7 @@ impl<'a> Filled<'a> {
         access_file::prepend(owner, &file, &line)?;
         self.expect(owner, &self.grant.reload, None)?;
         output::write(&format!("added to {}: {line}\n", file.display()), None)?;
-        if self.let_in(user) {
+        if self.let_in(user)? {
             return output::write(&format!("tried: `{}` is let in\n", self.user), None);
         }
         Err(Diagnostic::error(
@@ -248,16 +256,31 @@ impl<'a> Filled<'a> {
     }
 
     /// Whether the agent's user gets through.
-    fn let_in(&self, user: &User) -> bool {
-        self.run(user, &self.grant.check, None).is_ok_and(|output| output.status.success())
+    ///
+    /// # Errors
+    /// The client does not answer in time, which says nothing about the user.
+    fn let_in(&self, user: &User) -> Result<bool, Diagnostic> {
+        match self.run(user, &self.grant.check, None) {
+            Ok(output) => Ok(output.status.success()),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(self.not_run(user, &error)),
+            Err(_) => Ok(false),
+        }
+    }
+
+    fn not_run(&self, user: &User, error: &io::Error) -> Diagnostic {
+        let program = &self.grant.program;
+        if error.kind() == io::ErrorKind::TimedOut {
+            let message = format!("{program} as `{}` does not answer: {error}", user.name);
+            return Diagnostic::error("client-hangs", message)
+                .help("see whether the product answers, and whether another session holds a lock");
+        }
+        Diagnostic::error("no-client", format!("{program} cannot be run as `{}`: {error}", user.name))
     }
 
     /// Runs the client as `user` and insists that it succeeds; its standard output.
     fn expect(&self, user: &User, further: &[String], input: Option<&str>) -> Result<String, Diagnostic> {
         let program = &self.grant.program;
-        let output = self.run(user, further, input).map_err(|error| {
-            Diagnostic::error("no-client", format!("{program} cannot be run as `{}`: {error}", user.name))
-        })?;
+        let output = self.run(user, further, input).map_err(|error| self.not_run(user, &error))?;
         if !output.status.success() {
             let said = said(&output.stderr);
             return Err(Diagnostic::error("refused", format!("{program} as `{}` says: {said}", user.name))
@@ -273,30 +296,60 @@ impl<'a> Filled<'a> {
         if users::current().uid != user.uid {
             command.uid(user.uid).gid(user.gid);
         }
-        let mut child = command.spawn()?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // A client that does not want to hear it says so by its exit code.
-            let _ = stdin.write_all(input.unwrap_or_default().as_bytes());
-        }
-        bounded(child)
+        bounded(command.spawn()?, input.unwrap_or_default(), PATIENCE)
     }
 }
 
-/// Waits for a client and takes what it prints, up to [`MAX_PRINTED`] each; one that prints more is not read to its end.
-fn bounded(mut child: Child) -> io::Result<Output> {
-    fn read(stream: Option<impl Read>) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        stream.map(|stream| stream.take(MAX_PRINTED).read_to_end(&mut bytes)).transpose()?;
-        Ok(bytes)
+/// Feeds a client, waits for it and takes what it prints, up to [`MAX_PRINTED`] each; one that prints more is not read to
+/// its end, and one that takes longer than `patience` is ended.
+fn bounded(mut child: Child, input: &str, patience: Duration) -> io::Result<Output> {
+    let deadline = Instant::now() + patience;
+    // Threads, because a client may neither read, nor print, nor end; they end with it.
+    if let Some(mut stdin) = child.stdin.take() {
+        let input = input.as_bytes().to_vec();
+        // A client that does not want to hear it says so by its exit code.
+        thread::spawn(move || _ = stdin.write_all(&input));
     }
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    thread::scope(|scope| {
-        let errors = scope.spawn(move || read(stderr));
-        let stdout = read(stdout);
-        let stderr = errors.join().unwrap_or_else(|_| Ok(Vec::new()));
-        let status = child.wait()?;
-        Ok(Output { status, stdout: stdout?, stderr: stderr? })
-    })
+    let printed = [child.stdout.take().map(reading), child.stderr.take().map(reading)];
+    let [stdout, stderr] = printed.map(|reading| match reading {
+        Some(reading) => reading.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok(),
+        None => Some(Ok(Vec::new())),
+    });
+    let ended = match (stdout, stderr) {
+        (Some(stdout), Some(stderr)) => ends(&mut child, deadline)?.map(|status| (status, stdout, stderr)),
+        _ => None,
+    };
+    let Some((status, stdout, stderr)) = ended else {
+        // Only this client: what it started itself is the product's.
+        child.kill()?;
+        child.wait()?;
+        let seconds = patience.as_secs();
+        return Err(io::Error::new(io::ErrorKind::TimedOut, format!("it was ended after {seconds} s")));
+    };
+    Ok(Output { status, stdout: stdout?, stderr: stderr? })
+}
+
+/// Reads a stream to its end or to the limit, on a thread.
+fn reading(stream: impl Read + Send + 'static) -> Receiver<io::Result<Vec<u8>>> {
+    let (done, result) = channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let read = stream.take(MAX_PRINTED).read_to_end(&mut bytes);
+        // Nobody waits for it any more when the time is over.
+        let _ = done.send(read.map(|_| bytes));
+    });
+    result
+}
+
+/// How the client ends before the deadline; `None` when it does not.
+fn ends(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+    loop {
+        let status = child.try_wait()?;
+        if status.is_some() || Instant::now() >= deadline {
+            return Ok(status);
+        }
+        thread::park_timeout(TICK);
+    }
 }
 
 /// What a program wrote to standard error, in one bounded line.
@@ -313,8 +366,26 @@ mod tests {
     fn what_a_client_prints_is_bounded() {
         let endless =
             Command::new("/usr/bin/yes").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let output = bounded(endless).unwrap();
+        let output = bounded(endless, "", PATIENCE).unwrap();
         assert_eq!(output.stdout.len(), usize::try_from(MAX_PRINTED).unwrap());
         assert!(!output.status.success(), "nobody reads it to its end");
+    }
+
+    #[test]
+    fn a_client_that_hangs_is_ended() {
+        let start = |script: &str| {
+            let mut command = Command::new("/bin/sh");
+            command.args(["-c", script]);
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let begun = Instant::now();
+        let more_than_a_pipe_holds = "x".repeat(1 << 20);
+        for script in ["exec sleep 60", "exec <&- >&- 2>&-; exec sleep 60"] {
+            let error =
+                bounded(start(script), &more_than_a_pipe_holds, Duration::from_millis(200)).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        assert!(bounded(start("exit 0"), "", PATIENCE).unwrap().status.success());
     }
 }
