@@ -71,6 +71,26 @@ fn what_a_desk_acknowledged_on_a_full_disk_is_kept_and_with_room_it_goes_on() {
 }
 
 #[test]
+fn a_token_is_not_spent_where_the_enrolment_cannot_be_kept() {
+    with_own_mounts(|| {
+        let tree = Tree::new();
+        let state = tree.scratch("state");
+        std::fs::create_dir_all(&state).unwrap();
+        let disk = Disk::mount(&state, 8 << 20);
+        let desk = Desk::start(&tree, &tree.scratch("desk.db"));
+        // The state is made before the disk is full.
+        tree.run(&["enroll", "--remove"]);
+        disk.leave(0);
+        let enrol = || tree.run(&["enroll", &desk.url, "--token", &desk.token]);
+        let refused = enrol();
+        assert!(refused.code == 2 && refused.stderr.contains("full"), "{refused:?}");
+        disk.leave(4 << 20);
+        let enrolled = enrol();
+        assert_eq!(enrolled.code, 0, "{enrolled:?}");
+    });
+}
+
+#[test]
 fn a_desk_on_a_full_disk_still_shows_what_it_has_and_removes_no_node_that_it_cannot_remove() {
     with_own_mounts(|| {
         let tree = Tree::new();

@@ -336,6 +336,19 @@ impl State {
         Ok(self.database.query_row("SELECT desk, node, credential FROM enrolment", [], read).optional()?)
     }
 
+    /// Writes and removes an enrolment as large as a real one, which is on the disk before this returns: the same can be
+    /// written afterwards, unless others take the last of the disk in between.
+    pub(crate) fn try_enrolment(&mut self) -> Result<(), StateError> {
+        let placeholder = [2048, 32, 64].map(|length| "-".repeat(length));
+        let change = self.database.transaction()?;
+        change.execute(
+            "INSERT INTO enrolment (one, desk, node, credential) VALUES (1, ?1, ?2, ?3)",
+            rusqlite::params_from_iter(&placeholder),
+        )?;
+        change.execute("DELETE FROM enrolment", [])?;
+        Ok(change.commit()?)
+    }
+
     /// Sets or removes the enrolment.
     pub(crate) fn set_enrolment(&mut self, enrolment: Option<&Enrolment>) -> Result<(), StateError> {
         let change = self.database.transaction()?;

@@ -41,7 +41,10 @@ fn enrol(url: &str, args: &Enroll, config: &Config, installation: &Installation)
         .help("goodstead enroll --remove leaves it first"));
     }
     let desk = Desk::at(url, args.ca_file.as_deref().or(config.desk_ca_file.as_deref()))?;
-    let enrolment = desk.enrol(&token(args)?, &host())?;
+    let token = token(args)?;
+    // The token can be used once: it is spent only where the answer can be kept.
+    state.try_enrolment().map_err(trouble)?;
+    let enrolment = desk.enrol(&token, &host())?;
     state.set_enrolment(Some(&enrolment)).map_err(trouble)?;
     output::write(
         &format!(
