@@ -14,6 +14,7 @@
 
 mod api;
 pub mod auth;
+mod clock;
 mod connections;
 mod desk;
 mod error;
@@ -27,6 +28,7 @@ pub mod summary;
 #[cfg(test)]
 mod tests;
 
+pub use clock::now;
 pub use desk::Desk;
 pub use error::Error;
 pub use http::router;

@@ -14,7 +14,7 @@ use goodstead_desk::auth::Logins;
 use goodstead_desk::serve::{Server, Wish};
 use goodstead_desk::store::Store;
 use goodstead_desk::{Desk, Error};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The lifetime of a token that is printed at the start, in hours.
@@ -73,7 +73,7 @@ async fn token(args: TokenArgs) -> anyhow::Result<()> {
 }
 
 async fn issue(store: &Store, customer: &str, hours: u32) -> anyhow::Result<String> {
-    let expires = Timestamp::now().checked_add(SignedDuration::from_hours(hours.into()))?;
+    let expires = goodstead_desk::now().checked_add(SignedDuration::from_hours(hours.into()))?;
     Ok(store.issue_token(customer, expires).await?)
 }
 

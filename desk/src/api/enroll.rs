@@ -7,7 +7,6 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, FromRequest, Request, State};
 use axum::http::StatusCode;
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -35,7 +34,7 @@ pub(super) async fn enroll(State(desk): State<Desk>, request: Request) -> Result
     if host.trim().is_empty() {
         return Err(Error::Request(StatusCode::BAD_REQUEST, "The host's name is empty.".into()).into());
     }
-    let enrolled = desk.store.enroll(&token, host.trim(), Timestamp::now()).await?;
+    let enrolled = desk.store.enroll(&token, host.trim(), crate::now()).await?;
     tracing::info!(node = %enrolled.node, "enrolled");
     Ok(Json(json!({ "node": enrolled.node, "credential": enrolled.credential })))
 }

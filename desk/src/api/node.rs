@@ -3,7 +3,6 @@
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
-use jiff::Timestamp;
 
 use super::ApiError;
 use crate::{Desk, Error};
@@ -32,7 +31,7 @@ fn bearer(header: &str) -> Option<(&str, &str)> {
 
 /// `DELETE /api/v1/node`: the node goes, its reports stay.
 pub(super) async fn remove(State(desk): State<Desk>, node: Node) -> Result<StatusCode, ApiError> {
-    desk.store.remove_node(&node.id, Timestamp::now()).await?;
+    desk.store.remove_node(&node.id, crate::now()).await?;
     tracing::info!(node = %node.id, "removed");
     Ok(StatusCode::NO_CONTENT)
 }

@@ -8,7 +8,6 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::ApiError;
@@ -30,7 +29,7 @@ pub(super) async fn receive(
     let body = Bytes::from_request(request, &()).await.map_err(broken_off)?;
     let received = intake::read(&body)?;
     let (id, hash) = (received.report.id.clone(), received.hash.clone());
-    let (bytes, now) = (body.len(), Timestamp::now());
+    let (bytes, now) = (body.len(), crate::now());
     Ok(match desk.store.accept(&node.id, received, body, desk.limits.daily, now).await? {
         Accepted::New => {
             tracing::info!(node = %node.id, report = %id, bytes, "accepted");

@@ -20,7 +20,6 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use goodstead_page::COLOURS;
-use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::{Desk, Error, intake};
@@ -89,7 +88,7 @@ async fn show_board(
     State(desk): State<Desk>,
     part: Result<Query<Part>, QueryRejection>,
 ) -> Result<Html<String>, PageError> {
-    let now = Timestamp::now();
+    let now = crate::now();
     let part = desk.store.board(Part::number(part)?, now).await?;
     Ok(Html(board::Board::new(part, now).render()?))
 }
@@ -109,8 +108,7 @@ async fn show_report(
     if id.is_some() {
         return Ok(([(header::CONTENT_TYPE, "application/json")], kept.body).into_response());
     }
-    let page =
-        report::Page::new(&kept, part, Timestamp::now()).map_err(|why| Error::Kept { id: name, why })?;
+    let page = report::Page::new(&kept, part, crate::now()).map_err(|why| Error::Kept { id: name, why })?;
     Ok(Html(page.render()?).into_response())
 }
 
