@@ -89,7 +89,7 @@ impl Config {
     }
 
     fn read(document: &Document) -> Result<Config, Vec<Diagnostic>> {
-        let raw: RawConfig = document.parse().map_err(|error| vec![error])?;
+        let raw: RawConfig = document.parse_all()?;
         let mut errors = Vec::new();
         let mut limit = |seconds: Option<Spanned<u64>>| {
             let seconds = seconds?;
@@ -318,6 +318,11 @@ mod tests {
         agent.toml:4:14: importance must be above 0 (1.0 is the default)
         ");
         insta::assert_snapshot!(read("[signatures]\nallow_unsigned = ['our-plugin']\n").unwrap_err(), @"agent.toml:2:19: this must be an absolute path (name the folder of the plugin or pack, beginning with `/`)");
+        insta::assert_snapshot!(read("[desks]\n[limits]\nplugin_second = 3\n[isolation]\nrequire_ful = true\n").unwrap_err(), @"
+        agent.toml:1:2: unknown key `desks`, expected one of `limits`, `isolation`, `signatures`, `plugins`, `target`, `desk` (did you mean `desk`?)
+        agent.toml:3:1: unknown key `plugin_second`, expected `plugin_seconds` (did you mean `plugin_seconds`?)
+        agent.toml:5:1: unknown key `require_ful`, expected `require_full` (did you mean `require_full`?)
+        ");
         insta::assert_snapshot!(read("[limits]\nplugin_seconds = 0\n").unwrap_err(), @"agent.toml:2:18: seconds must lie between 1 and 600");
     }
 }

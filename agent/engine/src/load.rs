@@ -227,7 +227,7 @@ enum Refused {
 }
 
 fn header(document: &Document, folder: &str, plugins: &Plugins) -> Result<Header, Refused> {
-    let raw: RawPack = document.parse().map_err(|error| Refused::Bad(vec![error]))?;
+    let raw: RawPack = document.parse_all().map_err(Refused::Bad)?;
     let mut errors = Vec::new();
     let mut error = |code, message: String, at: &Spanned<String>, help: String| {
         errors.push(Diagnostic::error(code, message).at(document.place(at.span())).help(help));
@@ -342,6 +342,11 @@ mod tests {
         insta::assert_snapshot!(told(&with_pack(&PACK.replace("'0.1.0'", "'one'"))), @"demo/pack.toml:3:11: `one` is no version: unexpected character 'o' while parsing major version number (versions look like 1.2.0 (semver))");
         insta::assert_snapshot!(told(&with_pack(&PACK.replace("'^0.1'\nlinux", "'newest'\nlinux"))), @"demo/pack.toml:5:8: `newest` is no version requirement: unexpected character 'n' while parsing major version number (requirements look like ^1.2 (semver))");
         insta::assert_snapshot!(told(&with_pack(&PACK.replace("requires", "require"))), @"demo/pack.toml:4:2: unknown key `require`, expected one of `name`, `title`, `version`, `judges`, `requires` (did you mean `requires`?)");
+        let two = PACK.replace("requires", "require").replace("title =", "titel =");
+        insta::assert_snapshot!(told(&with_pack(&two)), @"
+        demo/pack.toml:2:1: unknown key `titel`, expected one of `name`, `title`, `version`, `judges`, `requires` (did you mean `title`?)
+        demo/pack.toml:4:2: unknown key `require`, expected one of `name`, `title`, `version`, `judges`, `requires` (did you mean `requires`?)
+        ");
         let none =
             load(PackSource { name: "demo".to_owned(), documents: Vec::new(), local: false }, &plugins());
         insta::assert_snapshot!(told(&none), @"demo: the pack `demo` has no pack.toml (it holds name, title, version and the table [requires])");
