@@ -94,3 +94,17 @@ fn explain_shows_what_the_agent_itself_saw_at_the_last_scan() {
     let cpus = std::thread::available_parallelism().unwrap();
     assert!(after.words().contains(&format!("pass is false host.cpus = {cpus}")), "{after:?}");
 }
+
+/// `psql -c` sends all of a code span as one transaction, in which ALTER SYSTEM is refused.
+#[test]
+fn a_code_span_holds_one_statement_where_alter_system_is_one() {
+    let mut seen = 0;
+    for file in goodstead_fuzzed::replay::files(&goodstead_tests::checkout().join("checks/postgresql")) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for span in text.split('`').skip(1).step_by(2).filter(|span| span.contains("ALTER SYSTEM")) {
+            assert!(span.matches(';').count() <= 1, "{}: {span}", file.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen} spans");
+}

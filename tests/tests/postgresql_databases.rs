@@ -230,7 +230,10 @@ fn a_database_that_was_never_analyzed_and_a_table_that_waits_are_told_and_mended
     let names = waiting["items"].as_array().unwrap();
     assert!(names.iter().all(|name| name.as_str().unwrap().starts_with("postgres.public.")), "{waiting:#}");
     let remedy = waiting["remedy"].as_str().unwrap();
-    assert!(remedy.contains("SET autovacuum_vacuum_cost_limit = 400; SELECT pg_reload_conf();"), "{remedy}");
+    assert!(
+        remedy.contains("SET autovacuum_vacuum_cost_limit = 400;`, then `SELECT pg_reload_conf();`"),
+        "{remedy}"
+    );
     postgres.feed("postgres", &commands(remedy)).unwrap();
     let huge = of(&report, "statistics-never-gathered");
     assert_eq!((&huge["verdict"], &huge["items"][0]), (&"fail".into(), &"huge".into()), "{huge:#}");

@@ -308,6 +308,18 @@ mod tests {
     }
 
     #[test]
+    fn what_rises_slowly_is_compared_with_a_scan_that_is_half_the_time_old() {
+        let pack = pack("demo.size_bytes - previous.size_bytes < 5", "{ keep_hours = 24 }", "");
+        let mut site = Site::default();
+        let mut verdict =
+            |hour: i64, size: i64| site.scan(&pack, hour * 3600, json!({ "size_bytes": size }), true).verdict;
+        assert_eq!(verdict(0, 0), Verdict::NotYetJudged);
+        assert_eq!(verdict(12, 3), Verdict::Pass);
+        // Only 3 more than an hour ago, and 6 more than 13 hours ago.
+        assert_eq!(verdict(13, 6), Verdict::Fail);
+    }
+
+    #[test]
     fn an_event_stays_a_day_however_often_the_host_is_scanned() {
         let pack = pack(RISES, "{ keep_hours = 24 }", "");
         let seen = 3 * 3600;
