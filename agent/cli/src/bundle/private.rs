@@ -55,6 +55,8 @@ fn watch() {
             for path in open().iter() {
                 let _ = fs::remove_dir_all(path);
             }
+            // The thread of the handler is the only one that can end the program here.
+            #[allow(clippy::exit)]
             std::process::exit(INTERRUPTED);
         });
     });

@@ -206,13 +206,8 @@ fn up(text: &str) -> Option<i64> {
         let counted = [(" days", 86_400), (" day", 86_400), (" min", 60), (" sec", 1)];
         let clock = || {
             let (hours, minutes) = part.split_once(':')?;
-            Some(
-                hours
-                    .parse::<i64>()
-                    .ok()?
-                    .checked_mul(3600)?
-                    .checked_add(minutes.parse::<i64>().ok()?.checked_mul(60)?)?,
-            )
+            let minutes = minutes.parse::<i64>().ok()?.checked_mul(60)?;
+            hours.parse::<i64>().ok()?.checked_mul(3600)?.checked_add(minutes)
         };
         let found = counted.iter().find_map(|(unit, factor)| of(unit)?.checked_mul(*factor)).or_else(clock);
         // What comes next are users and load.
