@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::host::Host;
-use crate::shapes::{containers, debian, redhat, running, small};
+use crate::shapes::{containers, debian, postgresql, redhat, running, small};
 
 /// A file of cases.
 #[derive(Debug, Deserialize)]
@@ -106,8 +106,24 @@ pub fn healthy(name: &str) -> Way {
         "live kubernetes" => live(containers::live_kubernetes_node()),
         "live container" => live(containers::container()),
         "live docker" => live(containers::docker_host()),
+        "postgresql" => Way::Folder(postgresql::debian()),
+        "postgresql of Red Hat" => together("/var/lib/pgsql/data", "13"),
+        "postgresql of the project for Red Hat" => together("/var/lib/pgsql/16/data", "16"),
+        "postgresql of the official image" => together("/var/lib/postgresql/data", "17"),
+        "postgresql of the official image 18" => together("/var/lib/postgresql/18/docker", "18"),
+        "postgresql of CloudNativePG" => together("/var/lib/postgresql/data/pgdata", "17"),
+        "postgresql of Bitnami" => {
+            Way::Folder(postgresql::cluster("/bitnami/postgresql/data", "/opt/bitnami/postgresql/conf", "16"))
+        }
+        "postgresql from source" => together("/usr/local/pgsql/data", "14"),
+        "postgresql in opt" => together("/opt/pgsql/data", "15"),
         other => panic!("no healthy host is called {other}: see tests/src/field.rs"),
     }
+}
+
+/// A cluster with its configuration among its data.
+fn together(folder: &str, release: &str) -> Way {
+    Way::Folder(postgresql::cluster(folder, folder, release))
 }
 
 impl Case {

@@ -7,6 +7,7 @@
 pub mod containers;
 pub mod debian;
 pub mod live;
+pub mod postgresql;
 pub mod redhat;
 pub mod running;
 pub mod small;

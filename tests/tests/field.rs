@@ -69,3 +69,8 @@ fn holds(product: &str) {
 fn every_case_of_linux_holds() {
     holds("linux");
 }
+
+#[test]
+fn every_case_of_postgresql_holds() {
+    holds("postgresql");
+}

@@ -1,4 +1,5 @@
-//! Which clusters are on this host: Debian's configured ones, running or not, and every other socket that bears a port.
+//! Which clusters are on this host: Debian's configured ones and those in the places of other layouts, running or not, and
+//! every other socket that bears a port.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,6 +7,7 @@ use goodstead_plugin::{Address, Cause, CauseKind, Entry, Proposal, Site, SiteExt
 
 use crate::files::{self, Configuration};
 use crate::gather::Hints;
+use crate::layouts::{self, Found};
 
 /// Where Debian keeps `<major>/<cluster>/postgresql.conf`.
 const CLUSTERS: &str = "/etc/postgresql";
@@ -36,7 +38,8 @@ struct Cluster {
 pub(crate) fn discover(site: &mut dyn Site) -> Result<Vec<Proposal>, Cause> {
     let mut unseen = None;
     let mut sockets = sockets(site, &mut unseen);
-    let clusters = clusters(site, &mut unseen);
+    let mut clusters = clusters(site, &mut unseen);
+    clusters.extend(elsewhere(site, &clusters));
     let mut proposals: Vec<_> =
         clusters.iter().map(|cluster| propose(cluster, &clusters, &sockets)).collect();
     let taken: BTreeSet<_> = proposals.iter().filter_map(|proposal| proposal.address.clone()).collect();
@@ -89,6 +92,21 @@ fn clusters(site: &mut dyn Site, unseen: &mut Option<Cause>) -> Vec<Cluster> {
             };
             found.push(cluster(major.clone(), name, config_file, written.as_ref()));
         }
+    }
+    found
+}
+
+/// Clusters in the places of other layouts, without those that are known by their data.
+fn elsewhere(site: &mut dyn Site, known: &[Cluster]) -> Vec<Cluster> {
+    let mut found = Vec::new();
+    for Found { name, major, data, config_file } in layouts::find(site) {
+        if known.iter().any(|cluster| cluster.hints.data_directory.as_deref() == Some(data.as_str())) {
+            continue;
+        }
+        let written = files::read(site, &config_file, None).ok();
+        let mut cluster = cluster(major, name, config_file, written.as_ref());
+        cluster.hints.data_directory.get_or_insert(data);
+        found.push(cluster);
     }
     found
 }

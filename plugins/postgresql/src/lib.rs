@@ -21,6 +21,7 @@ mod files;
 mod gather;
 mod hba;
 mod instance;
+mod layouts;
 mod limits;
 mod objects;
 mod process;
