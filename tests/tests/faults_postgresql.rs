@@ -146,7 +146,8 @@ fn settings_that_are_wrong_are_found_and_mended() {
     scene.postgres.reload();
     let look = scene.look();
     let remedy = look.remedy("archiving-half-configured");
-    scene.carry_out(&remedy, &["ALTER SYSTEM SET archive_mode = off"]);
+    let off = ["ALTER SYSTEM SET archive_mode = off", "ALTER SYSTEM RESET archive_command"];
+    scene.carry_out(&remedy, &off);
     fs::write(&conf, fs::read_to_string(&conf).unwrap().replace("archive_command = '/bin/true'", ""))
         .unwrap();
     scene.postgres.restart();
@@ -154,10 +155,7 @@ fn settings_that_are_wrong_are_found_and_mended() {
     scene.postgres.sql("ALTER SYSTEM SET archive_command = 'cp %p /archive/%f'");
     scene.postgres.reload();
     let look = scene.look();
-    scene.carry_out(
-        &look.remedy("archiving-half-configured"),
-        &["ALTER SYSTEM SET archive_mode = off", RELOAD],
-    );
+    scene.carry_out(&look.remedy("archiving-half-configured"), &off);
     scene.look().is_clear("archiving-half-configured");
 }
 
