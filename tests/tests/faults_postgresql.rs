@@ -177,6 +177,9 @@ fn who_may_log_in_is_judged_by_the_rules() {
         scene.look().is_clear(finding);
     }
 
+    // Without TLS a rule of TLS lets nobody in, and nobody can be listened to.
+    scene.look().is_clear("tls-off-or-weak");
+    scene.postgres.rules("host shop app 10.1.2.0/24 scram-sha-256\n");
     // The server's own certificate, made for this test.
     let look = scene.look();
     let data = scene.postgres.data();
