@@ -76,6 +76,28 @@ fn packed(program: &str, bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn names_without_an_end_are_not_read_into_memory() {
+    let long = vec![b'a'; 2 << 20];
+    let entries = [(EntryType::GNULongName, "././@LongLink", long.as_slice()), PLAIN[2]];
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("long.tar");
+    fs::write(&file, archive(&entries)).unwrap();
+    let refused = Bundle::open(&file, [manifest()].iter()).unwrap_err();
+    assert!(refused.message.contains("far more than a support bundle has"), "{refused:?}");
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_without_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo.tar");
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    for odd in [fifo, "/dev/zero".into()] {
+        let refused = Bundle::open(&odd, [manifest()].iter()).unwrap_err();
+        assert!(refused.message.contains("not a regular file"), "{refused:?}");
+    }
+}
+
+#[test]
 fn every_usual_packing_is_opened_and_nothing_is_left_behind() {
     let plain = archive(&PLAIN);
     for bytes in [plain.clone(), packed("gzip", &plain), packed("xz", &plain)] {

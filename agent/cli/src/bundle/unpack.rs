@@ -5,18 +5,21 @@
 //! folder holds no link, so that no path leads out; links are made last, and only in folders that were made here. They may
 //! lead anywhere: whoever reads the folder resolves them inside it.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::rc::Rc;
 
 use goodstead_protocol::glob::Globs;
 use goodstead_protocol::message::{FileKind, Stat};
 use tar::{Archive, EntryType, Header};
 
 use super::Stats;
+use crate::files::open_regular;
 
 /// The largest file that is unpacked, as the largest that a plugin can read.
 const MAX_FILE: u64 = 16 << 20;
@@ -44,6 +47,9 @@ const MAX_PATH: (usize, usize) = (2048, 40);
 
 /// The most memory of a decompressor.
 const MEMORY: &str = "--memlimit-decompress=256MiB";
+
+/// The most that stands between two entries besides the first one's content: long names and the like, which are read whole.
+const BETWEEN: u64 = 1 << 20;
 
 /// The first bytes of compressed archives, with the program that reads each.
 const PROGRAMS: [(&[u8], &str, &[&str]); 3] = [
@@ -93,16 +99,14 @@ impl Unpacked {
 /// It cannot be read, is not an archive, or exceeds a limit. An archive that ends early is taken as far as it goes,
 /// with a note.
 pub(super) fn unpack(archive: &Path, folder: &Path, wanted: &Globs) -> io::Result<Unpacked> {
-    let mut file = File::open(archive)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
+    let (mut file, metadata) = open_regular(archive)?;
     let mut start = Vec::new();
     Read::by_ref(&mut file).take(8).read_to_end(&mut start)?;
-    let file = File::open(archive)?;
+    file.rewind()?;
     let program = PROGRAMS.iter().find(|(magic, ..)| start.starts_with(magic));
-    let mut bounded = Bounded { inner: Source::of(file, program)?, read: 0, packed: metadata.len() };
+    let progress = Rc::new(Progress { read: Cell::new(0), limit: Cell::new(BETWEEN) });
+    let mut bounded =
+        Bounded { inner: Source::of(file, program)?, progress: Rc::clone(&progress), packed: metadata.len() };
     let mut work = Work {
         folder,
         wanted,
@@ -112,7 +116,7 @@ pub(super) fn unpack(archive: &Path, folder: &Path, wanted: &Globs) -> io::Resul
         links: BTreeMap::new(),
         folders: HashSet::new(),
     };
-    let outcome = work.entries(&mut bounded);
+    let outcome = work.entries(&mut bounded, &progress);
     if bounded.exceeded() {
         return Err(too_much("it unpacks to far more than a support bundle has"));
     }
@@ -179,17 +183,24 @@ impl Drop for Source {
     }
 }
 
+/// How far an archive was read, and up to where the next entry has to begin, both in bytes.
+struct Progress {
+    read: Cell<u64>,
+    limit: Cell<u64>,
+}
+
 /// Ends the reading where an archive yields too much.
 struct Bounded {
     inner: Source,
-    read: u64,
+    progress: Rc<Progress>,
     packed: u64,
 }
 
 impl Bounded {
     fn exceeded(&self) -> bool {
-        let bomb = self.read > RATIO_FROM && self.read / self.packed.max(1) > MAX_RATIO;
-        bomb || self.read > MAX_BYTES
+        let read = self.progress.read.get();
+        let bomb = read > RATIO_FROM && read / self.packed.max(1) > MAX_RATIO;
+        bomb || read > MAX_BYTES || read > self.progress.limit.get()
     }
 }
 
@@ -199,7 +210,7 @@ impl Read for Bounded {
             return Err(too_much("too large"));
         }
         let read = self.inner.read(buffer)?;
-        self.read += read as u64;
+        self.progress.read.set(self.progress.read.get().saturating_add(read as u64));
         Ok(read)
     }
 }
@@ -217,10 +228,12 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn entries(&mut self, source: &mut Bounded) -> io::Result<()> {
+    fn entries(&mut self, source: &mut Bounded, progress: &Progress) -> io::Result<()> {
         let mut archive = Archive::new(source);
         for (number, entry) in archive.entries()?.enumerate() {
             let mut entry = entry?;
+            let room = entry.size().saturating_add(BETWEEN);
+            progress.limit.set(progress.read.get().saturating_add(room));
             if number >= MAX_ENTRIES {
                 return Err(too_much("it has too many entries"));
             }
