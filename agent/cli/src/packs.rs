@@ -71,18 +71,25 @@ pub(crate) fn to_judge(
     packs
 }
 
-/// Whether a pack that judges targets of `wanted` plugins requires the plugin `other`, whose facts it then reads. Only
-/// the packs' headers are looked at: the packs themselves are read while the plugins run.
-pub(crate) fn require<V>(installation: &Installation, wanted: &BTreeMap<String, V>, other: &str) -> bool {
+/// What the packs that judge targets of `wanted` plugins read of the plugin `other`, by the facts' first names; empty
+/// where one does not say, and none where no pack requires that plugin. Only the packs' headers are looked at: the packs
+/// themselves are read while the plugins run.
+pub(crate) fn read_of<V>(
+    installation: &Installation,
+    wanted: &BTreeMap<String, V>,
+    other: &str,
+) -> Option<BTreeSet<String>> {
     let wanted: BTreeSet<String> = wanted.keys().cloned().collect();
     let mut ignored = Vec::new();
     let vendors = folders(&installation.packs(), &mut ignored, false);
     let own = folders(&installation.local_packs(), &mut ignored, false);
-    vendors.iter().chain(&own).any(|folder| {
-        header(folder).is_some_and(|header| {
-            header.requires.contains_key(other) && !header.judged().is_disjoint(&wanted)
-        })
-    })
+    let headers = vendors.iter().chain(&own).filter_map(|folder| header(folder));
+    let mut readers = headers
+        .filter(|header| header.requires.contains_key(other) && !header.judged().is_disjoint(&wanted))
+        .peekable();
+    readers.peek()?;
+    let each: Option<Vec<_>> = readers.map(|mut header| header.reads.remove(other)).collect();
+    Some(each.into_iter().flatten().flatten().collect())
 }
 
 fn read(installation: &Installation, trust: &Trust, plugins: &Plugins, mut packs: Packs) -> Packs {
@@ -240,6 +247,8 @@ fn is_for_others(folder: &Path, wanted: &BTreeSet<String>) -> bool {
 struct Header {
     judges: Option<BTreeSet<String>>,
     requires: BTreeMap<String, IgnoredAny>,
+    #[serde(default)]
+    reads: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Header {

@@ -99,6 +99,8 @@ pub(crate) struct Task<'a> {
     pub(crate) recorded: Option<i64>,
     /// The only target names wanted; empty for all.
     pub(crate) wanted: &'a BTreeSet<String>,
+    /// The only facts that will be read, by their first names; empty for all.
+    pub(crate) only: &'a BTreeSet<String>,
     /// The passwords of the configured targets, which the plugin is given.
     pub(crate) credentials: &'a Credentials,
 }
@@ -149,6 +151,7 @@ fn converse(task: &Task<'_>, started: Started, library: OwnedFd, broker: &mut Br
         }
         found.target.options.clone_from(&task.options);
         found.target.recorded = task.recorded;
+        found.target.only.clone_from(task.only);
         let emitted = match &failure {
             Some(cause) => Err(cause.clone()),
             None => conversation.gather(&found.target, broker).inspect_err(|cause| {

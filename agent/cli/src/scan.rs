@@ -57,6 +57,8 @@ pub(crate) struct Request<'a> {
     pub(crate) root: &'a Arc<Root>,
     /// The wanted plugins, each with the wanted target names; no name means all of its targets.
     pub(crate) wanted: &'a BTreeMap<String, BTreeSet<String>>,
+    /// The facts that will be read of a plugin, by their first names; all where it has no entry or an empty one.
+    pub(crate) only: &'a BTreeMap<String, BTreeSet<String>>,
     /// When the scan began, RFC 3339.
     pub(crate) time: &'a str,
     /// Whether the plugins' author is looking, who is shown what a report does not say.
@@ -217,6 +219,7 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
         options: request.config.options(&plugin.manifest).values,
         recorded: request.root.bundle().map(|bundle| bundle.made),
         wanted: request.wanted.get(name).unwrap_or(&none),
+        only: request.only.get(name).unwrap_or(&none),
         credentials: &in_log,
     };
     let ready = sealed.and_then(|(library, _)| Ok((started.unwrap_or_else(start)?, library)));

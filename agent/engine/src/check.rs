@@ -16,6 +16,7 @@ use crate::condition::{Condition, Env, list_path};
 use crate::each::Each;
 use crate::event::{Event, KEEP_HOURS, MAX_KEEP_HOURS};
 use crate::load::version;
+use crate::pack::first_names;
 use crate::reader::{Reader, Surroundings, read_as, split_id};
 use crate::template::Template;
 
@@ -65,14 +66,15 @@ pub struct Check {
 }
 
 impl Check {
-    /// Whether anything of it, verdict, evidence or advice, reads facts of this plugin.
-    pub fn reads(&self, plugin: &str) -> bool {
-        let begins = format!("{plugin}.");
+    /// The facts of this plugin that anything of it, verdict, evidence or advice, reads, by their first names.
+    pub fn reads(&self, plugin: &str) -> BTreeSet<String> {
         let first = self.event.iter().filter_map(|event| event.first.as_ref());
         let conditions = self.applies.iter().chain([&self.pass]).chain(first).chain(&self.evidence);
-        conditions.flat_map(Condition::paths).any(|path| path.starts_with(&begins))
-            || self.each.as_ref().is_some_and(|each| each.source().starts_with(&begins))
-            || self.remedy.source().contains(&begins)
+        let mut read: BTreeSet<String> =
+            conditions.flat_map(Condition::paths).flat_map(|path| first_names(&path, plugin)).collect();
+        read.extend(self.each.iter().flat_map(|each| first_names(each.source(), plugin)));
+        read.extend(first_names(self.remedy.source(), plugin));
+        read
     }
 
     /// The facts that its verdict rests on, each once and in order: `linux.mounts[].used_percent`.

@@ -70,6 +70,8 @@ struct RawPack {
     version: Spanned<String>,
     judges: Option<Vec<Spanned<String>>>,
     requires: BTreeMap<Spanned<String>, Spanned<String>>,
+    #[serde(default)]
+    reads: Reads,
 }
 
 /// Reads a pack and holds it against the installed plugins.
@@ -166,6 +168,9 @@ fn load_some(mut source: PackSource, plugins: &Plugins, wanted: Option<&BTreeSet
     pack.capabilities.sort_by(|one, two| order(&one.head, &two.head));
     pack.milestones.sort_by(|one, two| order(&one.head, &two.head));
     pack.tasks.sort_by(|one, two| order(&one.head, &two.head));
+    if around.cases {
+        loaded.diagnostics.extend(misnamed_reads(document, &header.reads, &pack));
+    }
     let mut packs = [pack];
     loaded.diagnostics.append(&mut drop_duplicates(&mut packs));
     loaded.pack = packs.into_iter().next();
@@ -219,7 +224,11 @@ struct Header {
     version: Version,
     requires: BTreeSet<String>,
     judges: BTreeSet<String>,
+    reads: Reads,
 }
+
+/// The facts that a pack says it reads, by the plugin.
+type Reads = BTreeMap<Spanned<String>, Spanned<BTreeSet<String>>>;
 
 enum Refused {
     Bad(Vec<Diagnostic>),
@@ -272,6 +281,11 @@ fn header(document: &Document, folder: &str, plugins: &Plugins) -> Result<Header
         }
     }
     let requires: BTreeSet<String> = raw.requires.into_keys().map(Spanned::into_inner).collect();
+    for plugin in raw.reads.keys().filter(|plugin| !requires.contains(plugin.get_ref())) {
+        let message = format!("[reads] names `{}`, which the pack does not require", plugin.get_ref());
+        let help = meant_plugin(plugin.get_ref(), &requires);
+        errors.push(Diagnostic::error("bad-reads", message).at(document.place(plugin.span())).help(help));
+    }
     for plugin in raw.judges.iter().flatten().filter(|plugin| !requires.contains(plugin.get_ref())) {
         let message = format!("the pack judges `{}` and does not require it", plugin.get_ref());
         let help = meant_plugin(plugin.get_ref(), &requires);
@@ -288,8 +302,36 @@ fn header(document: &Document, folder: &str, plugins: &Plugins) -> Result<Header
                 None => requires.clone(),
             },
             requires,
+            reads: raw.reads,
         }),
     }
+}
+
+/// What is wrong with what a pack says that it reads: a fact that is not named is not gathered for it, and one that is
+/// named for nothing is gathered for nothing.
+fn misnamed_reads<'a>(
+    document: &'a Document,
+    reads: &'a Reads,
+    pack: &'a Pack,
+) -> impl Iterator<Item = Diagnostic> + 'a {
+    reads.iter().flat_map(move |(plugin, named)| {
+        let read = pack.reads(plugin.get_ref());
+        let wrong = |names: Vec<&String>, what: &str, help: &str| {
+            let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+            (!names.is_empty()).then(|| {
+                let message = format!("[reads] {what} {} of `{}`", names.join(", "), plugin.get_ref());
+                Diagnostic::error("bad-reads", message).at(document.place(named.span())).help(help)
+            })
+        };
+        let (has, needs) = (named.get_ref(), &read);
+        let missing = wrong(
+            needs.difference(has).collect(),
+            "does not name",
+            "name what the checks read, or leave [reads] out: everything is gathered then",
+        );
+        let idle = wrong(has.difference(needs).collect(), "names", "no check reads that: take it out");
+        missing.into_iter().chain(idle).collect::<Vec<_>>()
+    })
 }
 
 /// A semver version, or what is wrong with it.
@@ -341,15 +383,25 @@ mod tests {
         insta::assert_snapshot!(told(&with_pack(&PACK.replace("title = 'Demo'", "title = ''"))), @"demo/pack.toml:2:9: `title` is empty (say what the pack is about)");
         insta::assert_snapshot!(told(&with_pack(&PACK.replace("'0.1.0'", "'one'"))), @"demo/pack.toml:3:11: `one` is no version: unexpected character 'o' while parsing major version number (versions look like 1.2.0 (semver))");
         insta::assert_snapshot!(told(&with_pack(&PACK.replace("'^0.1'\nlinux", "'newest'\nlinux"))), @"demo/pack.toml:5:8: `newest` is no version requirement: unexpected character 'n' while parsing major version number (requirements look like ^1.2 (semver))");
-        insta::assert_snapshot!(told(&with_pack(&PACK.replace("requires", "require"))), @"demo/pack.toml:4:2: unknown key `require`, expected one of `name`, `title`, `version`, `judges`, `requires` (did you mean `requires`?)");
+        insta::assert_snapshot!(told(&with_pack(&PACK.replace("requires", "require"))), @"demo/pack.toml:4:2: unknown key `require`, expected one of `name`, `title`, `version`, `judges`, `requires`, `reads` (did you mean `requires`?)");
         let two = PACK.replace("requires", "require").replace("title =", "titel =");
         insta::assert_snapshot!(told(&with_pack(&two)), @"
-        demo/pack.toml:2:1: unknown key `titel`, expected one of `name`, `title`, `version`, `judges`, `requires` (did you mean `title`?)
-        demo/pack.toml:4:2: unknown key `require`, expected one of `name`, `title`, `version`, `judges`, `requires` (did you mean `requires`?)
+        demo/pack.toml:2:1: unknown key `titel`, expected one of `name`, `title`, `version`, `judges`, `requires`, `reads` (did you mean `title`?)
+        demo/pack.toml:4:2: unknown key `require`, expected one of `name`, `title`, `version`, `judges`, `requires`, `reads` (did you mean `requires`?)
         ");
         let none =
             load(PackSource { name: "demo".to_owned(), documents: Vec::new(), local: false }, &plugins());
         insta::assert_snapshot!(told(&none), @"demo: the pack `demo` has no pack.toml (it holds name, title, version and the table [requires])");
+    }
+
+    #[test]
+    fn a_pack_names_all_that_it_reads_or_nothing() {
+        let with = |reads: &str| lines(&with_pack(&format!("{PACK}[reads]\n{reads}\n")));
+        assert_eq!(with("demo = ['port', 'size_bytes']"), "");
+        assert_eq!(with("linux = []"), "");
+        insta::assert_snapshot!(with("demo = ['port', 'size_bytes', 'other']"), @"demo/pack.toml:8:8: [reads] names `other` of `demo` (no check reads that: take it out)");
+        insta::assert_snapshot!(with("demo = ['port']"), @"demo/pack.toml:8:8: [reads] does not name `size_bytes` of `demo` (name what the checks read, or leave [reads] out: everything is gathered then)");
+        insta::assert_snapshot!(with("dmeo = ['port']"), @"demo/pack.toml:8:1: [reads] names `dmeo`, which the pack does not require (did you mean `demo`?)");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A pack of checks that fits the installed plugins.
 
+use std::collections::BTreeSet;
+
 use goodstead_model::Signature;
 use goodstead_protocol::document::Document;
 use semver::Version;
@@ -39,14 +41,19 @@ impl Pack {
         self.checks.is_empty() && self.unjudged.is_empty() && self.goals().next().is_none()
     }
 
-    /// Whether anything in it reads facts of this plugin.
-    pub fn reads(&self, plugin: &str) -> bool {
-        let begins = format!("{plugin}.");
+    /// The facts of this plugin that anything in it reads, by their first names.
+    pub fn reads(&self, plugin: &str) -> BTreeSet<String> {
         let of_goal = |goal: Goal<'_>| {
-            goal.facts().iter().any(|path| path.starts_with(&begins))
-                || goal.head().remedy.source().contains(&begins)
+            let mut read: BTreeSet<String> =
+                goal.facts().iter().flat_map(|path| first_names(path, plugin)).collect();
+            read.extend(first_names(goal.head().remedy.source(), plugin));
+            read
         };
-        self.checks.iter().any(|check| check.reads(plugin)) || self.goals().any(of_goal)
+        self.checks
+            .iter()
+            .flat_map(|check| check.reads(plugin))
+            .chain(self.goals().flat_map(of_goal))
+            .collect()
     }
 
     /// How the report names it.
@@ -60,6 +67,19 @@ impl Pack {
             signature: Signature::default(),
         }
     }
+}
+
+/// The first names of a plugin's facts in an expression or a template: `mounts` of `linux.mounts[].free`.
+pub(crate) fn first_names(source: &str, plugin: &str) -> BTreeSet<String> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let begins = format!("{plugin}.");
+    let after = source.match_indices(&begins).filter_map(|(at, _)| {
+        // `demolinux.` and `item.linux.` are other names.
+        let own = !source[..at].ends_with(|c| is_word(c) || c == '.');
+        let name: String = source[at + begins.len()..].chars().take_while(|c| is_word(*c)).collect();
+        (own && !name.is_empty()).then_some(name)
+    });
+    after.collect()
 }
 
 /// The last part of a document's name: a pack is the same wherever it lies.

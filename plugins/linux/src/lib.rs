@@ -52,7 +52,13 @@ impl Plugin for Linux {
         let live = if target.recorded.is_some() { Ok(false) } else { presence::live(site) };
         // Where it cannot be told, everything is tried: each answer carries its own cause. So it is with a bundle.
         let running = live != Ok(false) || target.recorded.is_some();
-        let mut site = foreseen::foresee(site, running);
+        let mut target = target.clone();
+        if !target.only.iter().all(|name| ALONE.contains(&name.as_str())) {
+            target.only.clear();
+        }
+        let target = &target;
+        let whole = target.only.is_empty();
+        let mut site = foreseen::foresee(site, running, target);
         let mut recorded;
         let site: &mut dyn Site = match target.recorded {
             Some(made) => {
@@ -62,8 +68,14 @@ impl Plugin for Linux {
             None => &mut site,
         };
         let mounts = when(running, || Mounts::read(site));
-        let sysctl = when(running, || Running::read(site));
-        let files = SysctlFiles::read(site);
+        let sysctl =
+            if target.wants(&["sysctl"]) { when(running, || Running::read(site)) } else { Err(not_wanted()) };
+        // A folder's settings are what its files say.
+        let files = if whole || (!running && target.wants(&["sysctl"])) {
+            SysctlFiles::read(site)
+        } else {
+            Err(not_wanted())
+        };
         let os = OsRelease::read(site)
             .and_then(|os| os.ok_or_else(|| Cause::new(CauseKind::Absent, "no os-release")));
         let systemd = when(running, || presence::systemd(site));
@@ -73,7 +85,7 @@ impl Plugin for Linux {
         let own_kernel =
             if running { presence::own_kernel(site, visible) } else { presence::own_kernel_of_files(site) };
         let persisted = if running { Ok(Default::default()) } else { persisted(site, &files) };
-        let processes = when(running, || Processes::read(site));
+        let processes = if whole { when(running, || Processes::read(site)) } else { Err(not_wanted()) };
         let now = target.recorded.map_or_else(clock::now, Ok);
         let known = upkeep::Known {
             running,
@@ -84,9 +96,13 @@ impl Plugin for Linux {
             processes: &processes,
             now: &now,
         };
-        let upkeep = upkeep::facts(site, &known);
-        let workload = workload::facts(site, running, &own_kernel, sysctl.as_ref(), &processes);
-        let security = security::facts(site, running, &os, &now);
+        let workload = workload::facts(site, running, &own_kernel, sysctl.as_ref(), &processes, target);
+        let others = if whole {
+            let upkeep = upkeep::facts(site, &known);
+            upkeep.into_iter().chain(security::facts(site, running, &os, &now)).collect()
+        } else {
+            Record::new()
+        };
         let of_files = |told: fn(&SysctlFiles) -> Result<Fact, Cause>| {
             files.as_ref().map_err(Clone::clone).and_then(told).or_unknown()
         };
@@ -97,7 +113,7 @@ impl Plugin for Linux {
             "boot_id" => when(running, || presence::boot_id(site)).or_unknown(),
             "uptime_seconds" => uptime.or_unknown(),
             "swaps" => swaps.or_unknown(),
-            "ext4" => when(running, || counters::ext4(site, &now)).or_unknown(),
+            "ext4" => if whole { when(running, || counters::ext4(site, &now)) } else { Err(not_wanted()) }.or_unknown(),
             "mounts" => mounts.map(|mounts| mounts.facts(site)).or_unknown(),
             "basis" => match (target.recorded, &live) {
                 (Some(_), _) => Ok("bundle"),
@@ -114,7 +130,7 @@ impl Plugin for Linux {
             "os" => os.map(|os| os.facts()).or_unknown(),
         };
         if let Fact::Map(record) = &mut host {
-            record.items.extend([upkeep, workload, security].into_iter().flatten());
+            record.items.extend(workload.into_iter().chain(others));
         }
         Ok(host)
     }
@@ -140,6 +156,14 @@ fn origins(persisted: BTreeMap<String, Persisted>) -> Fact {
 /// What `gather` finds on a live host; nothing is asked for elsewhere.
 fn when<T>(running: bool, gather: impl FnOnce() -> Result<T, Cause>) -> Result<T, Cause> {
     if running { gather() } else { Err(presence::not_live()) }
+}
+
+/// Facts that can be gathered without all the others. Checks of products read these (`[reads]` of a pack.toml).
+const ALONE: [&str; 4] = ["memory", "mounts", "own_kernel", "sysctl"];
+
+/// Nobody reads it, so it was not looked at: [`Target::only`].
+fn not_wanted() -> Cause {
+    Cause::new(CauseKind::NotReported, "not gathered, because no check that was asked for reads it")
 }
 
 /// Facts by name.

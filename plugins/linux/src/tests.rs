@@ -438,3 +438,29 @@ fn hostile_content_never_breaks_it() {
         assert!(json.len() < 4 << 20, "{} bytes from {} bytes", json.len(), content.len());
     }
 }
+
+#[test]
+fn only_what_is_read_is_gathered_and_it_is_the_same() {
+    let contract = manifest(include_str!("../plugin.toml")).contract;
+    let facts = |only: &[&str]| {
+        let target = Target { only: only.iter().map(|name| (*name).to_owned()).collect(), ..target() };
+        let (facts, _) = gather::<Linux>(&contract, &target, &mut host());
+        facts.to_json()
+    };
+    let whole = facts(&[]);
+    let names: Vec<&str> = whole.as_object().unwrap().keys().map(String::as_str).collect();
+    for name in ALONE {
+        let some = facts(&[name]);
+        assert_eq!(some[name], whole[name], "{name}");
+        assert!(!some[name].to_string().contains("unknown"), "{name}: {}", some[name]);
+    }
+    let some = facts(&ALONE);
+    for name in ["accounts", "certificates", "programs", "sysctl_files", "packages"] {
+        assert!(names.contains(&name));
+        assert!(some[name].to_string().contains("not-reported"), "{name}: {}", some[name]);
+    }
+    // Whatever a pack asks for comes, if need be with all the rest.
+    for name in ["accounts", "programs", "sysctl_files"] {
+        assert_eq!(facts(&[name])[name], whole[name], "{name}");
+    }
+}

@@ -3,7 +3,7 @@
 //! The agent leads: it has the library loaded, asks for targets, then for the facts of each. While a plugin works on
 //! either it may ask the agent for parts of the site. Bodies are JSON; bytes of files travel beside them as they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -224,6 +224,16 @@ pub struct Target {
     /// was recorded then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded: Option<i64>,
+    /// The facts that will be read, by their first names; empty where all may be. A plugin may leave the others out.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub only: BTreeSet<String>,
+}
+
+impl Target {
+    /// Whether any of these facts will be read, given by their first names.
+    pub fn wants(&self, facts: &[&str]) -> bool {
+        self.only.is_empty() || facts.iter().any(|fact| self.only.contains(*fact))
+    }
 }
 
 /// What a plugin can ask of its site. The broker grants what the manifest declares.

@@ -152,6 +152,11 @@ pub fn pack() -> Json {
                 "additionalProperties": { "type": "string", "minLength": 1 },
                 "description": "The plugins whose facts the checks use, with the versions that have them: linux = \"^0.1\".",
             },
+            "reads": {
+                "type": "object",
+                "additionalProperties": { "type": "array", "items": { "type": "string", "minLength": 1 } },
+                "description": "For a required plugin, the first names of its facts that the checks read, all of them: linux = [\"mounts\"]. A scan of another product then gathers no more of it. Without it, all are gathered.",
+            },
         },
     })
 }

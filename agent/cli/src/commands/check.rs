@@ -64,7 +64,8 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     // A wrong name is told at once; otherwise the packs are read while the plugins look around.
     let early = if chosen::narrows(args) { Some(read_packs()?) } else { None };
     let early_packs = early.as_ref().map(|(packs, _)| packs);
-    let gathered = with_context(&wanted, &config, &installed, installation, early_packs);
+    let gathered =
+        with_context(&wanted, &config, &installed, installation, early_packs, args.save_facts.is_some());
     let loaded = milliseconds(began);
     let (packs, observed) = thread::scope(|scope| {
         let observing = scope.spawn(|| observe(args, installation, &config, &installed, &gathered, &time));
@@ -206,9 +207,10 @@ fn observe(
     installation: &Installation,
     config: &Config,
     installed: &Installed,
-    wanted: &BTreeMap<String, BTreeSet<String>>,
+    gathered: &Gathered,
     time: &str,
 ) -> Result<(Origin, Scan), Diagnostic> {
+    let wanted = &gathered.plugins;
     if let Some(file) = &args.facts {
         let saved = SavedFacts::read(file)?;
         let usable = &installed.plugins.usable;
@@ -255,7 +257,8 @@ fn observe(
         copies: &installed.copies,
         host_contract: &installed.host_contract,
         root: &Arc::new(root),
-        wanted,
+        wanted: &gathered.plugins,
+        only: &BTreeMap::from([(CONTEXT.to_owned(), gathered.only.clone())]),
         time,
         author: false,
     };
@@ -334,24 +337,37 @@ struct Scanned<'a> {
 /// The plugin whose facts checks of every other may read.
 const CONTEXT: &str = "linux";
 
+/// What has to be gathered.
+struct Gathered {
+    /// The plugins, each with the wanted target names; no name means all of its targets.
+    plugins: BTreeMap<String, BTreeSet<String>>,
+    /// Of [`CONTEXT`], where it is gathered for others: the facts that they read; empty for all.
+    only: BTreeSet<String>,
+}
+
 /// What has to be gathered: the wanted plugins, and [`CONTEXT`] where a wanted check reads its facts. So a check comes to
-/// the same verdict however little was asked for.
+/// the same verdict however little was asked for. Of the latter only what is read, unless the facts are to be saved.
 fn with_context(
     wanted: &BTreeMap<String, BTreeSet<String>>,
     config: &Config,
     installed: &Installed,
     installation: &Installation,
     early: Option<&Packs>,
-) -> BTreeMap<String, BTreeSet<String>> {
-    let mut gathered = wanted.clone();
+    save: bool,
+) -> Gathered {
+    let mut gathered = Gathered { plugins: wanted.clone(), only: BTreeSet::new() };
     let usable = installed.plugins.usable.iter().any(|plugin| plugin.manifest.name == CONTEXT);
     if usable && !wanted.contains_key(CONTEXT) && !config.disabled(CONTEXT) {
         let read = early.map_or_else(
-            || packs::require(installation, wanted, CONTEXT),
-            |packs| packs.usable.iter().any(|pack| pack.reads(CONTEXT)),
+            || packs::read_of(installation, wanted, CONTEXT),
+            |packs| {
+                let read: BTreeSet<_> = packs.usable.iter().flat_map(|pack| pack.reads(CONTEXT)).collect();
+                (!read.is_empty()).then_some(read)
+            },
         );
-        if read {
-            gathered.insert(CONTEXT.to_owned(), BTreeSet::new());
+        if let Some(read) = read {
+            gathered.plugins.insert(CONTEXT.to_owned(), BTreeSet::new());
+            gathered.only = if save { BTreeSet::new() } else { read };
         }
     }
     gathered

@@ -69,6 +69,7 @@ pub(super) fn run(
         copies: &Copies::default(),
         host_contract: &installed.host_contract,
         root: &Arc::new(root),
+        only: &BTreeMap::new(),
         wanted: &BTreeMap::from([(manifest.name.clone(), BTreeSet::new())]),
         time: &now(),
         author: true,

@@ -2,7 +2,7 @@
 //!
 //! A name that is missing here costs time and nothing else: it is asked for when it is wanted.
 
-use goodstead_plugin::{Foreseen, Request, Site};
+use goodstead_plugin::{Foreseen, Request, Site, Target};
 
 use crate::access::sensitive_files::WATCHED;
 use crate::host::workload::SMALL;
@@ -75,13 +75,22 @@ const LIVE_STAT: [&str; 6] = [
     "/tmp",
 ];
 
-/// The site with all of it answered; without a live kernel, with what files answer.
-pub(crate) fn foresee(site: &mut dyn Site, running: bool) -> Foreseen<'_> {
-    let read = READ.iter().chain(LIVE_READ.iter().filter(|_| running));
+/// The site with all of it answered; without a live kernel, with what files answer. Where little will be read, with what
+/// that takes.
+pub(crate) fn foresee<'s>(site: &'s mut dyn Site, running: bool, target: &Target) -> Foreseen<'s> {
+    let read = |path: &&str| Request::Read { path: (*path).to_owned() };
+    if !target.only.is_empty() {
+        let settings = settings(running).filter(|_| target.wants(&["sysctl"]));
+        let live = LIVE_READ.iter().map(read).filter(|_| running);
+        let small = Request::ReadMany { globs: SMALL.map(str::to_owned).to_vec(), except: Vec::new() };
+        let small = (running && target.wants(&["memory"])).then_some(small);
+        return Foreseen::ask(site, settings.into_iter().chain(live).chain(small));
+    }
+    let paths = READ.iter().chain(LIVE_READ.iter().filter(|_| running));
     let list = LIST.iter().chain(LIVE_LIST.iter().filter(|_| running));
     let watched = WATCHED.iter().flat_map(|(_, paths)| paths.iter());
     let stat = STAT.iter().chain(watched).chain(LIVE_STAT.iter().filter(|_| running));
-    let read = read.map(|path| Request::Read { path: (*path).to_owned() });
+    let read = paths.map(read);
     let list = list.map(|path| Request::List { path: (*path).to_owned() });
     let stat = stat.map(|path| Request::Stat { path: (*path).to_owned() });
     Foreseen::ask(

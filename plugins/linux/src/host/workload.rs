@@ -1,6 +1,6 @@
 //! The machine and what it carries: memory, pressure, processes, services and the network, put together.
 
-use goodstead_plugin::{Cause, Fact, Site, SiteExt, UnknownOr};
+use goodstead_plugin::{Cause, Fact, Site, SiteExt, Target, UnknownOr};
 
 use crate::basics::readings::Readings;
 use crate::kernel::sysctl::Running;
@@ -42,29 +42,37 @@ pub(crate) const SMALL: [&str; 26] = [
     "/sys/fs/cgroup/{kubepods,kubepods.slice}/memory.events",
 ];
 
-/// The facts by name.
+/// The facts by name: all, or what is read of them.
 pub(crate) fn facts(
     site: &mut dyn Site,
     running: bool,
     own_kernel: &Result<bool, Cause>,
     sysctl: Result<&Running, &Cause>,
     processes: &Result<Processes, Cause>,
+    target: &Target,
 ) -> Record {
+    if !target.wants(&["memory"]) {
+        return Record::new();
+    }
     let meminfo = when(running, || memory::meminfo(site));
     let small = when(running, || Readings::read(site, &SMALL));
     let page =
         small.as_ref().map_err(Clone::clone).and_then(|small| memory::page_bytes(meminfo.as_deref(), small));
-    let sums = small.as_ref().map_err(Clone::clone).map(|small| Sums::read(small, sysctl));
     // A record or list that is made of small files only.
     let of = |make: &dyn Fn(&Readings) -> Result<Fact, Cause>| {
         small.as_ref().map_err(Clone::clone).and_then(make).or_unknown()
     };
+    let memory = of(&|small| Ok(memory::memory(meminfo.as_deref().map_err(Clone::clone)?, small, &page)));
+    if !target.only.is_empty() {
+        return named([("memory", memory)]);
+    }
+    let sums = small.as_ref().map_err(Clone::clone).map(|small| Sums::read(small, sysctl));
     let portable = when(running, || {
         let supplies = site.list("/sys/class/power_supply");
         processor::portable(small.as_ref().map_err(Clone::clone)?, supplies)
     });
     named([
-        ("memory", of(&|small| Ok(memory::memory(meminfo.as_deref().map_err(Clone::clone)?, small, &page)))),
+        ("memory", memory),
         ("counters", of(&|small| Ok(counters::counters(small)))),
         ("machine", of(&|small| processor::machine(own_kernel.clone(), small).map(Fact::from))),
         ("portable", portable.or_unknown()),
