@@ -90,7 +90,11 @@ fn one_product_alone_is_judged_as_in_the_full_scan() {
     let postgres = Postgres::start("");
     tree.configure(&postgres.reader());
     let (_, full) = tree.check(&["--fail-on", "never"]);
-    let (_, part) = tree.check(&["postgresql:test", "--fail-on", "never"]);
+    let log = tree.scratch("access.json").display().to_string();
+    let (_, part) = tree.check(&["postgresql:test", "--fail-on", "never", "--access-log", &log]);
+    // Of the host only that is gathered which its checks read.
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("/proc/self/mountinfo") && !log.contains("/etc/shadow"), "{log}");
     let verdicts = |report: &Json| -> Vec<(String, String)> {
         let all = report["verdicts"].as_array().unwrap().iter();
         let mut of: Vec<_> = all
