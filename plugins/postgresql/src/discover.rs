@@ -8,6 +8,7 @@ use goodstead_plugin::{Address, Cause, CauseKind, Entry, Proposal, Site, SiteExt
 use crate::files::{self, Configuration};
 use crate::gather::Hints;
 use crate::layouts::{self, Found};
+use crate::service::{Places, Running};
 
 /// Where Debian keeps `<major>/<cluster>/postgresql.conf`.
 const CLUSTERS: &str = "/etc/postgresql";
@@ -31,6 +32,15 @@ struct Cluster {
     hints: Hints,
 }
 
+impl Cluster {
+    fn places(&self) -> Places<'_> {
+        Places {
+            config_file: self.hints.config_file.as_deref(),
+            data_directory: self.hints.data_directory.as_deref(),
+        }
+    }
+}
+
 /// Finds clusters and sockets.
 ///
 /// # Errors
@@ -40,10 +50,11 @@ pub(crate) fn discover(site: &mut dyn Site) -> Result<Vec<Proposal>, Cause> {
     let mut sockets = sockets(site, &mut unseen);
     let mut clusters = clusters(site, &mut unseen);
     clusters.extend(elsewhere(site, &clusters));
+    let own = own_sockets(site, &mut clusters, &sockets);
     let mut proposals: Vec<_> =
-        clusters.iter().map(|cluster| propose(cluster, &clusters, &sockets)).collect();
-    let taken: BTreeSet<_> = proposals.iter().filter_map(|proposal| proposal.address.clone()).collect();
-    sockets.retain(|path, _| !taken.contains(&Address::Unix(path.clone())));
+        clusters.iter().zip(&own).map(|(cluster, socket)| propose(cluster, &clusters, socket.clone())).collect();
+    let taken: BTreeSet<String> = own.into_iter().flatten().collect();
+    sockets.retain(|path, _| !taken.contains(path));
     for (path, port) in &sockets {
         let twice = sockets.values().filter(|other| *other == port).count() > 1;
         let folder = path.split('/').nth(1).unwrap_or_default();
@@ -127,22 +138,74 @@ fn cluster(major: String, name: String, config_file: String, written: Option<&Co
         name,
         port,
         folders,
-        hints: Hints { config_file: Some(config_file), data_directory, port },
+        hints: Hints { config_file: Some(config_file), data_directory, port, contested: false },
     }
 }
 
-fn propose(cluster: &Cluster, all: &[Cluster], sockets: &BTreeMap<String, u16>) -> Proposal {
+/// Which socket is whose: each cluster's by the port and the folders of its files, as far as that leaves no doubt. Two
+/// clusters may claim one, of which one does not run; and one that runs may have been edited since it was started.
+fn own_sockets(
+    site: &mut dyn Site,
+    clusters: &mut [Cluster],
+    sockets: &BTreeMap<String, u16>,
+) -> Vec<Option<String>> {
+    let written = |cluster: &Cluster| {
+        let own = |path: &&String| {
+            let folder = canonical(path.rsplit_once('/').map_or("", |(folder, _)| folder));
+            sockets.get(*path).copied() == cluster.port && cluster.folders.contains(&folder)
+        };
+        sockets.keys().find(own).cloned()
+    };
+    let mut own: Vec<Option<String>> = clusters.iter().map(written).collect();
+    let claims = |own: &[Option<String>], path: &str| {
+        own.iter().flatten().filter(|claimed| *claimed == path).count()
+    };
+    let contested: BTreeSet<String> =
+        sockets.keys().filter(|path| claims(&own, path) > 1).cloned().collect();
+    let orphans: Vec<&String> = sockets.keys().filter(|path| claims(&own, path) == 0).collect();
+    let homeless = own.iter().any(Option::is_none) && !orphans.is_empty();
+    if contested.is_empty() && !homeless {
+        return own;
+    }
+    let running = Running::read(site);
+    let runs: Vec<Result<bool, Cause>> = clusters
+        .iter()
+        .map(|cluster| running.as_ref().map_err(Clone::clone).and_then(|running| running.has(cluster.places())))
+        .collect();
+    for path in &contested {
+        let claimants = || own.iter().zip(&runs).filter(|(claimed, _)| claimed.as_ref() == Some(path));
+        let one_runs = claimants().filter(|(_, runs)| **runs == Ok(true)).count() == 1;
+        let one_may = claimants().filter(|(_, runs)| **runs != Ok(false)).count() == 1;
+        let is_its = |runs: &Result<bool, Cause>| match one_runs {
+            true => *runs == Ok(true),
+            false => one_may && *runs != Ok(false),
+        };
+        for index in 0..own.len() {
+            if own[index].as_ref() == Some(path) && !is_its(&runs[index]) {
+                own[index] = None;
+                // Whoever is certain not to run has no part in the quarrel.
+                clusters[index].hints.contested = runs[index] != Ok(false);
+            }
+        }
+    }
+    // The port or the folder was edited after the start: the one server without a socket has the one without a server.
+    let known = runs.iter().filter(|runs| **runs == Ok(true)).count();
+    let all_known = running.is_ok_and(|running| running.number() == known);
+    let lost: Vec<usize> = (0..own.len()).filter(|at| own[*at].is_none() && runs[*at] == Ok(true)).collect();
+    if let ([at], [orphan], true) = (lost.as_slice(), orphans.as_slice(), all_known) {
+        own[*at] = Some((*orphan).clone());
+    }
+    own
+}
+
+fn propose(cluster: &Cluster, all: &[Cluster], socket: Option<String>) -> Proposal {
     let Cluster { major, name, port, .. } = cluster;
     let namesakes = all.iter().filter(|other| other.name == *name).count();
-    let own = |path: &&String| {
-        let folder = canonical(path.rsplit_once('/').map_or("", |(folder, _)| folder));
-        sockets.get(*path).copied() == *port && cluster.folders.contains(&folder)
-    };
     let place = port.map_or_else(String::new, |port| format!(" on port {port}"));
     Proposal {
         name: Some(if namesakes > 1 { format!("{major}-{name}") } else { name.clone() }),
         title: format!("PostgreSQL {major} cluster {name}{place}"),
-        address: sockets.keys().find(own).map(|path| Address::Unix(path.clone())),
+        address: socket.map(Address::Unix),
         hints: serde_json::to_value(&cluster.hints).unwrap_or_default(),
     }
 }
@@ -223,6 +286,68 @@ mod tests {
         13-main | PostgreSQL 13 cluster main on port 5432 | - | {"config_file":"/etc/postgresql/13/main/postgresql.conf","port":5432}
         15-main | PostgreSQL 15 cluster main on port 5433 | unix:/tmp/.s.PGSQL.5433 | {"config_file":"/etc/postgresql/15/main/postgresql.conf","port":5433}
         "#);
+    }
+
+    const OLD: &str = "/etc/postgresql/13/main/postgresql.conf";
+    const NEW: &str = "/etc/postgresql/15/main/postgresql.conf";
+
+    /// A host whose processes can be seen, with a server for each of these configurations.
+    fn running(site: FakeSite, configurations: &[&str]) -> FakeSite {
+        let site = site.file("/proc/1/status", "Name:\tsystemd\n");
+        configurations.iter().zip(20..).fold(site, |site, (file, pid)| {
+            site.file(&format!("/proc/{pid}/status"), "Name:\tpostgres\n")
+                .file(&format!("/proc/{pid}/cmdline"), format!("/usr/bin/postgres\0-c\0config_file={file}\0"))
+                .file(&format!("/proc/{pid}0/status"), "Name:\tpostgres\n")
+                .file(&format!("/proc/{pid}0/cmdline"), "postgres: checkpointer \0\0\0")
+        })
+    }
+
+    /// Each target and its socket.
+    fn owners(mut site: FakeSite) -> Vec<(String, Option<String>)> {
+        let found = discover(&mut site).unwrap().into_iter();
+        found.map(|it| (it.name.unwrap(), it.address.map(|address| address.to_string()))).collect()
+    }
+
+    fn owner(name: &str, port: Option<u16>) -> (String, Option<String>) {
+        (name.to_owned(), port.map(|port| format!("unix:/run/postgresql/.s.PGSQL.{port}")))
+    }
+
+    #[test]
+    fn of_two_clusters_on_one_port_the_socket_is_the_one_s_that_runs() {
+        let two = || {
+            let site = site().file(OLD, "fsync = off\n").file(NEW, "");
+            site.file("/run/postgresql/.s.PGSQL.5432", "")
+        };
+        let old = [owner("13-main", Some(5432)), owner("15-main", None)];
+        assert_eq!(owners(running(two(), &[OLD])), old);
+        assert_eq!(owners(running(two(), &[NEW])), [owner("13-main", None), owner("15-main", Some(5432))]);
+        // Nobody can tell: the socket is a target of its own, and neither cluster gets the other's facts.
+        let neither = [owner("13-main", None), owner("15-main", None), owner("5432", Some(5432))];
+        assert_eq!(owners(two()), neither);
+        assert_eq!(owners(running(two(), &[])), neither, "a server that nothing is known of");
+        assert!(found(two()).contains("\"contested\":true"));
+        assert!(!found(running(two(), &[OLD])).contains("contested"), "the other is stopped, and that is all");
+        // One is certainly down, and of the other's process only the name is seen.
+        let unclear = running(two(), &[]).file("/proc/20/status", "Name:\tpostgres\n");
+        let unclear = unclear.refused_file("/proc/20/cmdline", CauseKind::NotPermitted, "no permission");
+        assert_eq!(owners(unclear), neither);
+    }
+
+    #[test]
+    fn a_port_that_was_edited_after_the_start_takes_nothing_from_its_cluster() {
+        let edited = || site().file(NEW, "port = 5433\n").file("/run/postgresql/.s.PGSQL.5432", "");
+        assert_eq!(owners(running(edited(), &[NEW])), [owner("main", Some(5432))]);
+        let moved = site()
+            .file(NEW, "unix_socket_directories = '/srv/sockets'\n")
+            .file("/run/postgresql/.s.PGSQL.5432", "");
+        assert_eq!(owners(running(moved, &[NEW])), [owner("main", Some(5432))]);
+        // It may be anybody's, where there is another server, another socket, or nothing to be seen.
+        let apart = [owner("main", None), owner("5432", Some(5432))];
+        assert_eq!(owners(edited()), apart);
+        assert_eq!(owners(running(edited(), &[])), apart);
+        assert_eq!(owners(running(edited(), &[NEW, "/srv/other/postgresql.conf"])), apart);
+        let two = running(edited().file("/run/postgresql/.s.PGSQL.6000", ""), &[NEW]);
+        assert_eq!(owners(two).len(), 3);
     }
 
     #[test]

@@ -36,6 +36,9 @@ pub(crate) struct Hints {
     /// The port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) port: Option<u16>,
+    /// Whether its socket may as well be another cluster's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) contested: bool,
 }
 
 /// Gathers.
@@ -45,7 +48,7 @@ pub(crate) struct Hints {
 pub(crate) fn gather(target: &Target, site: &mut dyn Site) -> Result<Fact, Cause> {
     // A target that the admin configured has no hints, and a malformed one is no reason to know nothing.
     let hints: Hints = serde_json::from_value(target.hints.clone()).unwrap_or_default();
-    let (told, answered) = match reached(target, site) {
+    let (told, answered) = match reached(target, site, hints.contested) {
         Ok(connection) => (converse(site, target, connection), true),
         Err(cause) => (Err(cause), false),
     };
@@ -256,8 +259,13 @@ fn backups_and_clients(
 }
 
 /// A connection to the target's address.
-fn reached(target: &Target, site: &mut dyn Site) -> Result<Connection, Cause> {
+fn reached(target: &Target, site: &mut dyn Site, contested: bool) -> Result<Connection, Cause> {
     let Some(address) = &target.address else {
+        if contested {
+            let detail = "the files of several clusters name its socket, and the processes do not show whose it is";
+            return Err(Cause::new(CauseKind::NotAvailable, detail)
+                .remedy("give each cluster a port of its own, or let the agent see the processes"));
+        }
         let detail = "no socket of this cluster was found: only a running server knows";
         return Err(Cause::new(CauseKind::NotAvailable, detail).remedy("start the server"));
     };

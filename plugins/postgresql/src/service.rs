@@ -103,32 +103,65 @@ fn is_live(site: &mut dyn Site) -> bool {
 
 /// Whether a process was started with the cluster's configuration or data.
 fn has_process(site: &mut dyn Site, places: Places<'_>) -> Result<bool, Cause> {
-    let hidden = || Cause::new(CauseKind::NotPermitted, "the processes of others are hidden here");
-    // Where /proc hides the processes of others, the first one is hidden too.
-    site.read_text("/proc/1/status").map_err(|_| hidden())?;
-    let processes = site.read_many(&["/proc/[0-9]*/status"], &[])?;
-    if let Some(cause) = processes.partial {
-        return Err(cause);
-    }
-    let mut unsure = None;
-    for process in processes.files {
-        let Ok(status) = process.content else { continue };
-        let status = String::from_utf8_lossy(&status);
-        let name = status.lines().next().and_then(|line| line.strip_prefix("Name:")).map(str::trim);
-        if !matches!(name, Some("postgres" | "postmaster")) {
-            continue;
+    Running::read(site)?.has(places)
+}
+
+/// The servers that run on this host, by the arguments that they were started with.
+#[derive(Debug)]
+pub(crate) struct Running(Vec<Result<Vec<u8>, Cause>>);
+
+impl Running {
+    /// Looks at the processes.
+    ///
+    /// # Errors
+    /// Processes of others are hidden, or cannot all be read.
+    pub(crate) fn read(site: &mut dyn Site) -> Result<Running, Cause> {
+        let hidden = || Cause::new(CauseKind::NotPermitted, "the processes of others are hidden here");
+        // Where /proc hides the processes of others, the first one is hidden too.
+        site.read_text("/proc/1/status").map_err(|_| hidden())?;
+        let processes = site.read_many(&["/proc/[0-9]*/status"], &[])?;
+        if let Some(cause) = processes.partial {
+            return Err(cause);
         }
-        match site.read(&process.path.replace("status", "cmdline")) {
-            Ok(line) => match started_with(&line, places) {
-                Some(true) => return Ok(true),
-                Some(false) => {}
-                None => unsure = Some(unclear()),
-            },
-            Err(cause) if cause.kind == CauseKind::Absent => {}
-            Err(cause) => unsure = Some(cause),
+        let mut lines = Vec::new();
+        for process in processes.files {
+            let Ok(status) = process.content else { continue };
+            let status = String::from_utf8_lossy(&status);
+            let name = status.lines().next().and_then(|line| line.strip_prefix("Name:")).map(str::trim);
+            if !matches!(name, Some("postgres" | "postmaster")) {
+                continue;
+            }
+            match site.read(&process.path.replace("status", "cmdline")) {
+                Err(cause) if cause.kind == CauseKind::Absent => {}
+                // The processes that a server starts are called after what they do.
+                Ok(line) if line.starts_with(b"postgres:") => {}
+                line => lines.push(line),
+            }
         }
+        Ok(Running(lines))
     }
-    unsure.map_or(Ok(false), Err)
+
+    /// Whether one was started with the cluster's configuration or data.
+    ///
+    /// # Errors
+    /// None shows that, and one does not show with what it was started.
+    pub(crate) fn has(&self, places: Places<'_>) -> Result<bool, Cause> {
+        let mut unsure = None;
+        for line in &self.0 {
+            match line.as_ref().map(|line| started_with(line, places)) {
+                Ok(Some(true)) => return Ok(true),
+                Ok(Some(false)) => {}
+                Ok(None) => unsure = Some(unclear()),
+                Err(cause) => unsure = Some(cause.clone()),
+            }
+        }
+        unsure.map_or(Ok(false), Err)
+    }
+
+    /// How many there are.
+    pub(crate) fn number(&self) -> usize {
+        self.0.len()
+    }
 }
 
 fn unclear() -> Cause {
@@ -136,15 +169,11 @@ fn unclear() -> Cause {
     Cause::new(CauseKind::NotAvailable, detail)
 }
 
-/// Whether a server's arguments name these places; `None` if they name none. Its children (`postgres: …`) name none and
-/// are not asked.
+/// Whether a server's arguments name these places; `None` if they name none.
 fn started_with(command_line: &[u8], places: Places<'_>) -> Option<bool> {
     let line = String::from_utf8_lossy(command_line);
     let arguments: Vec<&str> = line.split('\0').filter(|argument| !argument.is_empty()).collect();
-    let [program, arguments @ ..] = arguments.as_slice() else { return Some(false) };
-    if program.starts_with("postgres:") {
-        return Some(false);
-    }
+    let [_, arguments @ ..] = arguments.as_slice() else { return Some(false) };
     let mut named = None;
     let mut previous = "";
     for argument in arguments {
