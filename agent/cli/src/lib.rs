@@ -22,6 +22,7 @@ pub mod doors;
 mod entitlement;
 mod files;
 mod host;
+mod identity;
 mod installation;
 mod packs;
 mod plugin_log;

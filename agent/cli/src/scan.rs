@@ -95,6 +95,9 @@ pub(crate) struct ScannedTarget {
     pub(crate) facts: Fact,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
+    /// Whether its name is the admin's word, in agent.toml.
+    #[serde(skip)]
+    pub(crate) named_by_admin: bool,
 }
 
 /// What one plugin contributed.
@@ -241,6 +244,7 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
                 .and_then(|settings| settings.deployment.clone())
                 .unwrap_or_else(|| id.clone()),
             importance: settings.map_or(1.0, |settings| settings.importance),
+            named_by_admin: settings.is_some_and(|settings| settings.name.is_some()),
             id,
             plugin: name.clone(),
             plugin_version: plugin.manifest.version.to_string(),
@@ -335,6 +339,7 @@ fn placeholder(plugin: &Plugin, cause: &Cause) -> ScannedTarget {
         importance: 1.0,
         facts: all_unknown(&plugin.manifest.contract.fields, cause),
         notes: Vec::new(),
+        named_by_admin: false,
     }
 }
 
@@ -417,7 +422,7 @@ fn target_id(plugin: &str, name: Option<&str>) -> String {
     }
 }
 
-fn unique(id: String, taken: &mut BTreeSet<String>) -> String {
+pub(crate) fn unique(id: String, taken: &mut BTreeSet<String>) -> String {
     let mut unique = id.clone();
     let mut number = 2;
     while !taken.insert(unique.clone()) {

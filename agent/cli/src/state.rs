@@ -4,6 +4,7 @@
 //! Readable by its owner only. Losing it loses history and the enrolment, never the ability to check.
 
 mod events;
+mod identities;
 mod progress;
 mod set_aside;
 mod trust;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use crate::broker::AccessLog;
 use crate::files::{FileError, private_file};
+use crate::identity::Identity;
 use goodstead_engine::Accepted;
 use goodstead_model::{Milestone, Report, Waiver};
 use goodstead_protocol::fact::Fact;
@@ -23,7 +25,7 @@ pub(crate) use progress::Counted;
 pub(crate) use set_aside::SetAside;
 
 /// The tables. Step N makes version N of version N - 1; steps are only ever added.
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 8] = [
     "CREATE TABLE reports (
          number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, time TEXT NOT NULL, body BLOB NOT NULL);
      CREATE TABLE access (
@@ -47,6 +49,7 @@ const STEPS: [&str; 7] = [
     set_aside::TABLE,
     trust::TABLES,
     events::TABLES,
+    identities::TABLE,
 ];
 
 /// The database's version: an integer of its own.
@@ -125,6 +128,8 @@ pub(crate) struct Memory<'a> {
     pub(crate) counted: &'a Counted,
     /// What it saw of events, and what the next scan compares them with.
     pub(crate) events: &'a Histories,
+    /// Which target is which.
+    pub(crate) identities: &'a [Identity],
 }
 
 /// Who this node is to the desk.
@@ -212,6 +217,7 @@ impl State {
             }
             progress::remember(&change, memory, &report.time)?;
             events::remember(&change, memory)?;
+            identities::remember(&change, memory)?;
         }
         Ok(change.commit()?)
     }
@@ -614,8 +620,14 @@ mod tests {
             let counted = Counted::new();
             let facts = vec![("linux", &facts)];
             let events = Histories::new();
-            let memory =
-                Memory { origin: "live", facts, milestones: &[], counted: &counted, events: &events };
+            let memory = Memory {
+                origin: "live",
+                facts,
+                milestones: &[],
+                counted: &counted,
+                events: &events,
+                identities: &[],
+            };
             state.keep_report(&report(number as usize), &AccessLog::new(), Some(&memory)).unwrap();
         }
         assert_eq!(state.previous_facts("linux", "live").unwrap(), Some(Fact::Int(2)));

@@ -51,8 +51,15 @@ pub(crate) fn discover(site: &mut dyn Site) -> Result<Vec<Proposal>, Cause> {
     let mut clusters = clusters(site, &mut unseen);
     clusters.extend(elsewhere(site, &clusters));
     let own = own_sockets(site, &mut clusters, &sockets);
-    let mut proposals: Vec<_> =
-        clusters.iter().zip(&own).map(|(cluster, socket)| propose(cluster, &clusters, socket.clone())).collect();
+    for (cluster, socket) in clusters.iter_mut().zip(&own) {
+        // Where it listens counts, not where it would after a restart.
+        cluster.port = socket.as_ref().and_then(|socket| sockets.get(socket).copied()).or(cluster.port);
+    }
+    let mut proposals: Vec<_> = clusters
+        .iter()
+        .zip(&own)
+        .map(|(cluster, socket)| propose(cluster, &clusters, socket.clone()))
+        .collect();
     let taken: BTreeSet<String> = own.into_iter().flatten().collect();
     sockets.retain(|path, _| !taken.contains(path));
     for (path, port) in &sockets {
@@ -157,43 +164,42 @@ fn own_sockets(
         sockets.keys().find(own).cloned()
     };
     let mut own: Vec<Option<String>> = clusters.iter().map(written).collect();
-    let claims = |own: &[Option<String>], path: &str| {
-        own.iter().flatten().filter(|claimed| *claimed == path).count()
-    };
-    let contested: BTreeSet<String> =
-        sockets.keys().filter(|path| claims(&own, path) > 1).cloned().collect();
-    let orphans: Vec<&String> = sockets.keys().filter(|path| claims(&own, path) == 0).collect();
-    let homeless = own.iter().any(Option::is_none) && !orphans.is_empty();
-    if contested.is_empty() && !homeless {
+    let is_unclaimed =
+        |own: &[Option<String>], path: &str| own.iter().flatten().all(|claimed| claimed != path);
+    let homeless = own.iter().any(Option::is_none) && sockets.keys().any(|path| is_unclaimed(&own, path));
+    if clusters.len() < 2 && !homeless {
         return own;
     }
     let running = Running::read(site);
-    let runs: Vec<Result<bool, Cause>> = clusters
-        .iter()
-        .map(|cluster| running.as_ref().map_err(Clone::clone).and_then(|running| running.has(cluster.places())))
-        .collect();
-    for path in &contested {
-        let claimants = || own.iter().zip(&runs).filter(|(claimed, _)| claimed.as_ref() == Some(path));
-        let one_runs = claimants().filter(|(_, runs)| **runs == Ok(true)).count() == 1;
-        let one_may = claimants().filter(|(_, runs)| **runs != Ok(false)).count() == 1;
-        let is_its = |runs: &Result<bool, Cause>| match one_runs {
-            true => *runs == Ok(true),
-            false => one_may && *runs != Ok(false),
-        };
-        for index in 0..own.len() {
-            if own[index].as_ref() == Some(path) && !is_its(&runs[index]) {
-                own[index] = None;
-                // Whoever is certain not to run has no part in the quarrel.
-                clusters[index].hints.contested = runs[index] != Ok(false);
-            }
+    let runs = |cluster: &Cluster| running.as_ref().map_err(Clone::clone)?.has(cluster.places());
+    let runs: Vec<Result<bool, Cause>> = clusters.iter().map(runs).collect();
+    // Who does not run has no socket, whatever its files say.
+    for (claimed, runs) in own.iter_mut().zip(&runs) {
+        claimed.take_if(|_| *runs == Ok(false));
+    }
+    // Of several that claim one, it is the only one's that is seen to run. Otherwise nobody can tell.
+    let claims: Vec<(Option<String>, bool)> =
+        own.iter().cloned().zip(runs.iter().map(|runs| *runs == Ok(true))).collect();
+    for ((claimed, (_, is_seen)), cluster) in own.iter_mut().zip(&claims).zip(clusters) {
+        let rivals = || claims.iter().filter(|(claim, _)| claim.is_some() && claim == claimed);
+        let seen = rivals().filter(|(_, is_seen)| *is_seen).count();
+        if rivals().count() > 1 && (seen != 1 || !is_seen) {
+            cluster.hints.contested = true;
+            *claimed = None;
         }
     }
     // The port or the folder was edited after the start: the one server without a socket has the one without a server.
-    let known = runs.iter().filter(|runs| **runs == Ok(true)).count();
-    let all_known = running.is_ok_and(|running| running.number() == known);
-    let lost: Vec<usize> = (0..own.len()).filter(|at| own[*at].is_none() && runs[*at] == Ok(true)).collect();
-    if let ([at], [orphan], true) = (lost.as_slice(), orphans.as_slice(), all_known) {
-        own[*at] = Some((*orphan).clone());
+    let seen = claims.iter().filter(|(_, is_seen)| *is_seen).count();
+    let all_known = running.is_ok_and(|running| running.number() == seen);
+    let orphans: Vec<String> = sockets.keys().filter(|path| is_unclaimed(&own, path)).cloned().collect();
+    let mut lost: Vec<&mut Option<String>> = own
+        .iter_mut()
+        .zip(&claims)
+        .filter(|(own, (_, is_seen))| own.is_none() && *is_seen)
+        .map(|(own, _)| own)
+        .collect();
+    if let ([lost], [orphan], true) = (lost.as_mut_slice(), orphans.as_slice(), all_known) {
+        **lost = Some(orphan.clone());
     }
     own
 }
@@ -326,7 +332,10 @@ mod tests {
         assert_eq!(owners(two()), neither);
         assert_eq!(owners(running(two(), &[])), neither, "a server that nothing is known of");
         assert!(found(two()).contains("\"contested\":true"));
-        assert!(!found(running(two(), &[OLD])).contains("contested"), "the other is stopped, and that is all");
+        assert!(
+            !found(running(two(), &[OLD])).contains("contested"),
+            "the other is stopped, and that is all"
+        );
         // One is certainly down, and of the other's process only the name is seen.
         let unclear = running(two(), &[]).file("/proc/20/status", "Name:\tpostgres\n");
         let unclear = unclear.refused_file("/proc/20/cmdline", CauseKind::NotPermitted, "no permission");
@@ -346,6 +355,9 @@ mod tests {
         assert_eq!(owners(edited()), apart);
         assert_eq!(owners(running(edited(), &[])), apart);
         assert_eq!(owners(running(edited(), &[NEW, "/srv/other/postgresql.conf"])), apart);
+        // The leftover of an older cluster claims the socket by its files, and does not run.
+        let left = running(edited().file(OLD, ""), &[NEW]);
+        assert_eq!(owners(left), [owner("13-main", None), owner("15-main", Some(5432))]);
         let two = running(edited().file("/run/postgresql/.s.PGSQL.6000", ""), &[NEW]);
         assert_eq!(owners(two).len(), 3);
     }

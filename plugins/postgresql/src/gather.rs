@@ -262,7 +262,8 @@ fn backups_and_clients(
 fn reached(target: &Target, site: &mut dyn Site, contested: bool) -> Result<Connection, Cause> {
     let Some(address) = &target.address else {
         if contested {
-            let detail = "the files of several clusters name its socket, and the processes do not show whose it is";
+            let detail =
+                "the files of several clusters name its socket, and the processes do not show whose it is";
             return Err(Cause::new(CauseKind::NotAvailable, detail)
                 .remedy("give each cluster a port of its own, or let the agent see the processes"));
         }

@@ -174,6 +174,10 @@ fn started_with(command_line: &[u8], places: Places<'_>) -> Option<bool> {
     let line = String::from_utf8_lossy(command_line);
     let arguments: Vec<&str> = line.split('\0').filter(|argument| !argument.is_empty()).collect();
     let [_, arguments @ ..] = arguments.as_slice() else { return Some(false) };
+    // What initdb and administrators run serves nobody.
+    if let Some(&("--boot" | "--single" | "--check" | "--describe-config")) = arguments.first() {
+        return Some(false);
+    }
     let mut named = None;
     let mut previous = "";
     for argument in arguments {
@@ -330,6 +334,12 @@ mod tests {
             "not-available",
             "its data folder is in its environment"
         );
+        for line in [
+            "/usr/bin/postgres --boot -F -c log_checkpoints=false",
+            "postgres --single -D /var/lib/postgresql/15/main app",
+        ] {
+            assert_eq!(told(host("auto\n", line))["running"], false, "no server: {line}");
+        }
     }
 
     #[test]

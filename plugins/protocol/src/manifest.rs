@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::PROTOCOL;
-use crate::contract::{Contract, RawContract, Sensitivity, validate};
+use crate::contract::{Contract, Field, RawContract, Sensitivity, Shape, validate};
 use crate::diagnostic::Diagnostic;
 use crate::document::{Document, Parsed};
 use crate::glob::Glob;
@@ -48,6 +48,9 @@ pub struct Manifest {
     pub texts: Texts,
     /// Where support bundles hold what it asks for, by the kind of bundle: `sos` or `troubleshoot`.
     pub bundles: BTreeMap<String, BundleFiles>,
+    /// The text fact that tells a target from every other of its plugin for as long as it lives, whatever it is called or
+    /// where it listens; its path below the plugin's name.
+    pub identity: Option<String>,
     /// Which facts it emits.
     pub contract: Contract,
 }
@@ -208,6 +211,7 @@ struct RawManifest {
     options: BTreeMap<String, Spanned<OptionField>>,
     grant: Option<Grant>,
     texts: Option<Spanned<Texts>>,
+    identity: Option<Spanned<String>>,
     #[serde(default)]
     bundles: BTreeMap<String, Spanned<BundleFiles>>,
     facts: RawContract,
@@ -279,7 +283,22 @@ impl Manifest {
         let options = options(raw.options, document, &mut errors);
         let texts = texts(raw.texts, document, &mut errors);
         let bundles = bundles(raw.bundles, document, &mut errors);
-        match validate(&name, raw.facts, document) {
+        let validated = validate(&name, raw.facts, document);
+        if let (Some(identity), Ok(contract)) = (&raw.identity, &validated) {
+            let path = format!("{name}.{}", identity.get_ref());
+            let text = |(leaf, field): &(String, &Field)| {
+                *leaf == path && field.shape == Shape::Text && !leaf.contains("[]")
+            };
+            if !contract.leaves().iter().any(text) {
+                let message =
+                    format!("`identity` names `{}`, which is no text among the facts", identity.get_ref());
+                let help = "name a fact that is one text for a whole target";
+                errors.push(
+                    Diagnostic::error("bad-identity", message).at(document.place(identity.span())).help(help),
+                );
+            }
+        }
+        match validated {
             Ok(contract) if errors.is_empty() => Ok(Manifest {
                 title: if raw.title.is_empty() { name.clone() } else { raw.title },
                 name,
@@ -293,6 +312,7 @@ impl Manifest {
                 grant: raw.grant,
                 texts,
                 bundles,
+                identity: raw.identity.map(Spanned::into_inner),
                 contract,
             }),
             Ok(_) => Err(errors),
@@ -453,6 +473,18 @@ mod tests {
     fn a_good_manifest_is_read_whole() {
         let manifest = read(GOOD).unwrap();
         assert_eq!((manifest.name.as_str(), manifest.time_limit.as_secs()), ("demo", DEFAULT_SECONDS));
+    }
+
+    #[test]
+    fn the_identity_is_one_text_of_a_whole_target() {
+        let with = |path: &str| {
+            let text = GOOD.replace("[permissions]", &format!("identity = '{path}'\n[permissions]"))
+                + "\"control.number\" = { type = 'text' }\nall = { type = 'list', key = 'name' }\n\"all[].name\" = { type = 'text' }\n";
+            read(&text).map(|manifest| manifest.identity.unwrap())
+        };
+        assert_eq!(with("control.number").unwrap(), "control.number");
+        insta::assert_snapshot!(with("port").unwrap_err(), @"plugin.toml:5:12: `identity` names `port`, which is no text among the facts (name a fact that is one text for a whole target)");
+        assert!(with("all[].name").is_err() && with("control").is_err() && with("").is_err());
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::broker::{AccessLog, Root};
 use crate::bundle::Bundle;
 use crate::clock;
 use crate::config::Config;
+use crate::identity;
 use crate::installation::Installation;
 use crate::packs::{self, Packs};
 use crate::plugin_log;
@@ -64,8 +65,15 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     // A wrong name is told at once; otherwise the packs are read while the plugins look around.
     let early = if chosen::narrows(args) { Some(read_packs()?) } else { None };
     let early_packs = early.as_ref().map(|(packs, _)| packs);
+    let state = State::open(&installation.state_file());
+    let known = |origin: &Origin| {
+        let key = origin_key(origin).zip(state.as_ref().ok());
+        key.and_then(|(key, state)| state.identities(&key).ok()).unwrap_or_default()
+    };
+    let mut called = wanted.clone();
+    let others_too = args.root.is_none() && identity::also_called(&mut called, &known(&Origin::Live));
     let gathered =
-        with_context(&wanted, &config, &installed, installation, early_packs, args.save_facts.is_some());
+        with_context(&called, &config, &installed, installation, early_packs, args.save_facts.is_some());
     let loaded = milliseconds(began);
     let (packs, observed) = thread::scope(|scope| {
         let observing = scope.spawn(|| observe(args, installation, &config, &installed, &gathered, &time));
@@ -84,6 +92,15 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
     scan.warnings.extend(installed.trust.diagnostics.iter().map(ToString::to_string));
     scan.warnings.extend(installed.plugins.diagnostics.iter().map(ToString::to_string));
     scan.warnings.append(&mut packs.notes);
+    let identities =
+        identity::settle(&mut scan.targets, &identity::paths(&installed.plugins.usable), &known(&origin));
+    if others_too {
+        scan.targets.retain(|target| {
+            let names = wanted.get(&target.plugin).filter(|names| !names.is_empty());
+            names
+                .is_none_or(|names| names.iter().any(|name| target.id == format!("{}:{name}", target.plugin)))
+        });
+    }
     if !scan.targets.iter().any(|target| wanted.contains_key(&target.plugin)) {
         return Err(no_targets(args, &origin));
     }
@@ -105,7 +122,7 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
         output::write(&plugin_log::text(&plugin_logs), Some(file))?;
     }
 
-    let mut state = State::open(&installation.state_file());
+    let mut state = state;
     let memory = origin_key(&origin);
     let accepted = accepted::in_sight(state.as_ref().ok(), &chosen, &wanted, &time);
     let linux = context.into_iter().find(|target| target.plugin == CONTEXT).map(|target| target.facts);
@@ -124,11 +141,11 @@ pub(crate) fn run(args: &Check, installation: &Installation) -> Outcome {
         if !whole {
             // What a part of a scan saw is not the past of a full one. A milestone that it saw reached stays so.
             let (facts, counted, events) = (Vec::new(), &no_counts, &no_events);
-            return Memory { origin, facts, milestones, counted, events };
+            return Memory { origin, facts, milestones, counted, events, identities: &identities };
         }
         let facts = targets.iter().map(|target| (target.id.as_str(), &target.facts));
         let facts = facts.chain([(HOST, &host)]).collect();
-        Memory { origin, facts, milestones, counted: &counted, events: &events }
+        Memory { origin, facts, milestones, counted: &counted, events: &events, identities: &identities }
     });
     let trouble = trouble(args, &report, sound);
     let look = look(&args.shown, trouble.as_ref().map(|trouble| trouble.message.clone()));

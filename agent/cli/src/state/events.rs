@@ -70,6 +70,7 @@ mod tests {
                 milestones: &[],
                 counted: &counted,
                 events: &events,
+                identities: &[],
             };
             state.keep_report(&report(at as usize), &AccessLog::new(), Some(&memory)).unwrap();
         }

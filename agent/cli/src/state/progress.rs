@@ -115,7 +115,14 @@ mod tests {
             state.database.query_row("SELECT count(*) FROM reports", [], |row| row.get(0)).unwrap();
         let kept = KeptReport { time: time.to_owned(), ..report(number as usize) };
         let events = super::super::Histories::new();
-        let memory = Memory { origin: "live", facts: Vec::new(), milestones, counted, events: &events };
+        let memory = Memory {
+            origin: "live",
+            facts: Vec::new(),
+            milestones,
+            counted,
+            events: &events,
+            identities: &[],
+        };
         state.keep_report(&kept, &AccessLog::new(), Some(&memory)).unwrap();
     }
 

@@ -83,6 +83,7 @@ pub fn plugin() -> Json {
             "description": "The file name of the library, which is located beside this file.",
         },
         "seconds": number(1, Some(MAX_SECONDS), "The longest that one scan may take; 30 by default."),
+        "identity": text("The path, without the plugin's name, of the text that tells a target from all others for as long as it lives. What is kept of a target stays with it when the plugin gives it another name."),
         "permissions": permissions(),
         "options": named(
             "What an admin may set in agent.toml, below [plugins.NAME.options].",
