@@ -144,6 +144,7 @@ mod tests {
             importance: 1.0,
             facts: Fact::from_json(facts).unwrap(),
             notes: Vec::new(),
+            container: None,
             named_by_admin: false,
         }
     }

@@ -16,6 +16,7 @@ mod clock;
 mod commands;
 mod complete;
 mod config;
+mod containers;
 mod credential;
 mod deliver;
 pub mod doors;

@@ -99,6 +99,8 @@ pub(crate) struct Task<'a> {
     pub(crate) recorded: Option<i64>,
     /// The only target names wanted; empty for all.
     pub(crate) wanted: &'a BTreeSet<String>,
+    /// How to log in to any target that is found, as the admin says.
+    pub(crate) login: Option<&'a Target>,
     /// The only facts that will be read, by their first names; empty for all.
     pub(crate) only: &'a BTreeSet<String>,
     /// The passwords of the configured targets, which the plugin is given.
@@ -152,6 +154,11 @@ fn converse(task: &Task<'_>, started: Started, library: OwnedFd, broker: &mut Br
         found.target.options.clone_from(&task.options);
         found.target.recorded = task.recorded;
         found.target.only.clone_from(task.only);
+        if let Some(login) = task.login {
+            found.target.user.clone_from(&login.user);
+            found.target.password.clone_from(&login.password);
+            found.target.database.clone_from(&login.database);
+        }
         let emitted = match &failure {
             Some(cause) => Err(cause.clone()),
             None => conversation.gather(&found.target, broker).inspect_err(|cause| {

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::broker::{AccessEntry, AccessLog, Broker, Root};
 use crate::config::{Config, TargetConfig};
+use crate::containers::{self, Container};
 use crate::credential::{Credentials, MIN_PASSWORD};
 use crate::files::{FileError, Links, read_sound};
 use crate::host;
@@ -95,6 +96,9 @@ pub(crate) struct ScannedTarget {
     pub(crate) facts: Fact,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
+    /// The container on this host that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) container: Option<String>,
     /// Whether its name is the admin's word, in agent.toml.
     #[serde(skip)]
     pub(crate) named_by_admin: bool,
@@ -116,6 +120,16 @@ struct Contribution {
 pub(crate) fn scan(request: &Request<'_>) -> Scan {
     let wanted: Vec<&Plugin> =
         request.plugins.iter().filter(|plugin| request.wanted.contains_key(&plugin.manifest.name)).collect();
+    let (mut visits, mut warnings) = (Vec::new(), Vec::new());
+    for plugin in wanted {
+        visits.push(Visit { plugin, container: None });
+        if request.root.is_live() {
+            let found = containers::find(&plugin.manifest);
+            warnings.extend(found.warnings);
+            let inside = found.containers.into_iter().map(Some);
+            visits.extend(inside.map(|container| Visit { plugin, container }));
+        }
+    }
     let (host, contributions) = thread::scope(|scope| {
         let host = scope.spawn(|| {
             if request.root.is_live() {
@@ -124,7 +138,7 @@ pub(crate) fn scan(request: &Request<'_>) -> Scan {
                 host::elsewhere(request.host_contract)
             }
         });
-        let contributions = side_by_side(&wanted, |plugin| run(plugin, request));
+        let contributions = side_by_side(&visits, |visit| run(visit, visits.len(), request));
         (host.join().unwrap_or_else(|_| host::elsewhere(request.host_contract)), contributions)
     });
     let mut scan = Scan {
@@ -134,43 +148,62 @@ pub(crate) fn scan(request: &Request<'_>) -> Scan {
         access: BTreeMap::new(),
         log: BTreeMap::new(),
         plugin_logs: BTreeMap::new(),
-        warnings: Vec::new(),
+        warnings,
         timings_ms: BTreeMap::new(),
         from_files: !request.root.is_live(),
     };
-    for (plugin, contribution) in wanted.into_iter().zip(contributions) {
+    for (visit, contribution) in visits.iter().zip(contributions) {
+        let (plugin, log_name) = (visit.plugin, visit.log_name());
         let name = plugin.manifest.name.clone();
         let contribution = contribution.unwrap_or_else(|| lost(plugin));
         scan.targets.extend(contribution.targets);
         scan.warnings.extend(contribution.warnings);
-        scan.timings_ms.insert(format!("plugin.{name}"), contribution.milliseconds);
+        *scan.timings_ms.entry(format!("plugin.{name}")).or_default() += contribution.milliseconds;
         scan.plugins.extend(contribution.plugin.map(|plugin| (name.clone(), plugin)));
-        scan.log.insert(name.clone(), contribution.log);
-        scan.plugin_logs.insert(name.clone(), contribution.plugin_log);
-        scan.access.insert(name, contribution.access);
+        scan.log.insert(log_name.clone(), contribution.log);
+        scan.plugin_logs.insert(log_name, contribution.plugin_log);
+        let access = scan.access.entry(name).or_default();
+        access.granted += contribution.access.granted;
+        access.refused += contribution.access.refused;
+        access.bytes += contribution.access.bytes;
     }
     scan
 }
 
+/// One run of a plugin: on the host, or in a container on it.
+#[derive(Debug)]
+struct Visit<'a> {
+    plugin: &'a Plugin,
+    container: Option<Container>,
+}
+
+impl Visit<'_> {
+    /// Under which name what it asked for and wrote is kept.
+    fn log_name(&self) -> String {
+        let name = &self.plugin.manifest.name;
+        self.container.as_ref().map_or_else(|| name.clone(), |inside| format!("{name} in {}", inside.name))
+    }
+}
+
 /// Runs plugins, [`AT_ONCE`] at a time; what each contributed, in their order. None for one whose conversation panicked.
 fn side_by_side(
-    plugins: &[&Plugin],
-    run: impl Fn(&Plugin) -> Contribution + Sync,
+    visits: &[Visit<'_>],
+    run: impl Fn(&Visit<'_>) -> Contribution + Sync,
 ) -> Vec<Option<Contribution>> {
     let next = AtomicUsize::new(0);
     // Few threads lead many conversations: each thread keeps memory of its own that it has used once.
     let lead = || {
         let mut ended = Vec::new();
-        while let Some((index, plugin)) = {
+        while let Some((index, visit)) = {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            plugins.get(index).map(|plugin| (index, *plugin))
+            visits.get(index).map(|visit| (index, visit))
         } {
-            ended.push((index, catch_unwind(AssertUnwindSafe(|| run(plugin))).ok()));
+            ended.push((index, catch_unwind(AssertUnwindSafe(|| run(visit))).ok()));
         }
         ended
     };
     let mut ended: Vec<(usize, Option<Contribution>)> = thread::scope(|scope| {
-        let threads: Vec<_> = plugins.iter().take(AT_ONCE).map(|_| scope.spawn(lead)).collect();
+        let threads: Vec<_> = visits.iter().take(AT_ONCE).map(|_| scope.spawn(lead)).collect();
         threads.into_iter().filter_map(|thread| thread.join().ok()).flatten().collect()
     });
     ended.sort_unstable_by_key(|(index, _)| *index);
@@ -191,16 +224,29 @@ fn lost(plugin: &Plugin) -> Contribution {
     }
 }
 
-fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
+/// One of so many visits.
+fn run(visit: &Visit<'_>, visits: usize, request: &Request<'_>) -> Contribution {
     let began = Instant::now();
+    let Visit { plugin, container } = visit;
+    let root = container.as_ref().map_or(request.root, |container| &container.root);
     let name = &plugin.manifest.name;
     let grants = plugin.manifest.grant.is_some();
     let actor = users::acting_user(name, grants, request.config.connect_as(name));
-    let mut broker = Broker::new(request.root, &plugin.manifest, actor);
+    let mut broker = Broker::new(root, &plugin.manifest, actor);
     broker.runs_with(request.installation.runner());
     let mut warnings = Vec::new();
-    let configured = configured(plugin, request, &mut broker, &mut warnings);
-    let passwords: Vec<_> = configured.iter().filter_map(|found| found.target.password.clone()).collect();
+    let configured = match container {
+        Some(_) => Vec::new(),
+        None => configured(plugin, request, &mut broker, &mut warnings),
+    };
+    let login =
+        container.as_ref().and_then(|inside| login(&inside.name, name, request.config, &mut warnings));
+    let passwords: Vec<_> = configured
+        .iter()
+        .map(|found| &found.target)
+        .chain(&login)
+        .filter_map(|target| target.password.clone())
+        .collect();
     let credentials = Credentials::new(passwords.iter().map(String::as_str));
     // A log is searched line by line, so each line of a password is one.
     let in_log = Credentials::new(passwords.iter().flat_map(|it| it.lines().chain([it.as_str()])));
@@ -213,7 +259,7 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
     let confinement = confinement(time_limit(plugin, request), request.config.require_full_isolation);
     let task = Task {
         manifest: &plugin.manifest,
-        most_facts: (MOST_FACTS / request.wanted.len().max(1)).clamp(LEAST_SHARE, LARGEST_SHARE),
+        most_facts: (MOST_FACTS / visits.max(1)).clamp(LEAST_SHARE, LARGEST_SHARE),
         author: request.author,
         library_path: &plugin.library,
         time_limit: time_limit(plugin, request),
@@ -221,7 +267,9 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
         configured,
         options: request.config.options(&plugin.manifest).values,
         recorded: request.root.bundle().map(|bundle| bundle.made),
-        wanted: request.wanted.get(name).unwrap_or(&none),
+        // In a container a target has the container's name, which the plugin does not know.
+        wanted: request.wanted.get(name).filter(|_| container.is_none()).unwrap_or(&none),
+        login: login.as_ref(),
         only: request.only.get(name).unwrap_or(&none),
         credentials: &in_log,
     };
@@ -236,9 +284,25 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
         }
     }
     let mut taken = BTreeSet::new();
+    let several = gathered.targets.len() > 1;
     for (found, admitted) in gathered.targets {
-        let settings = settings_of(&found.target, name, request.config);
-        let id = unique(target_id(name, found.name.as_deref()), &mut taken);
+        let (own_name, title) = match container {
+            None => (found.name.clone(), found.title),
+            Some(inside) => {
+                let own = found.name.as_deref().filter(|_| several);
+                let own_name =
+                    own.map_or_else(|| inside.name.clone(), |own| format!("{}-{own}", inside.name));
+                (Some(own_name), format!("{} in the container {}", found.title, inside.name))
+            }
+        };
+        let settings = match container {
+            None => settings_of(&found.target, name, request.config),
+            Some(_) => named_settings(own_name.as_deref(), name, request.config),
+        };
+        let id = unique(target_id(name, own_name.as_deref()), &mut taken);
+        if container.is_some() && !is_wanted(own_name.as_deref(), request.wanted.get(name)) {
+            continue;
+        }
         targets.push(ScannedTarget {
             deployment: settings
                 .and_then(|settings| settings.deployment.clone())
@@ -248,7 +312,8 @@ fn run(plugin: &Plugin, request: &Request<'_>) -> Contribution {
             id,
             plugin: name.clone(),
             plugin_version: plugin.manifest.version.to_string(),
-            title: if found.title.is_empty() { plugin.manifest.title.clone() } else { found.title },
+            title: if title.is_empty() { plugin.manifest.title.clone() } else { title },
+            container: container.as_ref().map(|inside| inside.name.clone()),
             facts: admitted.facts,
             notes: admitted.notes,
         });
@@ -339,7 +404,47 @@ fn placeholder(plugin: &Plugin, cause: &Cause) -> ScannedTarget {
         importance: 1.0,
         facts: all_unknown(&plugin.manifest.contract.fields, cause),
         notes: Vec::new(),
+        container: None,
         named_by_admin: false,
+    }
+}
+
+/// Whether a target of this name was asked for.
+fn is_wanted(name: Option<&str>, wanted: Option<&BTreeSet<String>>) -> bool {
+    wanted.is_none_or(|wanted| wanted.is_empty() || name.is_some_and(|name| wanted.contains(name)))
+}
+
+/// How to log in to what is in the container of this name, as the admin says.
+fn login(
+    container: &str,
+    plugin: &str,
+    config: &Config,
+    warnings: &mut Vec<String>,
+) -> Option<message::Target> {
+    let target = named_settings(Some(container), plugin, config)?;
+    let password = target.password_file.as_ref().and_then(|file| read_password(file, warnings));
+    Some(message::Target {
+        user: target.user.clone(),
+        password,
+        database: target.database.clone(),
+        ..message::Target::default()
+    })
+}
+
+/// The table without an address that has this name.
+fn named_settings<'a>(name: Option<&str>, plugin: &str, config: &'a Config) -> Option<&'a TargetConfig> {
+    let known = config.targets.iter().filter(|known| known.plugin == plugin && known.address.is_none());
+    known.into_iter().find(|known| known.name.is_some() && known.name.as_deref() == name)
+}
+
+/// The usable password in a file.
+fn read_password(file: &Path, warnings: &mut Vec<String>) -> Option<String> {
+    match password(file) {
+        Ok(password) => usable(&password, file, warnings),
+        Err(why) => {
+            warnings.push(format!("the password file {} is not used: {why}", file.display()));
+            None
+        }
     }
 }
 
@@ -368,13 +473,7 @@ fn configured(
             if let Some(address) = &target.address {
                 broker.accept_configured(address);
             }
-            let password = target.password_file.as_ref().and_then(|file| match password(file) {
-                Ok(password) => usable(&password, file, warnings),
-                Err(why) => {
-                    warnings.push(format!("the password file {} is not used: {why}", file.display()));
-                    None
-                }
-            });
+            let password = target.password_file.as_ref().and_then(|file| read_password(file, warnings));
             let title = match (&target.name, &target.address) {
                 (Some(name), _) => format!("{} {name}", plugin.manifest.title),
                 (None, Some(address)) => format!("{} at {address}", plugin.manifest.title),

@@ -49,6 +49,7 @@ fn main() {
         plugin: "demo".to_owned(),
         facts,
         previous: None,
+        container: None,
         importance: 1.0,
         deployment: "demo".to_owned(),
     }];

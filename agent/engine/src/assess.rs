@@ -50,6 +50,15 @@ pub fn assess(
     if given.from_files {
         judgements.iter_mut().for_each(from_files);
     }
+    let containers: BTreeMap<&str, &str> = targets
+        .iter()
+        .filter_map(|target| Some((target.id.as_str(), target.container.as_deref()?)))
+        .collect();
+    for judgement in &mut judgements {
+        if let Some(container) = containers.get(judgement.target.as_str()) {
+            in_container(judgement, container);
+        }
+    }
     let idle = waivers.apply(&mut judgements);
     let mut progress = progress::judge(packs, targets, host, given, &judgements);
     if given.from_files {
@@ -98,19 +107,32 @@ pub fn assess(
 /// Adjusts a judgement for a host of which only files are at hand. A check that needs the running host can never be
 /// judged there, so it does not apply; the cause stays, and says why. Advice is for the host, not for the folder.
 fn from_files(judgement: &mut Judgement) {
-    let needs_the_host = judgement.cause.as_ref().is_some_and(|it| it.kind == CauseKind::NotApplicableHere);
-    if judgement.verdict == Verdict::Unknown && needs_the_host {
-        judgement.verdict = Verdict::NotApplicable;
-        judgement.evidence.clear();
-        judgement.why.clear();
-        judgement.links.clear();
-    }
+    not_applicable(judgement);
     // A command that would make more known is for a running host; only rights to the files help here.
     if let Some(cause) = judgement.cause.as_mut().filter(|it| it.kind != CauseKind::NotPermitted) {
         cause.remedy = None;
     }
     if !judgement.remedy.is_empty() {
         judgement.remedy.insert_str(0, "On the host that these files belong to, not here:\n\n");
+    }
+}
+
+/// Adjusts a judgement of what is in a container. What cannot be known there does not apply, and commands are for there.
+fn in_container(judgement: &mut Judgement, container: &str) {
+    not_applicable(judgement);
+    if !judgement.remedy.is_empty() {
+        judgement.remedy.insert_str(0, &format!("In the container {container}, not on this host:\n\n"));
+    }
+}
+
+/// What cannot be known where the target is does not apply to it.
+fn not_applicable(judgement: &mut Judgement) {
+    let needs_the_host = judgement.cause.as_ref().is_some_and(|it| it.kind == CauseKind::NotApplicableHere);
+    if judgement.verdict == Verdict::Unknown && needs_the_host {
+        judgement.verdict = Verdict::NotApplicable;
+        judgement.evidence.clear();
+        judgement.why.clear();
+        judgement.links.clear();
     }
 }
 
@@ -200,6 +222,7 @@ mod tests {
             plugin: "demo".to_owned(),
             facts: facts(sent),
             previous: None,
+            container: None,
             importance: 1.0,
             deployment: "d".to_owned(),
         }
@@ -233,6 +256,34 @@ mod tests {
             .prop_map(|(port, size, ratio, primary, tables, settings)| {
                 json!({"port": port, "size_bytes": size, "ratio": ratio, "primary": primary, "tables": tables, "settings": settings})
             })
+    }
+
+    #[test]
+    fn facts_of_this_host_say_nothing_of_what_is_in_a_container() {
+        let (head, _) = CHECK.split_once("[[case]]").unwrap();
+        let cases = "[[case]]\nname = 'a'\nfacts.demo.port = 81\nfacts.linux.sysctl.a = 1\nexpect = 'pass'\n\
+                     [[case]]\nname = 'b'\nfacts.demo.port = 80\nexpect = 'fail'\n\
+                     [[case]]\nname = 'c'\nfacts.demo.port = '$unknown'\nfacts.linux.sysctl.a = 1\nexpect = 'unknown'\n";
+        let condition = "demo.port != 80 && linux.sysctl[\"a\"] == 1";
+        let pack = loaded(&[&(head.replace("demo.port != 80", condition) + cases)]);
+        assert_eq!(lines(&pack), "");
+        let (packs, figures) = ([pack.pack.unwrap()], Figures::shipped().unwrap());
+        let linux = Target {
+            plugin: "linux".to_owned(),
+            facts: Fact::from_json(json!({"sysctl": {"a": 1}})).unwrap(),
+            ..target(1, json!({}))
+        };
+        let judged = |port: i64, container: Option<&str>| {
+            let own = Target { container: container.map(str::to_owned), ..target(0, json!({"port": port})) };
+            let all = [own, linux.clone()];
+            let of = assess(&packs, &all, &Fact::record(), &Waivers::default(), &figures, &Given::default());
+            let judgement = of.judgements.into_iter().next().unwrap();
+            (judgement.verdict, judgement.remedy.contains("In the container shop, not on this host"))
+        };
+        assert_eq!(judged(81, None), (Verdict::Pass, false));
+        assert_eq!(judged(81, Some("shop")), (Verdict::NotApplicable, false));
+        assert_eq!(judged(80, None), (Verdict::Fail, false));
+        assert_eq!(judged(80, Some("shop")), (Verdict::Fail, true));
     }
 
     #[test]

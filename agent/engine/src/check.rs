@@ -365,6 +365,7 @@ mod tests {
             plugin: "demo".to_owned(),
             facts: facts(json!({ "port": 81 })),
             previous: None,
+            container: None,
             importance: 1.0,
             deployment: "demo".to_owned(),
         };

@@ -287,6 +287,7 @@ mod tests {
                 plugin: "demo".into(),
                 facts: facts(sent),
                 previous: self.previous.clone(),
+                container: None,
                 importance: 1.0,
                 deployment: "d".into(),
             };

@@ -37,6 +37,8 @@ pub struct Target {
     pub importance: f64,
     /// The installation of a product that it belongs to.
     pub deployment: String,
+    /// The container that it is in: what is known of this host is not about it.
+    pub container: Option<String>,
 }
 
 /// Judges every target by every check of its plugin. Points and gains are 0, and the order is that of packs and
@@ -97,6 +99,7 @@ pub(crate) struct Scopes<'f> {
     host: &'f Fact,
     linux: Option<&'f Fact>,
     no_linux: Fact,
+    not_its_linux: Fact,
     first_scan: Fact,
 }
 
@@ -104,7 +107,9 @@ impl<'f> Scopes<'f> {
     pub(crate) fn new(targets: &'f [Target], host: &'f Fact) -> Self {
         let linux = targets.iter().find(|target| target.plugin == "linux").map(|target| &target.facts);
         let no_linux = Fact::unknown(CauseKind::NotAvailable, "there are no facts of `linux` in this scan");
-        Scopes { host, linux, no_linux, first_scan: no_previous() }
+        let elsewhere = "it is in a container, and facts of this host say nothing about that";
+        let not_its_linux = Fact::unknown(CauseKind::NotApplicableHere, elsewhere);
+        Scopes { host, linux, no_linux, not_its_linux, first_scan: no_previous() }
     }
 
     /// The same, with facts of `linux` that were gathered only to be read by other checks.
@@ -118,7 +123,10 @@ impl<'f> Scopes<'f> {
         Scope {
             own: &target.facts,
             host: self.host,
-            linux: self.linux.unwrap_or(&self.no_linux),
+            linux: match self.linux {
+                _ if target.container.is_some() => &self.not_its_linux,
+                linux => linux.unwrap_or(&self.no_linux),
+            },
             previous: target.previous.as_ref().unwrap_or(&self.first_scan),
             item,
         }
@@ -336,6 +344,7 @@ mod tests {
             plugin,
             facts,
             previous: None,
+            container: None,
             importance: 1.0,
             deployment: "d".to_owned(),
         }

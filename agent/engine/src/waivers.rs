@@ -92,6 +92,7 @@ mod tests {
             plugin: "demo".to_owned(),
             facts: facts(port),
             previous: None,
+            container: None,
             importance: 1.0,
             deployment: "d".to_owned(),
         };

@@ -41,6 +41,7 @@ fn advice(packs: &[Pack], name: &str) -> String {
         plugin: "demo".to_owned(),
         facts: admit(&manifest().contract, sent).facts,
         previous: None,
+        container: None,
         importance: 1.0,
         deployment: "demo".to_owned(),
     };

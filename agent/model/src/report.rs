@@ -109,6 +109,9 @@ pub struct Target {
     pub title: String,
     /// The installation of a product that it belongs to.
     pub deployment: String,
+    /// The container on this host that it is in; absent for what is on the host itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
     /// Its weight among the targets.
     pub importance: f64,
     /// Its readiness; absent when none of its checks could be judged.

@@ -147,6 +147,7 @@ fn target(id: &str, low: f64, high: f64) -> Target {
         plugin_version: "0.1.0".into(),
         title: format!("The {id} of this host"),
         deployment: "orders".into(),
+        container: None,
         importance: 1.0,
         score: Some(TargetScore {
             range,

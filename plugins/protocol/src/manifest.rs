@@ -21,6 +21,9 @@ pub const DEFAULT_SECONDS: u64 = 30;
 /// The most a manifest may ask for.
 pub const MAX_SECONDS: u64 = 600;
 
+/// How many characters of a process's name the kernel keeps.
+const MAX_PROCESS: usize = 15;
+
 /// A manifest that cannot be wrong: everything in it was validated.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
@@ -51,6 +54,9 @@ pub struct Manifest {
     /// The text fact that tells a target from every other of its plugin for as long as it lives, whatever it is called or
     /// where it listens; its path below the plugin's name.
     pub identity: Option<String>,
+    /// The names of the product's processes, as the kernel keeps them: where one runs in a container, the plugin is run once
+    /// more for what is in that.
+    pub containers: Vec<String>,
     /// Which facts it emits.
     pub contract: Contract,
 }
@@ -213,6 +219,8 @@ struct RawManifest {
     texts: Option<Spanned<Texts>>,
     identity: Option<Spanned<String>>,
     #[serde(default)]
+    containers: Vec<Spanned<String>>,
+    #[serde(default)]
     bundles: BTreeMap<String, Spanned<BundleFiles>>,
     facts: RawContract,
 }
@@ -283,6 +291,14 @@ impl Manifest {
         let options = options(raw.options, document, &mut errors);
         let texts = texts(raw.texts, document, &mut errors);
         let bundles = bundles(raw.bundles, document, &mut errors);
+        for process in raw.containers.iter().filter(|name| !(1..=MAX_PROCESS).contains(&name.get_ref().len()))
+        {
+            let message = format!("no process is called `{}`", process.get_ref());
+            let help = "the kernel keeps 1 to 15 characters of a program's name: /proc/PID/comm";
+            errors.push(
+                Diagnostic::error("bad-process", message).at(document.place(process.span())).help(help),
+            );
+        }
         let validated = validate(&name, raw.facts, document);
         if let (Some(identity), Ok(contract)) = (&raw.identity, &validated) {
             let path = format!("{name}.{}", identity.get_ref());
@@ -313,6 +329,7 @@ impl Manifest {
                 texts,
                 bundles,
                 identity: raw.identity.map(Spanned::into_inner),
+                containers: raw.containers.into_iter().map(Spanned::into_inner).collect(),
                 contract,
             }),
             Ok(_) => Err(errors),
@@ -485,6 +502,16 @@ mod tests {
         assert_eq!(with("control.number").unwrap(), "control.number");
         insta::assert_snapshot!(with("port").unwrap_err(), @"plugin.toml:5:12: `identity` names `port`, which is no text among the facts (name a fact that is one text for a whole target)");
         assert!(with("all[].name").is_err() && with("control").is_err() && with("").is_err());
+    }
+
+    #[test]
+    fn processes_in_containers_are_named_as_the_kernel_does() {
+        let with = |name: &str| {
+            read(&GOOD.replace("[permissions]", &format!("containers = ['{name}']\n[permissions]")))
+        };
+        assert_eq!(with("postgres").unwrap().containers, ["postgres"]);
+        insta::assert_snapshot!(with("a-very-long-name").unwrap_err(), @"plugin.toml:5:15: no process is called `a-very-long-name` (the kernel keeps 1 to 15 characters of a program's name: /proc/PID/comm)");
+        assert!(with("").is_err());
     }
 
     #[test]

@@ -94,6 +94,7 @@ fn target(id: &str, contract: &Contract, sent: Json, previous: Option<Json>) -> 
         plugin: contract.plugin.clone(),
         facts: facts(sent),
         previous: previous.map(facts),
+        container: None,
         importance: 1.0,
         deployment: id.to_owned(),
     }

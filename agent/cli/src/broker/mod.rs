@@ -306,6 +306,10 @@ impl Broker {
                     return plain(Granted::Run { code: Some(0) }, self.recorded_output(command)?);
                 }
                 self.live("the output of a command")?;
+                if self.root.is_contained() {
+                    let detail = "commands are run on the host, and never in a container";
+                    return Err(Cause::new(CauseKind::NotApplicableHere, detail));
+                }
                 let declared = self.permit.command(command)?;
                 let actor = self.actor.as_ref().map_err(Clone::clone)?;
                 let limit = self.at_most(command::DEADLINE);

@@ -77,6 +77,12 @@ impl Permit {
     /// What a plugin may have done in `root`: as its manifest says, and in a support bundle by its table of these.
     pub(crate) fn of(manifest: &Manifest, root: &Root) -> Self {
         let mut permit = Permit::new(&manifest.permissions);
+        if root.is_contained() {
+            // Its processes have other numbers there; the agent's own is none of them.
+            permit.own_proc.clear();
+            // Addresses there are not those here.
+            permit.connect_tcp.clear();
+        }
         let Some(recorded) = root.bundle() else { return permit };
         permit.own_proc = root.writer().unwrap_or_default();
         if let Some(files) = manifest.bundles.get(recorded.kind.name()) {

@@ -44,6 +44,8 @@ const MAX_AT_ONCE: usize = 1 << 20;
 pub(crate) struct Root {
     folder: OwnedFd,
     live: bool,
+    /// Whether it is a container's on the running host.
+    contained: bool,
     recorded: Option<Recorded>,
 }
 
@@ -80,10 +82,16 @@ impl Root {
         Root::open(path, false)
     }
 
+    /// The root directory of a container on the running host, by a process in it.
+    pub(crate) fn container(pid: u32) -> std::io::Result<Root> {
+        let folder = rustix::fs::openat(CWD, format!("/proc/{pid}/root"), FOLDER, Mode::empty())?;
+        Ok(Root { folder, live: true, contained: true, recorded: None })
+    }
+
     fn open(path: &Path, live: bool) -> std::io::Result<Root> {
         let path = path.canonicalize()?;
         let folder = rustix::fs::openat(CWD, &path, FOLDER, Mode::empty())?;
-        Ok(Root { folder, live, recorded: None })
+        Ok(Root { folder, live, contained: false, recorded: None })
     }
 
     /// The same folder as the root of a support bundle.
@@ -114,7 +122,12 @@ impl Root {
         self.folder.as_fd()
     }
 
-    /// Whether this is the running host.
+    /// Whether this is a container on the running host.
+    pub(crate) fn is_contained(&self) -> bool {
+        self.contained
+    }
+
+    /// Whether this is the running host, or runs on it.
     pub(crate) fn is_live(&self) -> bool {
         self.live
     }

@@ -442,6 +442,7 @@ fn judge(
             plugin: target.plugin.clone(),
             facts: std::mem::replace(&mut target.facts, Fact::record()),
             previous: earlier.facts(&target.id),
+            container: target.container.clone(),
             importance: target.importance,
             deployment: target.deployment.clone(),
         })
@@ -467,6 +468,7 @@ fn judge(
             plugin_version: target.plugin_version,
             title: target.title,
             deployment: target.deployment,
+            container: target.container,
             importance: target.importance,
             notes: target.notes,
         })

@@ -107,6 +107,7 @@ impl Kept {
                 plugin: target.plugin.clone(),
                 facts: facts(&target.id)?,
                 previous: Some(not_kept()),
+                container: target.container.clone(),
                 importance: target.importance,
                 deployment: target.deployment.clone(),
             })

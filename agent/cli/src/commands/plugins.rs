@@ -210,6 +210,14 @@ pub(super) fn inspected(manifest: &Manifest) -> String {
             let _ = writeln!(text, "  nothing");
         }
     }
+    if !manifest.containers.is_empty() {
+        let _ = writeln!(
+            text,
+            "\n{BOLD}It is run once more for each container on this host{BOLD:#}\n  in which one of these runs: {}; its \
+             paths are those of the container then, and nothing is run there",
+            manifest.containers.join(", ")
+        );
+    }
     if !manifest.options.is_empty() {
         let _ = writeln!(
             text,

@@ -107,6 +107,7 @@ fn judged(target: &crate::scan::ScannedTarget) -> Target {
         plugin: target.plugin.clone(),
         facts: target.facts.clone(),
         previous: None,
+        container: target.container.clone(),
         importance: target.importance,
         deployment: target.deployment.clone(),
     }

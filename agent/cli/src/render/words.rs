@@ -24,9 +24,12 @@ pub(crate) fn partial(report: &Report) -> Option<String> {
 /// What the verdicts rest on where they do not rest on a running host: files, or the outputs in a support bundle. Also how many
 /// checks do not apply for that reason.
 pub(crate) fn basis(report: &Report) -> Option<String> {
+    // What does not apply to what is in a container says nothing of the host.
+    let contained = |id: &str| report.targets.iter().any(|it| it.id == id && it.container.is_some());
     let needs_the_host = |one: &&Judgement| {
         let cause = one.cause.as_ref();
         one.verdict == Verdict::NotApplicable
+            && !contained(&one.target)
             && cause.is_some_and(|it| it.kind == CauseKind::NotApplicableHere)
     };
     let left_out = report.verdicts.iter().filter(needs_the_host).count();

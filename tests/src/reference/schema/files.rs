@@ -84,6 +84,7 @@ pub fn plugin() -> Json {
         },
         "seconds": number(1, Some(MAX_SECONDS), "The longest that one scan may take; 30 by default."),
         "identity": text("The path, without the plugin's name, of the text that tells a target from all others for as long as it lives. What is kept of a target stays with it when the plugin gives it another name."),
+        "containers": list(&json!({ "type": "string", "minLength": 1, "maxLength": 15, "description": "A process's name, as in /proc/PID/comm." }), "The names of the product's processes. Where one of them runs in a container on the host, the plugin is run once more for what is in that: its paths are then those of the container."),
         "permissions": permissions(),
         "options": named(
             "What an admin may set in agent.toml, below [plugins.NAME.options].",

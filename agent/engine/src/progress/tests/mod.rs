@@ -115,6 +115,7 @@ fn target(name: &str, deployment: &str, sent: Json, previous: Option<Json>) -> T
         plugin: "demo".to_owned(),
         facts: facts(sent),
         previous: previous.map(facts),
+        container: None,
         importance: 1.0,
         deployment: deployment.to_owned(),
     }
