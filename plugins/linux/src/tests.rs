@@ -114,6 +114,7 @@ fn a_host_is_told_whole() {
     "shell":"/bin/bash"
     "uid":1000}]
     "basis":"running"
+    "bonds":[]
     "boot_id":"0b7e"
     "btrfs":[]
     "ca_bundle":{"file":"/etc/ssl/certs/ca-certificates.crt"
@@ -128,6 +129,7 @@ fn a_host_is_told_whole() {
     "oom_kills":0}
     "crash":{"kernel_loaded":false
     "watchdog_active":false}
+    "cron_ignored":[]
     "disk_watchers":[]
     "ext4":[{"device":"vda"
     "errors_count":0}]
@@ -259,6 +261,7 @@ fn a_host_is_told_whole() {
     "line":1
     "setting":"passwordauthentication"
     "value":"no"}]
+    "sshd_refused":[]
     "sudo":[{"file":"/etc/sudoers"
     "line":1
     "rule":"/etc/sudoers:1 debian"

@@ -6,4 +6,5 @@ pub(crate) mod certificates;
 pub(crate) mod password;
 pub(crate) mod sensitive_files;
 pub(crate) mod sshd;
+mod sshd_words;
 pub(crate) mod sudo;

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use goodstead_plugin::{Cause, CauseKind, Elements, Fact, Site, SiteExt, facts};
 
+use crate::access::sshd_words;
+
 /// Where it lies, the administrator's before the distribution's.
 const PLACES: [&str; 2] = ["/etc/ssh/sshd_config", "/usr/etc/ssh/sshd_config"];
 
@@ -27,6 +29,9 @@ const MAX_SETTINGS: usize = 300;
 /// Values are cut nowhere: longer ones are left out.
 const MAX_LENGTH: usize = 1024;
 
+/// More refused lines than this are not told.
+const MAX_REFUSED: usize = 20;
+
 struct Setting {
     value: String,
     file: String,
@@ -39,14 +44,15 @@ struct Reader {
     /// A file's second turn can add nothing: its settings are there.
     seen: BTreeSet<String>,
     includes: usize,
+    refused: Vec<Fact>,
     partial: Option<Cause>,
 }
 
-/// The list `sshd`; empty where there is no server.
+/// The lists `sshd` and `sshd_refused`; empty where there is no server.
 ///
 /// # Errors
-/// Why it is not known.
-pub(crate) fn sshd(site: &mut dyn Site) -> Result<Fact, Cause> {
+/// Why they are not known.
+pub(crate) fn sshd(site: &mut dyn Site) -> Result<[Fact; 2], Cause> {
     let mut installed = false;
     for program in PROGRAMS {
         installed |= match site.stat(program) {
@@ -82,10 +88,18 @@ impl Reader {
             return;
         }
         // A Match in an included file ends with that file.
+        let mut for_some = false;
         for (number, line) in (1..).zip(text.lines()) {
             let Some((keyword, value)) = split(line) else { continue };
+            // The server reads every line when it starts, whomever it is for.
+            let why = sshd_words::refused(&keyword, &value).filter(|_| self.refused.len() < MAX_REFUSED);
+            self.refused.extend(why.map(|why| {
+                let keyword = line.trim_start().get(..keyword.len()).unwrap_or_default();
+                facts! { "place" => format!("{path}:{number}"), "keyword" => keyword, "why" => why }
+            }));
             match keyword.as_str() {
-                "match" => break,
+                _ if for_some => {}
+                "match" => for_some = true,
                 "include" => value.split_whitespace().for_each(|glob| self.include(site, glob, depth)),
                 _ if value.len() > MAX_LENGTH || keyword.len() > MAX_LENGTH => {}
                 _ if self.settings.len() < MAX_SETTINGS => {
@@ -131,14 +145,16 @@ impl Reader {
         }
     }
 
-    fn facts(self) -> Fact {
+    fn facts(self) -> [Fact; 2] {
         let partial = self.partial;
+        let refused = Elements { items: self.refused, partial: partial.clone().map(Box::new) };
         let items = self.settings.into_iter().map(|(keyword, setting)| {
             // A file that could not be read may decide instead.
             let value = partial.clone().map_or_else(|| setting.value.into(), Fact::from);
             facts! { "setting" => keyword, "value" => value, "file" => setting.file, "line" => setting.line }
         });
-        Fact::List(Elements { items: items.collect(), partial: partial.clone().map(Box::new) })
+        let settings = Elements { items: items.collect(), partial: partial.clone().map(Box::new) };
+        [settings, refused].map(Fact::List)
     }
 }
 
@@ -166,7 +182,7 @@ mod tests {
 
     fn told(site: FakeSite) -> String {
         let mut site = site.file("/usr/sbin/sshd", "");
-        let Fact::List(list) = sshd(&mut site).unwrap() else { panic!("no list") };
+        let [Fact::List(list), _] = sshd(&mut site).unwrap() else { panic!("no list") };
         let mut text = list.partial.map_or(String::new(), |cause| format!("partial: {cause}\n"));
         for item in list.items {
             let json = item.to_json();
@@ -210,6 +226,19 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_the_server_refuses_is_told_with_its_place_also_behind_a_match() {
+        let mut site = FakeSite::new().file("/usr/sbin/sshd", "").file(
+            "/etc/ssh/sshd_config",
+            "PermitRootLogins no\nX11Forwarding no\nMatch User backup\n  PasswordAuthentication off\n",
+        );
+        let [_, refused] = sshd(&mut site).unwrap();
+        insta::assert_snapshot!(refused.to_json(), @r#"[{"keyword":"PermitRootLogins","place":"/etc/ssh/sshd_config:1","why":"there is no keyword of this name, and `permitrootlogin` is likely to be meant"},{"keyword":"PasswordAuthentication","place":"/etc/ssh/sshd_config:4","why":"its value has to be yes or no"}]"#);
+        let many = "PermitRootLogins no\n".repeat(MAX_REFUSED + 5);
+        let mut many = FakeSite::new().file("/usr/sbin/sshd", "").file("/etc/ssh/sshd_config", many);
+        assert_eq!(sshd(&mut many).unwrap()[1].to_json().as_array().unwrap().len(), MAX_REFUSED);
+    }
+
+    #[test]
     fn a_file_that_cannot_be_read_leaves_everything_open() {
         let site = FakeSite::new()
             .file("/etc/ssh/sshd_config", "Include /etc/ssh/sshd_config.d/*.conf\nPermitRootLogin yes\n")
@@ -227,10 +256,10 @@ mod tests {
     #[test]
     fn without_a_server_its_configuration_means_nothing() {
         let mut site = FakeSite::new().file("/etc/ssh/sshd_config", "PermitRootLogin yes\n");
-        assert_eq!(sshd(&mut site).unwrap(), Vec::new().into());
+        assert_eq!(sshd(&mut site).unwrap(), [Vec::new().into(), Vec::new().into()]);
         let mut vendor =
             FakeSite::new().file("/usr/sbin/sshd", "").file("/usr/etc/ssh/sshd_config", "Port 1\n");
-        assert!(sshd(&mut vendor).unwrap().to_json().to_string().contains("/usr/etc"));
+        assert!(sshd(&mut vendor).unwrap()[0].to_json().to_string().contains("/usr/etc"));
     }
 
     #[test]

@@ -22,6 +22,10 @@ pub(crate) fn facts(
         .as_ref()
         .map_err(Clone::clone)
         .and_then(|os| now.clone().and_then(|now| support::support(site, os, now)));
+    let (sshd, sshd_refused) = match sshd::sshd(site) {
+        Ok([settings, refused]) => (settings, refused),
+        Err(cause) => (cause.clone().into(), cause.into()),
+    };
     named([
         ("full_system", os::full_system(site).or_unknown()),
         ("support", supported.or_unknown()),
@@ -31,7 +35,8 @@ pub(crate) fn facts(
         ("updates", now.clone().and_then(|now| updates::updates(site, now)).or_unknown()),
         ("accounts", accounts.as_ref().map(Accounts::facts).map_err(Clone::clone).or_unknown()),
         ("sudo", sudoers(site, &accounts).or_unknown()),
-        ("sshd", sshd::sshd(site).or_unknown()),
+        ("sshd", sshd),
+        ("sshd_refused", sshd_refused),
         ("sensitive_files", sensitive_files::sensitive_files(site, accounts.as_ref()).or_unknown()),
         ("names", names::names(site, running)),
         ("certificates", certificates::certificates(site, now)),

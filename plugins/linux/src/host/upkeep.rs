@@ -6,7 +6,7 @@ use crate::kernel::presence::not_live;
 use crate::logs::{journal, rotation};
 use crate::machine::hardware;
 use crate::services::processes::Processes;
-use crate::services::{timekeeping, units};
+use crate::services::{cron, timekeeping, units};
 use crate::storage::block::Block;
 use crate::storage::fstab::Fstab;
 use crate::storage::mounts::Mounts;
@@ -82,6 +82,7 @@ pub(crate) fn facts(site: &mut dyn Site, known: &Known<'_>) -> Record {
         ("btrfs", when(running, || hardware::btrfs(site)).or_unknown()),
         ("fstab", fstab.as_ref().map(|fstab| fstab.mounts(known.mounts)).map_err(Clone::clone).or_unknown()),
         ("fstab_swaps", fstab.map(|fstab| fstab.swaps(known.swaps)).or_unknown()),
+        ("cron_ignored", cron::cron_ignored(site).or_unknown()),
         ("journal", journal::journal(site, processes)),
         ("logrotate", rotation::logrotate(site, now.clone())),
         ("large_logs", rotation::large_logs(site, now).or_unknown()),

@@ -6,20 +6,21 @@ use crate::basics::readings::Readings;
 use crate::kernel::sysctl::Running;
 use crate::kernel::{counters, crash};
 use crate::machine::{huge_pages, memory, pressure, processor};
-use crate::network::exposure;
 use crate::network::sockets::Sums;
+use crate::network::{bonds, exposure};
 use crate::services::processes::Processes;
 use crate::services::{control_groups, processes};
 use crate::{Record, named, when};
 
 /// Small files of /proc and /sys that one request reads.
-pub(crate) const SMALL: [&str; 26] = [
+pub(crate) const SMALL: [&str; 27] = [
     "/proc/vmstat",
     "/proc/stat",
     "/proc/loadavg",
     "/proc/cpuinfo",
     "/proc/pressure/*",
     "/proc/self/net/netstat",
+    "/proc/self/net/stat/{arp,ndisc}_cache",
     "/proc/self/net/sockstat",
     "/proc/self/net/sockstat6",
     "/proc/self/net/fib_trie",
@@ -83,6 +84,7 @@ pub(crate) fn facts(
         ("huge_pages", of(&|small| Ok(huge_pages::huge_pages(small)))),
         ("transparent_huge_pages", of(&|small| Ok(huge_pages::transparent(small)))),
         ("network", of(&|small| Ok(exposure::network(small, sysctl)))),
+        ("bonds", when(running, || bonds::bonds(site)).or_unknown()),
         ("interfaces", sysctl.map_err(Clone::clone).and_then(exposure::interfaces).or_unknown()),
         ("tcp", of(&|small| Ok(sums.as_ref().map_err(Clone::clone)?.facts(small, sysctl, page.clone())))),
         (

@@ -8,6 +8,8 @@ use crate::basics::record::record;
 const VMSTAT: &str = "/proc/vmstat";
 const NETSTAT: &str = "/proc/self/net/netstat";
 
+const NEIGHBOURS: [&str; 2] = ["/proc/self/net/stat/arp_cache", "/proc/self/net/stat/ndisc_cache"];
+
 /// Our name of each counter of /proc/vmstat, and the kernel's.
 const OF_MEMORY: [(&str, &str); 3] =
     [("oom_kills", "oom_kill"), ("swapped_in_pages", "pswpin"), ("swapped_out_pages", "pswpout")];
@@ -35,6 +37,7 @@ pub(crate) fn counters(readings: &Readings) -> Fact {
         let value = readings.get(NETSTAT).map_err(known);
         put(&mut record, name, value.and_then(|text| found(from_netstat(text, "TcpExt:", wanted))));
     }
+    put(&mut record, "neighbour_table_fulls", neighbour_table_fulls(readings));
     put(&mut record, "oom_kills_of_pods", oom_kills_of_pods(readings));
     record
 }
@@ -53,6 +56,29 @@ fn oom_kills_of_pods(readings: &Readings) -> Result<i64, Cause> {
         }
     }
     Err(absent)
+}
+
+/// How often the tables of neighbours were full: one line a processor, in hexadecimal, of which the columns are counters of
+/// their own (net/core/neighbour.c, `neigh_stat_seq_show`). The files are only those of the first network namespace.
+fn neighbour_table_fulls(readings: &Readings) -> Result<i64, Cause> {
+    let mut all = None;
+    for path in NEIGHBOURS {
+        match readings.get(path) {
+            Ok(text) => {
+                *all.get_or_insert(0) += table_fulls(text).ok_or_else(|| odd(path))?;
+            }
+            // Without IPv6 there is one of them.
+            Err(cause) if cause.kind == CauseKind::Absent => {}
+            Err(cause) => return Err(cause),
+        }
+    }
+    all.ok_or_else(|| Cause::new(CauseKind::Absent, "the network is not this kernel's own"))
+}
+
+fn table_fulls(text: &str) -> Option<i64> {
+    let mut lines = text.lines();
+    let column = lines.next()?.split_whitespace().position(|name| name == "table_fulls")?;
+    lines.map(|line| i64::from_str_radix(line.split_whitespace().nth(column)?, 16).ok()).sum()
 }
 
 /// A counter that the kernel does not have is absent; a file that is missing tells nothing about its counters.
@@ -157,6 +183,24 @@ mod tests {
         );
         let json = counters(&read(site)).to_json();
         assert_eq!(json.to_string(), r#"{"listen_overflows":7,"oom_kills":3,"swapped_in_pages":5}"#);
+    }
+
+    #[test]
+    fn full_tables_of_neighbours_are_counted_over_processors_and_families() {
+        let head = "entries  allocs   destroys unresolved_discards table_fulls\n";
+        let site = FakeSite::new()
+            .file(NEIGHBOURS[0], format!("{head}0020 1 2 3 0000028e\n0020 0 0 0 00000001\n"))
+            .file(NEIGHBOURS[1], format!("{head}0001 0 0 0 00000010\n"));
+        let read =
+            |mut site: FakeSite| neighbour_table_fulls(&Readings::read(&mut site, &NEIGHBOURS).unwrap());
+        assert_eq!(read(site), Ok(0x28e + 1 + 0x10));
+        let one = FakeSite::new().file(NEIGHBOURS[0], format!("{head}0 0 0 0 0\n"));
+        assert_eq!(read(one), Ok(0));
+        assert_eq!(read(FakeSite::new()).unwrap_err().kind, CauseKind::Absent);
+        for odd in ["", "entries\n1\n", "table_fulls\nx\n", "a table_fulls\n1\n"] {
+            let site = FakeSite::new().file(NEIGHBOURS[0], odd);
+            assert_eq!(read(site).unwrap_err().kind, CauseKind::NotAvailable, "{odd:?}");
+        }
     }
 
     #[test]

@@ -83,6 +83,7 @@ fn a_server_in_trouble_is_told_whole_and_every_source_is_declared() {
         btrfs [{"errors":1,"name":"5c1e device 1"}]
         clock {"daemons":[{"name":"chronyd"}],"set_by_hypervisor":false,"synchronised":true}
         container_managers []
+        cron_ignored []
         disk_watchers [{"name":"smartd"}]
         fstab [{"fstype":"ext4","line":1,"mounted":true,"read_only":true,"read_only_wanted":false,"required":true,"source":"/dev/sda1","target":"/"}]
         fstab_swaps [{"active":false,"line":2,"required":true,"source":"/swap"}]
