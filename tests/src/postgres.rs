@@ -481,7 +481,7 @@ pub fn whoami() -> String {
 }
 
 /// Makes a folder the server's.
-pub(crate) fn give(folder: &Path) {
+pub fn give(folder: &Path) {
     if let Some((uid, gid)) = owner() {
         std::os::unix::fs::chown(folder, Some(uid), Some(gid)).expect("the owner");
     }

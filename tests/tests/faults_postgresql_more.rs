@@ -173,3 +173,56 @@ fn a_line_that_the_server_would_refuse_is_named_with_its_place() {
     let mended = broken("port = 5432\nwork_mem = 4MB\n");
     assert_ne!(mended["verdict"], "fail", "{mended:#}");
 }
+
+#[test]
+fn a_tablespace_in_memory_is_found_and_moved_as_printed() {
+    let scene = Scene::of(Postgres::start(""));
+    let folder =
+        tempfile::Builder::new().prefix("goodstead-space-").tempdir_in("/dev/shm").expect("a folder");
+    let location = folder.path().join("space");
+    std::fs::create_dir(&location).expect("a folder");
+    goodstead_tests::postgres::give(folder.path());
+    goodstead_tests::postgres::give(&location);
+    scene.postgres.sql(&format!("CREATE TABLESPACE \"in Memory\" LOCATION '{}'", location.display()));
+    scene.postgres.sql("CREATE TABLE kept (id int PRIMARY KEY) TABLESPACE \"in Memory\"");
+    let look = scene.look();
+    assert_eq!(look.findings(), expected(&["tablespace-in-memory"]));
+    let remedy = look.remedy("tablespace-in-memory");
+    let lines = remedy.lines().map(str::trim);
+    let statements: Vec<&str> =
+        lines.filter(|line| line.starts_with("ALTER ") || line.starts_with("DROP ")).collect();
+    assert_eq!(statements.len(), 3, "{remedy}");
+    statements.iter().for_each(|statement| drop(scene.postgres.sql(statement)));
+    scene.look().is_clear("tablespace-in-memory");
+}
+
+#[test]
+fn a_subscription_that_an_error_disabled_is_found_and_goes_on_as_printed() {
+    let scene = Scene::of(Postgres::start("wal_level = logical"));
+    let postgres = &scene.postgres;
+    postgres.sql("CREATE DATABASE source");
+    for (database, statement) in [
+        ("source", "CREATE TABLE orders (id int PRIMARY KEY)"),
+        ("source", "CREATE PUBLICATION orders FOR TABLE orders"),
+        ("source", "SELECT pg_create_logical_replication_slot('orders', 'pgoutput')"),
+        ("postgres", "CREATE TABLE orders (id int PRIMARY KEY)"),
+        ("postgres", "INSERT INTO orders VALUES (1)"),
+    ] {
+        postgres.sql_in(database, statement);
+    }
+    let (host, port) = (postgres.sockets(), postgres.port());
+    postgres.sql(&format!(
+        "CREATE SUBSCRIPTION \"Orders\" CONNECTION 'host={} port={port} dbname=source' PUBLICATION orders
+         WITH (create_slot = false, slot_name = 'orders', copy_data = false, disable_on_error = true)",
+        host.display()
+    ));
+    assert_eq!(scene.look().findings(), expected(&[]));
+    postgres.sql_in("source", "INSERT INTO orders VALUES (1)");
+    postgres.until("SELECT count(*) FROM pg_subscription WHERE NOT subenabled", |count| count == "1");
+    let look = scene.look();
+    assert_eq!(look.findings(), expected(&["subscription-failing"]));
+    postgres.sql("DELETE FROM orders");
+    scene.carry_out(&look.remedy("subscription-failing"), &["ALTER SUBSCRIPTION \"Orders\" ENABLE"]);
+    postgres.until("SELECT count(*) FROM orders", |count| count == "1");
+    scene.look().is_clear("subscription-failing");
+}

@@ -2,7 +2,7 @@
 
 use goodstead_plugin::{UnknownOr, facts};
 
-use super::{Facts, Topic};
+use super::{Facts, Topic, bounded};
 use crate::row::{int, missing, text};
 use crate::session::Row;
 
@@ -24,6 +24,27 @@ pub(super) const CONTROL: Topic = Topic {
             "timeline" => row.and_then(|row| int(row, "timeline")).ok_or_else(missing).or_unknown(),
         };
         Facts::from([("control".to_owned(), control)])
+    },
+};
+
+/// Where tables lie besides the data folder.
+pub(super) const TABLESPACES: Topic = Topic {
+    names: &["tablespaces"],
+    monitor: false,
+    query: |server| {
+        Some(format!(
+            "SELECT spcname AS name, quote_ident(spcname) AS sql, pg_tablespace_location(oid) AS location FROM pg_tablespace
+             WHERE pg_tablespace_location(oid) <> '' ORDER BY 1 LIMIT {}",
+            server.rows + 1
+        ))
+    },
+    facts: |rows, most| {
+        let tablespaces = bounded(rows, most, |row| {
+            Some(
+                facts! { "name" => text(row, "name")?, "sql" => text(row, "sql")?, "location" => text(row, "location")? },
+            )
+        });
+        Facts::from([("tablespaces".to_owned(), tablespaces)])
     },
 };
 

@@ -62,7 +62,7 @@ struct Topic {
     facts: fn(&[Row], usize) -> Facts,
 }
 
-const TOPICS: [Topic; 13] = [
+const TOPICS: [Topic; 15] = [
     activity::CONNECTIONS,
     activity::IDLE,
     activity::SUPERUSERS,
@@ -76,6 +76,8 @@ const TOPICS: [Topic; 13] = [
     counters::WAITING,
     overrides::OVERRIDES,
     control::CONTROL,
+    control::TABLESPACES,
+    replication::SUBSCRIPTIONS,
 ];
 
 /// What was answered.

@@ -112,6 +112,38 @@ fn required(names: &str) -> Option<i64> {
     if counted.contains('"') { Some(1) } else { counted.parse().ok() }
 }
 
+/// Subscriptions that could not apply what was sent to them. Errors are counted since release 15, and are the whole
+/// server's to see.
+pub(super) const SUBSCRIPTIONS: Topic = Topic {
+    names: &["subscription_errors"],
+    monitor: false,
+    query: |server| {
+        (server.number >= 150_000).then(|| {
+            format!(
+                "SELECT s.subname AS name, quote_ident(s.subname) AS sql, d.datname AS database, s.subenabled AS enabled, s.subdisableonerr AS disables,
+                   (st.apply_error_count + st.sync_error_count)::bigint AS errors
+                 FROM pg_subscription s JOIN pg_stat_subscription_stats st ON st.subid = s.oid
+                 JOIN pg_database d ON d.oid = s.subdbid
+                 WHERE st.apply_error_count + st.sync_error_count > 0 ORDER BY 2, 1 LIMIT {}",
+                server.rows + 1
+            )
+        })
+    },
+    facts: |rows, most| {
+        let errors = bounded(rows, most, |row| {
+            Some(facts! {
+                "name" => format!("{}.{}", text(row, "database")?, text(row, "name")?),
+                "sql" => text(row, "sql")?,
+                "database" => text(row, "database")?,
+                "enabled" => switch(row, "enabled").ok_or_else(missing).or_unknown(),
+                "disables" => switch(row, "disables").ok_or_else(missing).or_unknown(),
+                "errors" => int(row, "errors").ok_or_else(missing).or_unknown(),
+            })
+        });
+        Facts::from([("subscription_errors".to_owned(), errors)])
+    },
+};
+
 /// On a primary nothing is asked and the record is empty.
 pub(super) const STANDBY: Topic = Topic {
     names: &["standby"],
