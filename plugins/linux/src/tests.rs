@@ -52,7 +52,7 @@ fn host() -> FakeSite {
         .file("/proc/sys/fs/file-nr", "1110\t0\t9223372036854775807\n")
         .file("/proc/pressure/cpu", "some avg10=0.00 avg60=0.00 avg300=1.50 total=1\n")
         .file("/proc/pressure/io", "some avg300=2.50\nfull avg300=1.25\n")
-        .file("/proc/pressure/memory", "some avg300=0.00\nfull avg300=0.00\n")
+        .file("/proc/pressure/memory", "some avg60=0.00 avg300=0.00\nfull avg60=0.00 avg300=0.00\n")
         .file("/proc/self/net/route", "Iface\tDestination\tGateway\n")
         .file("/proc/self/net/sockstat", "TCP: inuse 1 orphan 0 tw 2 alloc 1 mem 3\n")
         .file("/proc/sys/net/ipv4/tcp_mem", "10\t20\t30\n")
@@ -205,7 +205,9 @@ fn a_host_is_told_whole() {
     "io_full_percent":1.25
     "io_some_percent":2.5
     "memory_full_percent":0.0
-    "memory_some_percent":0.0}
+    "memory_full_percent_of_minute":0.0
+    "memory_some_percent":0.0
+    "memory_some_percent_of_minute":0.0}
     "processor":{"clocksource":"kvm-clock"
     "clocksources":"kvm-clock tsc"
     "numa_nodes":1
