@@ -68,16 +68,15 @@ pub(crate) fn settle(targets: &mut [ScannedTarget], paths: &Paths<'_>, known: &[
         })
         .collect();
     // What the admin calls it, it is called.
-    let mut taken: BTreeSet<String> =
-        targets.iter().filter(|target| target.named_by_admin).map(|target| target.id.clone()).collect();
-    let mut ids: Vec<Option<String>> = former
+    let mut taken = BTreeSet::new();
+    let mut ids: Vec<Option<String>> = targets
         .iter()
-        .map(|former| former.map(|known| known.target.clone()).filter(|id| taken.insert(id.clone())))
+        .map(|target| target.named_by_admin.then(|| unique(target.id.clone(), &mut taken)))
         .collect();
+    for (id, former) in ids.iter_mut().zip(&former).filter(|(id, _)| id.is_none()) {
+        *id = former.map(|known| known.target.clone()).filter(|id| taken.insert(id.clone()));
+    }
     for (id, target) in ids.iter_mut().zip(targets.iter()) {
-        if target.named_by_admin {
-            *id = Some(target.id.clone());
-        }
         id.get_or_insert_with(|| unique(target.id.clone(), &mut taken));
     }
     let remembered = targets.iter().zip(&seen).zip(&ids).filter_map(|((target, seen), id)| {
@@ -186,6 +185,14 @@ mod tests {
         ];
         settle(&mut targets, &Paths::from([("demo", "control.number")]), &known);
         assert_eq!(targets.map(|target| target.id), ["demo:shop", "demo:main"], "the name is given away");
+        let named = |name| ScannedTarget { named_by_admin: true, ..target(name, None) };
+        let mut twice = [named("main"), named("main")];
+        settle(&mut twice, &Paths::from([("demo", "control.number")]), &known);
+        assert_eq!(
+            twice.map(|target| target.id),
+            ["demo:main", "demo:main-2"],
+            "one here, and one in a container"
+        );
         let mut renamed = [ScannedTarget { named_by_admin: true, ..target("shop", Some("13")) }];
         settle(&mut renamed, &Paths::from([("demo", "control.number")]), &known);
         assert_eq!(renamed.map(|target| target.id), ["demo:shop"]);

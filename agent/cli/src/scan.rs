@@ -35,8 +35,9 @@ const MOST_FACTS: usize = 32 << 20;
 /// The most that is one plugin's share: a host with five thousand mounted file systems.
 const LARGEST_SHARE: usize = 16 << 20;
 
-/// The least that is one plugin's share, however many there are: many times what most hosts need.
-const LEAST_SHARE: usize = 1 << 20;
+/// The least that is one plugin's share, however many there are and in however many containers they look: many times what
+/// most hosts need. Sixty-four of these come to [`MOST_FACTS`].
+const LEAST_SHARE: usize = 512 << 10;
 
 /// How many plugins run at once: what is being read of their messages takes the agent's memory, not what they keep.
 const AT_ONCE: usize = 3;
@@ -155,7 +156,7 @@ pub(crate) fn scan(request: &Request<'_>) -> Scan {
     for (visit, contribution) in visits.iter().zip(contributions) {
         let (plugin, log_name) = (visit.plugin, visit.log_name());
         let name = plugin.manifest.name.clone();
-        let contribution = contribution.unwrap_or_else(|| lost(plugin));
+        let contribution = contribution.unwrap_or_else(|| lost(visit));
         scan.targets.extend(contribution.targets);
         scan.warnings.extend(contribution.warnings);
         *scan.timings_ms.entry(format!("plugin.{name}")).or_default() += contribution.milliseconds;
@@ -211,10 +212,11 @@ fn side_by_side(
 }
 
 /// The conversation panicked: a fault of ours, told like one of the plugin's.
-fn lost(plugin: &Plugin) -> Contribution {
+fn lost(visit: &Visit<'_>) -> Contribution {
+    let plugin = visit.plugin;
     let cause = Cause::new(CauseKind::PluginFailed, "the agent failed while it led the conversation");
     Contribution {
-        targets: vec![placeholder(plugin, &cause)],
+        targets: vec![placeholder(visit, &cause)],
         plugin: None,
         access: Access::default(),
         log: Vec::new(),
@@ -280,7 +282,7 @@ fn run(visit: &Visit<'_>, visits: usize, request: &Request<'_>) -> Contribution 
     if let Some(cause) = &gathered.failure {
         warnings.push(format!("{name}: {cause}"));
         if gathered.targets.is_empty() {
-            targets.push(placeholder(plugin, cause));
+            targets.push(placeholder(visit, cause));
         }
     }
     let mut taken = BTreeSet::new();
@@ -393,18 +395,24 @@ fn confinement(time_limit: Duration, require_full: bool) -> Confinement {
 
 /// What stands for the targets of a plugin that could not even look for them: so that its checks count as not judged
 /// instead of vanishing.
-fn placeholder(plugin: &Plugin, cause: &Cause) -> ScannedTarget {
+fn placeholder(visit: &Visit<'_>, cause: &Cause) -> ScannedTarget {
+    let plugin = visit.plugin;
     let name = &plugin.manifest.name;
+    let container = visit.container.as_ref().map(|inside| inside.name.clone());
+    let id = target_id(name, container.as_deref());
+    let title = plugin.manifest.title.clone();
     ScannedTarget {
-        id: name.clone(),
+        deployment: id.clone(),
+        id,
         plugin: name.clone(),
         plugin_version: plugin.manifest.version.to_string(),
-        title: plugin.manifest.title.clone(),
-        deployment: name.clone(),
+        title: container
+            .as_ref()
+            .map_or(title.clone(), |inside| format!("{title} in the container {inside}")),
         importance: 1.0,
         facts: all_unknown(&plugin.manifest.contract.fields, cause),
         notes: Vec::new(),
-        container: None,
+        container,
         named_by_admin: false,
     }
 }
