@@ -65,17 +65,19 @@ pub(crate) fn find(manifest: &Manifest) -> Found {
         }
     }
     if !hidden.is_empty() {
-        let (these, are) = if hidden.len() == 1 { ("a container", "is") } else { ("containers", "are") };
+        let number = hidden.len();
+        let containers =
+            if number == 1 { "1 container is".to_owned() } else { format!("{number} containers are") };
         let names: Vec<_> = hidden.into_iter().collect();
         found.warnings.push(format!(
-            "{}: {these} with it {are} not inspected, because only root can look into it ({}): run goodstead check as root",
+            "{}: {containers} not inspected, because only root can read a container ({}): run goodstead check as root",
             manifest.name,
             names.join(", ")
         ));
     }
     if entered.len() > MAX_CONTAINERS {
         found.warnings.push(format!(
-            "{}: {MAX_CONTAINERS} containers are inspected, and {} more were left out",
+            "{}: {MAX_CONTAINERS} containers are inspected; {} more were skipped",
             manifest.name,
             entered.len() - MAX_CONTAINERS
         ));

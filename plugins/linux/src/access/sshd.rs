@@ -232,7 +232,7 @@ mod tests {
             "PermitRootLogins no\nX11Forwarding no\nMatch User backup\n  PasswordAuthentication off\n",
         );
         let [_, refused] = sshd(&mut site).unwrap();
-        insta::assert_snapshot!(refused.to_json(), @r#"[{"keyword":"PermitRootLogins","place":"/etc/ssh/sshd_config:1","why":"there is no keyword of this name, and `permitrootlogin` is likely to be meant"},{"keyword":"PasswordAuthentication","place":"/etc/ssh/sshd_config:4","why":"its value has to be yes or no"}]"#);
+        insta::assert_snapshot!(refused.to_json(), @r#"[{"keyword":"PermitRootLogins","place":"/etc/ssh/sshd_config:1","why":"unknown keyword, probably meant to be `permitrootlogin`"},{"keyword":"PasswordAuthentication","place":"/etc/ssh/sshd_config:4","why":"the value must be yes or no"}]"#);
         let many = "PermitRootLogins no\n".repeat(MAX_REFUSED + 5);
         let mut many = FakeSite::new().file("/usr/sbin/sshd", "").file("/etc/ssh/sshd_config", many);
         assert_eq!(sshd(&mut many).unwrap()[1].to_json().as_array().unwrap().len(), MAX_REFUSED);

@@ -76,7 +76,7 @@ pub(super) fn refused(keyword: &str, value: &str) -> Option<String> {
             return None;
         }
         let meant = known().find(|one| damerau_levenshtein(one, keyword) <= SLIP)?;
-        return Some(format!("there is no keyword of this name, and `{meant}` is likely to be meant"));
+        return Some(format!("unknown keyword, probably meant to be `{meant}`"));
     }
     let words = if SWITCHES.contains(&keyword) {
         if value.is_empty() || ["yes", "no", "true", "false"].contains(&value) {
@@ -91,7 +91,7 @@ pub(super) fn refused(keyword: &str, value: &str) -> Option<String> {
         None
     };
     if let Some(words) = words {
-        return Some(format!("its value has to be {words}"));
+        return Some(format!("the value must be {words}"));
     }
     let (_, least, most) = NUMBERS.iter().find(|(name, ..)| *name == keyword)?;
     let is_plain = !value.is_empty() && !value.contains(char::is_whitespace);
@@ -100,8 +100,8 @@ pub(super) fn refused(keyword: &str, value: &str) -> Option<String> {
     // The port may be a service's name.
     let named = *least == 1 && keyword == "port" && value.starts_with(|c: char| c.is_ascii_alphabetic());
     (outside && !named).then(|| match keyword {
-        "port" => "its value has to be a port from 1 to 65535".to_owned(),
-        _ => format!("its value has to be a whole number from {least} on"),
+        "port" => "the value must be a port from 1 to 65535".to_owned(),
+        _ => format!("the value must be a whole number, {least} or more"),
     })
 }
 
@@ -137,16 +137,16 @@ mod tests {
     #[test]
     fn slips_and_values_that_no_release_takes_are_told() {
         for (keyword, value, part) in [
-            ("permitrootlogins", "no", "`permitrootlogin` is likely"),
+            ("permitrootlogins", "no", "meant to be `permitrootlogin`"),
             ("passwordauthentification", "no", ""),
-            ("permitrootlogn", "no", "`permitrootlogin` is likely"),
-            ("pemritrootlogin", "no", "`permitrootlogin` is likely"),
+            ("permitrootlogn", "no", "meant to be `permitrootlogin`"),
+            ("pemritrootlogin", "no", "meant to be `permitrootlogin`"),
             ("permitrootlogin", "never", "prohibit-password"),
             ("passwordauthentication", "disabled", "yes or no"),
             ("x11forwarding", "off", "yes or no"),
             ("port", "22222222", "1 to 65535"),
             ("port", "0", "1 to 65535"),
-            ("maxauthtries", "many", "from 1 on"),
+            ("maxauthtries", "many", "1 or more"),
         ] {
             let found = refused(keyword, value);
             match part {
