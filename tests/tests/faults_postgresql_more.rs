@@ -226,3 +226,38 @@ fn a_subscription_that_an_error_disabled_is_found_and_goes_on_as_printed() {
     postgres.until("SELECT count(*) FROM orders", |count| count == "1");
     scene.look().is_clear("subscription-failing");
 }
+
+#[test]
+fn a_database_that_cannot_be_dumped_is_found_and_can_be_dumped_as_printed() {
+    let mut scene = Scene::of(Postgres::start(
+        "max_locks_per_transaction = 10\nmax_connections = 12\nautovacuum_max_workers = 1\nmax_worker_processes = 0\n\
+         max_wal_senders = 0\nmax_prepared_transactions = 0\nautovacuum = on\nwal_level = replica",
+    ));
+    for part in 0..16 {
+        let names = format!("generate_series({part} * 100 + 1, {part} * 100 + 100)");
+        scene.postgres.sql(&format!(
+            "DO $$ DECLARE n int; BEGIN FOR n IN SELECT {names} LOOP EXECUTE 'CREATE TABLE t' || n || ' ()'; COMMIT; END LOOP; END $$"
+        ));
+    }
+    let dump = |postgres: &Postgres| {
+        let mut command = Command::new("pg_dump");
+        command.args([
+            "--host",
+            postgres.sockets().to_str().unwrap(),
+            "--port",
+            &postgres.port().to_string(),
+        ]);
+        let output = command.args(["--username", "postgres", "--file", "/dev/null", "postgres"]).output();
+        output.expect("pg_dump")
+    };
+    let failed = dump(&scene.postgres);
+    assert!(String::from_utf8_lossy(&failed.stderr).contains("max_locks_per_transaction"), "{failed:?}");
+    let look = scene.look();
+    let remedy = look.remedy("lock-table-too-small");
+    let statement = remedy.lines().map(str::trim).find(|line| line.starts_with("ALTER SYSTEM")).unwrap();
+    scene.postgres.sql(statement);
+    scene.postgres.restart();
+    let dumped = dump(&scene.postgres);
+    assert!(dumped.status.success(), "{statement}: {dumped:?}");
+    scene.look().is_clear("lock-table-too-small");
+}
