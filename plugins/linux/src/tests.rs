@@ -187,6 +187,7 @@ fn a_host_is_told_whole() {
     "network":{"default_routes":0
     "exposed":false
     "router":false}
+    "nologin":[]
     "open_files":{"used":1110}
     "open_files_of":[{"hard_limit":524288
     "name":"java"

@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod ca_bundle;
 pub(crate) mod certificates;
+pub(crate) mod nologin;
 pub(crate) mod password;
 pub(crate) mod sensitive_files;
 pub(crate) mod sshd;

@@ -4,6 +4,7 @@
 
 use goodstead_plugin::{Foreseen, Request, Site, Target};
 
+use crate::access::nologin;
 use crate::access::sensitive_files::WATCHED;
 use crate::host::workload::SMALL;
 use crate::kernel::counters::EXT4;
@@ -88,7 +89,7 @@ pub(crate) fn foresee<'s>(site: &'s mut dyn Site, running: bool, target: &Target
     }
     let paths = READ.iter().chain(LIVE_READ.iter().filter(|_| running));
     let list = LIST.iter().chain(LIVE_LIST.iter().filter(|_| running));
-    let watched = WATCHED.iter().flat_map(|(_, paths)| paths.iter());
+    let watched = WATCHED.iter().flat_map(|(_, paths)| paths.iter()).chain(&nologin::FILES);
     let stat = STAT.iter().chain(watched).chain(LIVE_STAT.iter().filter(|_| running));
     let read = paths.map(read);
     let list = list.map(|path| Request::List { path: (*path).to_owned() });

@@ -4,7 +4,7 @@ use goodstead_plugin::{Cause, Fact, Site, UnknownOr};
 
 use crate::access::accounts::Accounts;
 use crate::access::sudo::Sudoers;
-use crate::access::{ca_bundle, certificates, sensitive_files, sshd, sudo};
+use crate::access::{ca_bundle, certificates, nologin, sensitive_files, sshd, sudo};
 use crate::network::names;
 use crate::software::os::OsRelease;
 use crate::software::{apt_sources, os, packages, reboot, support, updates};
@@ -35,6 +35,7 @@ pub(crate) fn facts(
         ("updates", now.clone().and_then(|now| updates::updates(site, now)).or_unknown()),
         ("accounts", accounts.as_ref().map(Accounts::facts).map_err(Clone::clone).or_unknown()),
         ("sudo", sudoers(site, &accounts).or_unknown()),
+        ("nologin", nologin::nologin(site, now).or_unknown()),
         ("sshd", sshd),
         ("sshd_refused", sshd_refused),
         ("sensitive_files", sensitive_files::sensitive_files(site, accounts.as_ref()).or_unknown()),
