@@ -66,7 +66,7 @@ fn healthy_servers_are_left_alone() {
         "shared_buffers = 256MB\nwork_mem = 16MB\nmaintenance_work_mem = 256MB\neffective_cache_size = 2GB\nmax_wal_size = 4GB\n\
          checkpoint_timeout = 15min\nrandom_page_cost = 1.1\nlog_lock_waits = on\nlog_temp_files = 10MB\nlog_min_duration_statement = 1s\n\
          shared_preload_libraries = 'pg_stat_statements'\nmax_slot_wal_keep_size = 10GB\nwal_compression = lz4\njit = off\n\
-         archive_mode = on\narchive_command = 'test ! -f /tmp/%f.never && cp %p /dev/null'\npassword_encryption = scram-sha-256",
+         archive_mode = on\narchive_command = 'test ! -f /tmp/%f.never && sha256sum %p > /dev/null'\npassword_encryption = scram-sha-256",
     ));
     tuned.postgres.sql("CREATE EXTENSION pg_stat_statements");
     tuned.postgres.sql("CREATE ROLE report LOGIN; ALTER ROLE report SET work_mem = '256MB'; ALTER ROLE report SET enable_nestloop = off");
